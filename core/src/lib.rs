@@ -1,0 +1,1 @@
+//! Dataset validation, job progress and exact cost, free of Postgres.

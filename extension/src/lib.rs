@@ -1,0 +1,1 @@
+//! The extension pg_lora.

@@ -1,0 +1,2 @@
+//! pg-lora.
+fn main() {}
