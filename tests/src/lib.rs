@@ -1,1 +1,30 @@
-//! Throw-away clusters.
+//! Throw-away Postgres clusters, for the end-to-end tests and for `cargo xtask`.
+//!
+//! A [`Cluster`] is one server on one fresh folder. It belongs to the process that started it and ends with it,
+//! in whatever way that process ends; [`Cluster::detach`] is the one exception. [`Tree`] says which Postgres
+//! runs, [`Account`] as whom, [`Caller`] speaks to it as the HTTP layer would, and [`environment`] is what
+//! `cargo xtask test` hands to the tests.
+//!
+//! Invariant: nothing here touches a server that it did not start, nor a folder that it did not make.
+
+mod account;
+mod address;
+mod cluster;
+mod detached;
+pub mod environment;
+mod scratch;
+mod session;
+mod tree;
+
+pub use account::Account;
+pub use address::Address;
+pub use cluster::{Cluster, Options};
+pub use detached::Detached;
+pub use scratch::Scratch;
+pub use session::Caller;
+pub use tree::Tree;
+
+/// The SQLSTATE of an error, or an empty text when it did not come from the server.
+pub fn sqlstate(error: &postgres::Error) -> &str {
+    error.code().map_or("", |state| state.code())
+}

@@ -1,0 +1,98 @@
+//! What `cargo xtask test` hands to the tests: which Postgres, which programs, which data, which size.
+//!
+//! Refuses to search for any of it, because a test that finds an old build by itself tests the wrong thing.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::Tree;
+
+/// The `pg_config` of the tree that the extension is installed in.
+pub const PG_CONFIG: &str = "PG_LORA_PG_CONFIG";
+/// The built `pg-lora`.
+pub const BIN: &str = "PG_LORA_BIN";
+/// The built `xtask`.
+pub const XTASK: &str = "PG_LORA_XTASK";
+/// A folder with more data than the checkout holds. Optional.
+pub const DATA: &str = "PG_LORA_DATA";
+/// `1`: the sizes of `cargo xtask test --full`.
+pub const FULL: &str = "PG_LORA_TEST_FULL";
+/// The number that random test data starts from.
+pub const SEED: &str = "PG_LORA_TEST_SEED";
+
+/// The Postgres installation under test, with the extension in it.
+pub fn tree() -> anyhow::Result<Tree> {
+    Tree::from_pg_config(&file(PG_CONFIG, std::env::var_os(PG_CONFIG))?)
+}
+
+/// The built `pg-lora`.
+pub fn pg_lora() -> anyhow::Result<PathBuf> {
+    file(BIN, std::env::var_os(BIN))
+}
+
+/// The built `xtask`.
+pub fn xtask() -> anyhow::Result<PathBuf> {
+    file(XTASK, std::env::var_os(XTASK))
+}
+
+/// Whether the tests run at the sizes that the issues name, and not at a tenth of them.
+pub fn full() -> bool {
+    std::env::var_os(FULL).is_some_and(|value| value == "1")
+}
+
+/// The number that random test data starts from: the run's own, so that a failure can be repeated.
+pub fn seed() -> u64 {
+    std::env::var(SEED).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// A file of the extra data. Where it is not there, says on standard error, past the test harness, that the
+/// caller is skipped.
+pub fn extra_data(name: &str) -> Option<PathBuf> {
+    let found = find_extra(std::env::var_os(DATA).as_deref().map(Path::new), name);
+    if found.is_none() {
+        // `eprintln!` would be captured and dropped with the output of a passing test.
+        let _ = writeln!(std::io::stderr(), "skipped: \"{name}\" is not in the folder {DATA}");
+    }
+    found
+}
+
+fn find_extra(folder: Option<&Path>, name: &str) -> Option<PathBuf> {
+    folder.map(|folder| folder.join(name)).filter(|path| path.exists())
+}
+
+fn file(variable: &str, value: Option<OsString>) -> anyhow::Result<PathBuf> {
+    let path = value
+        .map(PathBuf::from)
+        .with_context(|| format!("{variable} is not set\nhint: run \"cargo xtask test\", which sets it"))?;
+    if !path.is_file() {
+        bail!("{variable} names \"{}\", which is not a file", path.display());
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unset_variable_says_what_to_run() {
+        let error = file("PG_LORA_BIN", None).unwrap_err().to_string();
+        assert_eq!(error, "PG_LORA_BIN is not set\nhint: run \"cargo xtask test\", which sets it");
+    }
+
+    #[test]
+    fn a_variable_that_names_nothing_is_an_error() {
+        let error = file("PG_LORA_BIN", Some("/no/such/file".into())).unwrap_err().to_string();
+        assert!(error.contains("/no/such/file"), "{error}");
+    }
+
+    #[test]
+    fn extra_data_may_be_absent() {
+        assert_eq!(find_extra(None, "x"), None);
+        assert_eq!(find_extra(Some(Path::new("/no/such/folder")), "x"), None);
+        assert_eq!(find_extra(Some(Path::new("/")), "tmp"), Some(PathBuf::from("/tmp")));
+    }
+}

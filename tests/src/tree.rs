@@ -1,0 +1,133 @@
+//! A Postgres installation, as its `pg_config` describes it.
+//!
+//! Refuses what pg_lora does not run on: anything older than 15, or a tree without a server.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+/// One Postgres installation: binaries, libraries, share files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    pg_config: PathBuf,
+    bindir: PathBuf,
+    pkglibdir: PathBuf,
+    sharedir: PathBuf,
+    version: String,
+    major: u16,
+}
+
+impl Tree {
+    /// Asks `pg_config` where everything is.
+    pub fn from_pg_config(pg_config: &Path) -> anyhow::Result<Self> {
+        let version = ask(pg_config, "--version")?;
+        let major =
+            supported_major(&version).with_context(|| format!("cannot use \"{}\"", pg_config.display()))?;
+        let tree = Self {
+            bindir: PathBuf::from(ask(pg_config, "--bindir")?),
+            pkglibdir: PathBuf::from(ask(pg_config, "--pkglibdir")?),
+            sharedir: PathBuf::from(ask(pg_config, "--sharedir")?),
+            pg_config: pg_config.to_owned(),
+            version,
+            major,
+        };
+        if !tree.bindir.join("postgres").is_file() {
+            bail!("there is no server in \"{}\", only client programs", tree.bindir.display());
+        }
+        Ok(tree)
+    }
+
+    /// The `pg_config` that describes this tree.
+    pub fn pg_config(&self) -> &Path {
+        &self.pg_config
+    }
+
+    /// The folder of `postgres`, `initdb`, `psql` …
+    pub fn bindir(&self) -> &Path {
+        &self.bindir
+    }
+
+    /// The folder of loadable libraries.
+    pub fn pkglibdir(&self) -> &Path {
+        &self.pkglibdir
+    }
+
+    /// The folder above `extension/`.
+    pub fn sharedir(&self) -> &Path {
+        &self.sharedir
+    }
+
+    /// What `pg_config --version` says, the packager's words included.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// 15, 16, 17 …
+    pub fn major(&self) -> u16 {
+        self.major
+    }
+
+    /// A client program: the tree's own, or, since some server packages come without clients, the newest of this
+    /// machine.
+    pub fn client(&self, program: &str) -> anyhow::Result<PathBuf> {
+        let mut candidates = vec![self.bindir.join(program)];
+        candidates
+            .extend((15..=19).rev().map(|n| PathBuf::from(format!("/usr/lib/postgresql/{n}/bin/{program}"))));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        candidates.extend(std::env::split_paths(&path).map(|folder| folder.join(program)));
+        candidates.into_iter().find(|file| file.is_file()).with_context(|| {
+            format!("there is no \"{program}\" in \"{}\" nor on this machine", self.bindir.display())
+        })
+    }
+}
+
+fn ask(pg_config: &Path, option: &str) -> anyhow::Result<String> {
+    let output = Command::new(pg_config)
+        .arg(option)
+        .current_dir("/")
+        .output()
+        .with_context(|| format!("could not run \"{} {option}\"", pg_config.display()))?;
+    let answer = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || answer.is_empty() {
+        bail!("\"{} {option}\" gave no answer", pg_config.display());
+    }
+    Ok(answer)
+}
+
+/// `PostgreSQL 15.20 (Debian 15.20-0+deb12u1)` → 15; `PostgreSQL 18beta1` → 18.
+fn supported_major(version: &str) -> anyhow::Result<u16> {
+    let number = version.strip_prefix("PostgreSQL ").unwrap_or_default();
+    let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+    match number[..end].parse() {
+        Ok(major) if major >= 15 => Ok(major),
+        Ok(major) => bail!("postgres {major} is too old\nhint: use 15, 16 or 17"),
+        Err(_) => bail!("\"{version}\" does not name a postgres version"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_is_the_first_number() {
+        assert_eq!(supported_major("PostgreSQL 15.20 (Debian 15.20-0+deb12u1)").unwrap(), 15);
+        assert_eq!(supported_major("PostgreSQL 18beta1").unwrap(), 18);
+        assert_eq!(supported_major("PostgreSQL 17").unwrap(), 17);
+        assert!(supported_major("psql 15").is_err());
+        assert!(supported_major("PostgreSQL devel").is_err());
+    }
+
+    #[test]
+    fn an_old_server_is_refused_with_a_hint() {
+        let error = supported_major("PostgreSQL 14.3").unwrap_err().to_string();
+        assert_eq!(error, "postgres 14 is too old\nhint: use 15, 16 or 17");
+    }
+
+    #[test]
+    fn a_missing_pg_config_is_named() {
+        let error = Tree::from_pg_config(Path::new("/no/such/pg_config")).unwrap_err();
+        assert!(error.to_string().contains("/no/such/pg_config"), "{error}");
+    }
+}
