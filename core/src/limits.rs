@@ -1,0 +1,39 @@
+//! Every limit of this crate: its value, why it is that value, and what happens beyond it.
+
+/// Longest line of a dataset that is parsed, in bytes. A parser cannot be interrupted inside one value, and
+/// 16 MB take it about 50 ms; no trainer's window comes near. Beyond: finding `line_too_long`.
+pub const LINE_BYTES: usize = 16 << 20;
+
+/// Deepest nesting of a line. Real files nest to 5; each level costs the parser stack. Beyond: finding
+/// `nesting_too_deep`.
+pub const NESTING_DEPTH: usize = 64;
+
+/// Findings kept for each code. Ten show the pattern; the exact count is always reported beside them.
+/// Beyond: counted, not kept, `truncated` says so.
+pub const FINDINGS_PER_CODE: usize = 10;
+
+/// Findings kept in all, so that a report stays readable and small. Beyond: as above.
+pub const FINDINGS_IN_ALL: usize = 100;
+
+/// Characters of an excerpt in a finding. Beyond: cut, with an ellipsis.
+pub const EXCERPT_CHARS: usize = 120;
+
+/// Conversations kept as the sample of a report.
+pub const SAMPLE_CONVERSATIONS: usize = 3;
+
+/// Characters kept of each message in the sample. Beyond: cut, with an ellipsis.
+pub const SAMPLE_MESSAGE_CHARS: usize = 2_000;
+
+/// Messages kept of each conversation in the sample. Beyond: left out.
+pub const SAMPLE_MESSAGES: usize = 20;
+
+/// Distinct keys that one grouping of a cost breakdown holds. An aggregate's state is invisible to work_mem;
+/// 100,000 keys of 200 bytes are 20 MB a grouping. Beyond: error `OutOfRange`.
+pub const COST_GROUPS: usize = 100_000;
+
+/// Longest key of a cost breakdown, in bytes: twice the longest `cost_type`. Beyond: error `InvalidArgument`.
+pub const COST_KEY_BYTES: usize = 200;
+
+/// Points of an attempt that an estimate of its pace looks at: the newest ones. Enough for a median that
+/// pauses cannot move, few enough to be read on every poll. Beyond: the older ones are left out.
+pub const PACE_POINTS: usize = 64;
