@@ -8,6 +8,7 @@
 
 pub mod cost;
 pub mod dataset;
+pub mod document;
 pub mod error;
 pub mod job;
 pub mod limits;

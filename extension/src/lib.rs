@@ -1,1 +1,35 @@
-//! The extension pg_lora.
+//! The extension pg_lora: functions of schema `lora`.
+//!
+//! Invariant: glue only. A function borrows its arguments, calls core, maps the error and returns. There is
+//! no rule, no arithmetic, no table and no SPI here; all unsafe code lives in `arg` and `state`.
+
+pgrx::pg_module_magic!(name, version);
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("pgrx turns panics into Postgres errors by unwinding: build with panic = \"unwind\"");
+
+mod arg;
+mod cost;
+mod dataset;
+mod document;
+mod error;
+mod job;
+mod meta;
+mod state;
+
+pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
+
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
+
+/// What `cargo pgrx test` needs of a crate.
+#[cfg(test)]
+pub mod pg_test {
+    /// Called once before the tests.
+    pub fn setup(_options: Vec<&str>) {}
+
+    /// Settings of the server that runs the tests.
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec!["fsync = off"]
+    }
+}

@@ -1,0 +1,20 @@
+-- Rights are stated, not inherited from whatever default privileges the installing role has.
+-- The functions are pure: they read nothing but their arguments.
+grant execute on all functions in schema lora to public;
+
+comment on function lora.dataset_report(bytea, jsonb) is
+  'Validates a dataset file and reports everything that is wrong with it';
+comment on function lora.dataset_report(text, jsonb) is
+  'Validates a dataset file and reports everything that is wrong with it';
+comment on function lora.job_progress(text, text, integer, integer[], timestamptz[], timestamptz) is
+  'Percent and seconds left of one attempt, from its newest points';
+comment on function lora.interval_cost(tstzrange, numeric, integer, interval, interval) is
+  'Exact cost of an interval of GPU time: hourly_rate x gpus x billed time, rounded once to ten places';
+comment on function lora.estimate_cost(integer, double precision, integer, double precision, numeric, integer) is
+  'Expected cost and hours of a run, by the formula that docs/costs.md gives';
+comment on aggregate lora.cost_breakdown(numeric, text, date, text, text, uuid, text) is
+  'Amounts added up in all, by day, type, GPU, job and status, in one pass';
+comment on function lora.build_info() is
+  'Which edition of schema lora answers, its version and how it was built';
+comment on function lora.hyperparameter_presets() is
+  'Hyperparameters of each preset, by name';

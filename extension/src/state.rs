@@ -1,0 +1,43 @@
+//! State of aggregates: a Rust value that lives as long as its group.
+
+use pgrx::memcxt::PgMemoryContexts;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::{Internal, pg_sys};
+
+/// The state at hand, or a new one in the aggregate's memory context, and a reference to its value.
+///
+/// The current memory context lives for one row only; a state made there would be gone at the second one.
+///
+/// # Errors
+/// When the function was not called by an aggregate.
+pub(crate) fn get_or_insert<T: Default>(
+    state: Option<Internal>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Result<(Internal, &'static mut T), ErrorReport> {
+    let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
+    // SAFETY: fcinfo is the one that Postgres called this function with.
+    if unsafe { pg_sys::AggCheckCallContext(fcinfo, &mut context) } == 0 {
+        return Err(ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            "the function is a part of an aggregate",
+            "pg_lora",
+        )
+        .set_hint("Call the aggregate in place of its parts."));
+    }
+    let datum = match state.and_then(Internal::into_datum) {
+        Some(datum) => datum,
+        None => PgMemoryContexts::For(context).leak_and_drop_on_delete(T::default()).into(),
+    };
+    // SAFETY: a datum of type internal reaches this aggregate's functions only from one of them, and all of
+    // them make it here as a T in the aggregate's context, which outlives every call for the group. Postgres
+    // calls them one after the other, so no second reference exists.
+    let value = unsafe { &mut *datum.cast_mut_ptr::<T>() };
+    Ok((Internal::from(Some(datum)), value))
+}
+
+/// The value of a state; `None` before the first row.
+pub(crate) fn get<T>(state: Option<&Internal>) -> Option<&T> {
+    // SAFETY: as in `get_or_insert`: an initialised state of this aggregate is a T.
+    state.and_then(|state| unsafe { state.get::<T>() })
+}

@@ -1,0 +1,1 @@
+//! What only a server can show: conversions, NULLs, memory, cancel, parallel plans.

@@ -1,0 +1,55 @@
+-- cost_summary: what was spent, by every grouping at once.
+create or replace function public.cost_summary(
+  from_date date, to_date date, time_zone text default 'UTC', job_id uuid default null
+)
+returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  answer jsonb;
+begin
+  if from_date is null or to_date is null or from_date > to_date then
+    raise exception '"from_date" % is after "to_date" %', coalesce(from_date::text, 'null'), coalesce(to_date::text, 'null')
+      using errcode = '22023', hint = 'Pass the first day and the day after the last one.';
+  elsif not exists (select from pg_catalog.pg_timezone_names as zone where zone.name = time_zone) then
+    raise exception 'unknown time zone "%"', coalesce(time_zone, 'null')
+      using errcode = '22023', hint = 'Use a name such as "Europe/Berlin" or "UTC".';
+  end if;
+
+  -- A record of a period is split at the midnights of the zone: the part [a, b) costs C(b) - C(a), so the parts
+  -- sum exactly to the amount.
+  select lora.cost_breakdown(
+    part.amount, record.currency::text, part.day, record.cost_type, record.gpu_type, record.job_id, job.status)
+  into answer
+  from public.cost_records as record
+  left join public.training_jobs as job on job.id = record.job_id
+  cross join lateral (
+    select record.billing_period as day, record.amount where record.period is null
+    union all
+    select day.date,
+      lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(record.period), day.until), record.hourly_rate, record.gpus)
+      - lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(record.period), day.since), record.hourly_rate, record.gpus)
+    from (
+      select midnight::date as date,
+        greatest(pg_catalog.lower(record.period), midnight at time zone time_zone) as since,
+        least(pg_catalog.upper(record.period), (midnight + '1 day') at time zone time_zone) as until
+      from pg_catalog.generate_series(
+        pg_catalog.date_trunc('day', pg_catalog.lower(record.period) at time zone time_zone),
+        pg_catalog.upper(record.period) at time zone time_zone,
+        '1 day'::interval
+      ) as midnight
+      where record.period is not null
+    ) as day
+    where day.since < day.until
+  ) as part
+  where part.day >= from_date and part.day < to_date
+    and (cost_summary.job_id is null or record.job_id = cost_summary.job_id);
+  return answer || pg_catalog.jsonb_build_object('from_date', from_date, 'to_date', to_date, 'time_zone', time_zone);
+end
+$$;
+comment on function public.cost_summary(date, date, text, uuid) is
+  'What was spent from a day up to, but not including, another one: in all, by day, type, GPU, job and status';
+revoke all on function public.cost_summary(date, date, text, uuid) from public, anon, authenticated, service_role;
+grant execute on function public.cost_summary(date, date, text, uuid) to authenticated, service_role;

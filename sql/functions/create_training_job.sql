@@ -1,0 +1,68 @@
+-- create_training_job: a job in the queue, once for each idempotency key. What holds for the job itself is
+-- enforced by the trigger on the table, for plain inserts too.
+create or replace function public.create_training_job(
+  dataset_id uuid,
+  preset_id text default 'balanced',
+  hyperparameters jsonb default '{}',
+  gpu_config jsonb default null,
+  idempotency_key text default null,
+  user_id uuid default null
+)
+returns public.training_jobs
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  owner_id uuid;
+  job public.training_jobs;
+begin
+  if lora_private.is_client() then
+    owner_id := (select auth.uid());
+    if create_training_job.user_id is distinct from owner_id and create_training_job.user_id is not null then
+      raise exception 'a job can be created for oneself only'
+        using errcode = '42501', hint = 'Leave out "user_id".';
+    end if;
+  else
+    select dataset.user_id into owner_id
+    from public.datasets as dataset where dataset.id = create_training_job.dataset_id;
+    owner_id := coalesce(create_training_job.user_id, owner_id);
+  end if;
+  if owner_id is null then
+    raise exception 'dataset "%" does not exist', coalesce(create_training_job.dataset_id::text, 'null')
+      using errcode = 'PT404', hint = 'Pass the id of a dataset.';
+  end if;
+
+  insert into public.training_jobs as new_job (
+    user_id, dataset_id, preset_id, hyperparameters, gpu_config, idempotency_key, total_epochs, estimated_total_cost
+  )
+  values (
+    owner_id, create_training_job.dataset_id, create_training_job.preset_id,
+    coalesce(create_training_job.hyperparameters, '{}'), coalesce(create_training_job.gpu_config, '{}'),
+    create_training_job.idempotency_key,
+    -- NOT NULL in the specification; the trigger computes both.
+    0, 0
+  )
+  on conflict (user_id, idempotency_key) do nothing
+  returning new_job.* into job;
+  if found then
+    return job;
+  end if;
+
+  select * into strict job from public.training_jobs as known
+  where known.user_id = owner_id and known.idempotency_key = create_training_job.idempotency_key;
+  if job.dataset_id <> create_training_job.dataset_id or job.preset_id <> create_training_job.preset_id
+    or not job.hyperparameters @> coalesce(create_training_job.hyperparameters, '{}')
+    or job.gpu_config <> create_training_job.gpu_config then
+    raise exception 'idempotency key "%" was used for another request', create_training_job.idempotency_key
+      using errcode = 'PT409', detail = pg_catalog.format('It made job "%s".', job.id),
+        hint = 'Use a new key for a new job, or repeat the request unchanged.';
+  end if;
+  return job;
+end
+$$;
+comment on function public.create_training_job(uuid, text, jsonb, jsonb, text, uuid) is
+  'Puts a training job on a ready dataset into the queue; the same idempotency key gives the same job';
+revoke all on function public.create_training_job(uuid, text, jsonb, jsonb, text, uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function public.create_training_job(uuid, text, jsonb, jsonb, text, uuid) to authenticated, service_role;

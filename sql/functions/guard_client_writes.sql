@@ -1,0 +1,50 @@
+-- What the guards of all tables share. A guard is a trigger that runs first and with the rights of whoever
+-- writes: it lets clients (anon, authenticated) change only what is theirs to decide, and says which column it
+-- refuses and how to do it right. Column grants could refuse too, but never name the column.
+
+-- Whether row-level security holds for the current user. Asking for names such as current_user fails open: a
+-- role that a platform adds tomorrow would not be on the list.
+create or replace function lora_private.is_client()
+returns boolean
+language sql stable
+set search_path = ''
+as $$
+  select pg_catalog.row_security_active('public.datasets'::pg_catalog.regclass)
+    and not pg_catalog.pg_has_role(current_user, 'service_role', 'member')
+$$;
+
+-- The first column, by name, that two versions of a row differ in and that is not among those allowed.
+create or replace function lora_private.first_changed_column(old_row jsonb, new_row jsonb, allowed text[])
+returns text
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select new_column.key
+  from pg_catalog.jsonb_each(new_row) as new_column
+  where new_column.key <> all (allowed)
+    and new_column.value is distinct from old_row -> new_column.key
+  order by new_column.key
+  limit 1
+$$;
+
+create or replace function lora_private.refuse_column(table_name text, column_name text, hint text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception 'column "%" of "%" cannot be set by a client', column_name, table_name
+    using errcode = '42501', column = column_name, table = table_name, hint = hint;
+end
+$$;
+
+revoke all on function
+  lora_private.is_client(),
+  lora_private.first_changed_column(jsonb, jsonb, text[]),
+  lora_private.refuse_column(text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  lora_private.is_client(),
+  lora_private.first_changed_column(jsonb, jsonb, text[]),
+  lora_private.refuse_column(text, text, text)
+  to authenticated, service_role;

@@ -1,0 +1,66 @@
+-- Rights on datasets. Clients create them, name them, ask for their validation and delete them softly; what
+-- validation decides only validation writes.
+create or replace function lora_private.guard_datasets()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  decided_by_validation constant text[] := array[
+    'avg_tokens_per_turn', 'avg_turns_per_conversation', 'content_sha256', 'error_message', 'ruleset_version',
+    'sample_data', 'total_tokens', 'total_training_pairs', 'total_validation_pairs', 'training_ready',
+    'validated_at', 'validation_errors', 'validation_report'
+  ];
+  refused text;
+begin
+  if tg_op = 'INSERT' then
+    select column_name into refused
+    from pg_catalog.unnest(decided_by_validation || 'deleted_at'::text) as column_name
+    where coalesce(pg_catalog.to_jsonb(new) -> column_name, 'null') not in ('null', 'false')
+    order by column_name limit 1;
+    if refused is null and new.status not in ('uploading', 'validating') then
+      refused := 'status';
+    elsif refused is null and new.storage_bucket is distinct from 'lora-datasets' then
+      refused := 'storage_bucket';
+    elsif refused is null and pg_catalog.split_part(new.storage_path, '/', 1) <> new.user_id::text then
+      refused := 'storage_path';
+    end if;
+    if refused is not null then
+      perform lora_private.refuse_column('datasets', refused, case refused
+        when 'status' then 'Insert a dataset as "uploading" or "validating"; validation sets it "ready".'
+        when 'storage_bucket' then 'Upload to bucket "lora-datasets".'
+        when 'storage_path' then 'Begin the path with your user id, as in "<user id>/<dataset id>/<file name>".'
+        else 'Leave it out: validate_dataset sets it.'
+      end);
+    end if;
+    new.created_at := lora_private.clock();
+    return new;
+  end if;
+
+  refused := lora_private.first_changed_column(
+    pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
+    array['name', 'description', 'deleted_at', 'status', 'updated_at']
+  );
+  if refused is null and new.status is distinct from old.status and new.status <> 'validating' then
+    refused := 'status';
+  end if;
+  if refused is not null then
+    perform lora_private.refuse_column('datasets', refused,
+      'Change name, description or deleted_at, or set status to "validating"; validate_dataset sets the rest.');
+  end if;
+  if new.deleted_at is not null then
+    new.deleted_at := coalesce(old.deleted_at, lora_private.clock());
+  end if;
+  return new;
+end
+$$;
+revoke all on function lora_private.guard_datasets() from public, anon, authenticated, service_role;
+
+-- Triggers fire in the order of their names, and guards have to come first.
+create or replace trigger a_guard_datasets
+  before insert or update on public.datasets
+  for each row when (lora_private.is_client())
+  execute function lora_private.guard_datasets();
+
+grant select, insert, update on public.datasets to authenticated;
+grant select, insert, update, delete on public.datasets to service_role;

@@ -1,0 +1,60 @@
+-- training_job_progress: where a job stands, at any instant.
+create or replace function public.training_job_progress(job_id uuid, at timestamptz default null)
+returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  job public.training_jobs;
+begin
+  select * into job from public.training_jobs as candidate where candidate.id = training_job_progress.job_id;
+  if not found then
+    raise exception 'training job "%" does not exist', coalesce(training_job_progress.job_id::text, 'null')
+      using errcode = 'PT404', hint = 'Pass the id of a job of your own.';
+  end if;
+  return lora_private.training_job_progress(job, coalesce(training_job_progress.at, lora_private.clock()));
+end
+$$;
+comment on function public.training_job_progress(uuid, timestamptz) is
+  'Percent, pace, seconds left and cost of a job at an instant';
+revoke all on function public.training_job_progress(uuid, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function public.training_job_progress(uuid, timestamptz) to authenticated, service_role;
+
+-- From the newest points of the current attempt that were reported by then; core looks at no more than 64.
+create or replace function lora_private.training_job_progress(job public.training_jobs, at timestamptz)
+returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  answer jsonb;
+  current_cost numeric := lora_private.training_job_cost(job, at);
+begin
+  select lora.job_progress(
+    job.status, job.current_stage, job.total_steps,
+    pg_catalog.array_agg(point.step), pg_catalog.array_agg(point."timestamp"), at
+  ) into answer
+  from (
+    select step, "timestamp" from public.metrics_points
+    where job_id = job.id and attempt = job.attempt and "timestamp" <= training_job_progress.at
+    order by step desc limit 64
+  ) as point;
+  return answer || pg_catalog.jsonb_build_object(
+    'status', job.status,
+    'stage', job.current_stage,
+    'attempt', job.attempt,
+    'cost', pg_catalog.jsonb_build_object(
+      'current', current_cost,
+      'projected', case
+        when job.completed_at is not null then current_cost
+        else lora_private.training_job_cost(
+          job, at + pg_catalog.make_interval(secs => (answer #>> '{eta,expected}')::double precision))
+      end
+    )
+  );
+end
+$$;
+revoke all on function lora_private.training_job_progress(public.training_jobs, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function lora_private.training_job_progress(public.training_jobs, timestamptz)
+  to authenticated, service_role;
