@@ -53,9 +53,17 @@ impl Detached {
 
     /// Stops the server and removes its folder.
     pub fn stop(self) -> anyhow::Result<()> {
-        drop(Scratch::adopt(self.dir.clone())?);
-        if self.dir.exists() {
-            bail!("the server in \"{}\" did not stop", self.dir.display());
+        Self::sweep(&self.dir)
+    }
+
+    /// Removes the folder of a server that was detached, and stops the server if it still runs. A folder that is
+    /// gone already is fine.
+    pub fn sweep(dir: &Path) -> anyhow::Result<()> {
+        if dir.exists() {
+            drop(Scratch::adopt(dir.to_owned())?);
+        }
+        if dir.exists() {
+            bail!("the server in \"{}\" did not stop", dir.display());
         }
         Ok(())
     }

@@ -1,0 +1,205 @@
+//! `cargo xtask test`: every test, in phases.
+//!
+//! A phase that fails does not hide the ones after it: all are run, and the list of failures ends the run. Only
+//! without a prepared machine nothing can be said. The random seed is printed and can be given back.
+
+use std::hash::{BuildHasher, RandomState};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use pg_lora_tests::{Account, Scratch, environment};
+
+use crate::checkout::Checkout;
+use crate::setup::{self, Prepared};
+use crate::{pgrx, process, regress, tidy};
+
+/// proptest reads it by this name.
+const PROPTEST_SEED: &str = "PROPTEST_RNG_SEED";
+
+/// What to run.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The sizes that the issues name, in place of about a tenth of them.
+    #[arg(long)]
+    full: bool,
+    /// One phase only.
+    #[arg(long, value_enum, value_name = "PHASE")]
+    only: Option<Phase>,
+    /// Take what the golden SQL prints now as what it has to print.
+    #[arg(long)]
+    bless: bool,
+    /// Only tests whose name contains this; tidy is left out.
+    filter: Option<String>,
+}
+
+/// The parts of the suite, in the order they are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Phase {
+    /// What the compiler does not check.
+    Tidy,
+    /// Unit tests, property tests, doctests; no server.
+    Unit,
+    /// The extension's own tests, inside a server.
+    Extension,
+    /// The extension's SQL, compared with what it printed before.
+    Golden,
+    /// Whole programs against real servers.
+    EndToEnd,
+}
+
+impl Phase {
+    const ALL: [Self; 5] = [Self::Tidy, Self::Unit, Self::Extension, Self::Golden, Self::EndToEnd];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tidy => "tidy",
+            Self::Unit => "unit",
+            Self::Extension => "extension",
+            Self::Golden => "golden",
+            Self::EndToEnd => "end-to-end",
+        }
+    }
+}
+
+impl Args {
+    fn runs(&self, phase: Phase) -> bool {
+        match self.only {
+            Some(only) => phase == only,
+            None => phase != Phase::Tidy || self.filter.is_none(),
+        }
+    }
+}
+
+/// Runs them.
+pub fn run(checkout: &Checkout, pg_config: Option<&std::path::Path>, args: &Args) -> anyhow::Result<()> {
+    let suite = Suite {
+        prepared: setup::prepare(checkout, pg_config)?,
+        args,
+        seed: seed(std::env::var(PROPTEST_SEED).ok())?,
+    };
+    eprintln!("{}; seed {} ({PROPTEST_SEED} repeats it)", suite.prepared.tree.version(), suite.seed);
+    let mut failed = Vec::new();
+    for phase in Phase::ALL.into_iter().filter(|phase| args.runs(*phase)) {
+        eprintln!("\n── {} ──", phase.name());
+        let start = Instant::now();
+        let outcome = suite.run(phase);
+        let seconds = start.elapsed().as_secs_f64();
+        match outcome {
+            Ok(()) => eprintln!("── {}: passed in {seconds:.1} s", phase.name()),
+            Err(error) => {
+                eprintln!("{}\n── {}: FAILED after {seconds:.1} s", process::report(&error), phase.name());
+                failed.push(phase.name());
+            }
+        }
+    }
+    if !failed.is_empty() {
+        bail!("failed: {}\nhint: {PROPTEST_SEED}={} repeats the random tests", failed.join(", "), suite.seed);
+    }
+    Ok(())
+}
+
+struct Suite<'a> {
+    prepared: Prepared<'a>,
+    args: &'a Args,
+    seed: u64,
+}
+
+impl Suite<'_> {
+    fn run(&self, phase: Phase) -> anyhow::Result<()> {
+        match phase {
+            Phase::Tidy => tidy::run(&self.prepared),
+            Phase::Unit => self.cargo_test(&[]),
+            Phase::Extension => self.extension(),
+            Phase::Golden => {
+                self.prepared.with_extension()?;
+                regress::run(&self.prepared, self.args.filter.as_deref(), self.args.bless)
+            }
+            Phase::EndToEnd => self.end_to_end(),
+        }
+    }
+
+    fn cargo_test(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let mut cargo = process::cargo(self.prepared.checkout.root());
+        cargo.arg("test").args(arguments).args(&self.args.filter);
+        self.sizes(&mut cargo);
+        process::run_or_fail(&mut cargo)
+    }
+
+    /// pgrx's framework starts a server of its own. It stops it at exit, but not when it is killed: its folder
+    /// is a scratch folder, and that stops whatever still runs there.
+    fn extension(&self) -> anyhow::Result<()> {
+        let scratch = Scratch::new()?;
+        let mut command = pgrx::command(&self.prepared, "pgrx-test")?;
+        command.args(["test", &format!("pg{}", self.prepared.tree.major()), "--package", "pg_lora"]);
+        command.args(&self.args.filter).arg("--pgdata").arg(scratch.path());
+        if let Some(account) = Account::for_servers()? {
+            command.args(["--runas", account.name()]);
+        }
+        // The framework connects as this user, and containers often have none in the environment.
+        if std::env::var_os("USER").is_none() {
+            command.env("USER", user_name()?);
+        }
+        self.sizes(&mut command);
+        process::run_or_fail(&mut command)
+    }
+
+    fn end_to_end(&self) -> anyhow::Result<()> {
+        self.prepared.with_extension()?;
+        let mut cargo = process::cargo(self.prepared.checkout.root());
+        cargo.args(["test", "--package", "pg-lora-tests"]).args(&self.args.filter);
+        cargo.env(environment::PG_CONFIG, self.prepared.tree.pg_config());
+        cargo.env(environment::BIN, self.prepared.pg_lora()?);
+        cargo.env(environment::XTASK, std::env::current_exe()?);
+        self.sizes(&mut cargo);
+        process::run_or_fail(&mut cargo)
+    }
+
+    fn sizes(&self, command: &mut Command) {
+        let seed = self.seed.to_string();
+        command.env(PROPTEST_SEED, &seed).env(environment::SEED, &seed);
+        if self.args.full {
+            command.env(environment::FULL, "1");
+            // Ten times proptest's own number.
+            command.env("PROPTEST_CASES", "2560");
+        }
+    }
+}
+
+fn seed(given: Option<String>) -> anyhow::Result<u64> {
+    match given {
+        Some(text) => text.parse().with_context(|| format!("{PROPTEST_SEED} is not a number: \"{text}\"")),
+        None => Ok(RandomState::new().hash_one(std::process::id())),
+    }
+}
+
+fn user_name() -> anyhow::Result<String> {
+    let output = Command::new("id").arg("-un").output().context("could not run \"id\"")?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(only: Option<Phase>, filter: Option<&str>) -> Args {
+        Args { full: false, only, bless: false, filter: filter.map(str::to_owned) }
+    }
+
+    fn chosen(args: &Args) -> Vec<&'static str> {
+        Phase::ALL.into_iter().filter(|phase| args.runs(*phase)).map(Phase::name).collect()
+    }
+
+    #[test]
+    fn everything_runs_unless_narrowed() {
+        assert_eq!(chosen(&args(None, None)).len(), Phase::ALL.len());
+        assert_eq!(chosen(&args(None, Some("cost"))), ["unit", "extension", "golden", "end-to-end"]);
+        assert_eq!(chosen(&args(Some(Phase::Tidy), Some("cost"))), ["tidy"]);
+    }
+
+    #[test]
+    fn a_given_seed_counts() {
+        assert_eq!(seed(Some("42".to_owned())).unwrap(), 42);
+        assert!(seed(Some("x".to_owned())).is_err());
+    }
+}
