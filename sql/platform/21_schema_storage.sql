@@ -1,0 +1,3 @@
+-- optional: schema storage
+create schema storage;
+grant usage on schema storage to anon, authenticated, service_role;
