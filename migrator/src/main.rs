@@ -1,2 +1,82 @@
-//! pg-lora.
-fn main() {}
+//! `pg-lora` brings a Postgres or Supabase database to the state that this version of pg_lora describes.
+//!
+//! cli → target → connect → survey (one look) → plan and preflight (pure) → step (one transaction under the lock) for the
+//! platform, each version, the provider, the functions and the buckets → verify → report.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, Exit};
+use crate::interrupt::Interrupt;
+use crate::report::Report;
+use crate::secret::Secret;
+
+mod buckets;
+mod cli;
+mod connect;
+mod embedded;
+mod error;
+mod history;
+mod interrupt;
+mod layer;
+mod lock;
+mod migrate;
+mod place;
+mod plan;
+mod platform;
+mod preflight;
+mod provider;
+mod query;
+mod report;
+mod secret;
+mod sql_error;
+mod status;
+mod step;
+mod survey;
+mod target;
+mod verify;
+
+#[cfg(test)]
+mod sql_text;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let name = match &cli.command {
+        Command::Migrate(_) => "migrate",
+        Command::Status(_) => "status",
+    };
+    let mut report = Report::new(name, cli.global.output);
+    let outcome = run(cli, &mut report);
+    ExitCode::from(report.finish(outcome))
+}
+
+fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
+    let interrupt = Interrupt::install()?;
+    let variable = |name: &str| std::env::var(name).ok();
+    // A variable that is set to nothing is not set.
+    let said = |url: &Secret| !url.expose().trim().is_empty();
+    let fallback = || variable("DATABASE_URL").and_then(|url| url.parse().ok()).filter(said);
+    let url = cli.global.database_url.filter(said).or_else(fallback);
+    let mut session = connect::open(target::resolve(url.as_ref(), variable)?, &interrupt)?;
+    let outcome = match &cli.command {
+        Command::Migrate(options) => migrate::run(&mut session, options, report),
+        Command::Status(options) => status::run(&mut session, options, report),
+    };
+    // Whatever failed after a signal failed because of it.
+    outcome.map_err(|error| interrupt.error().unwrap_or(error))
+}
+
+/// Help and version as they are; a mistake without what could be a password in it.
+fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        eprint!("{}", secret::redacted(&error.to_string()));
+        return ExitCode::from(Exit::Usage as u8);
+    }
+    let _ = error.print();
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,124 @@
+//! The command line. The doc comments here are the help that `--help` prints.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::secret::Secret;
+
+/// Brings a Postgres or Supabase database to the state that this version of pg_lora describes.
+///
+/// The database is named by --database-url, else by PG_LORA_DATABASE_URL, DATABASE_URL or the variables PGHOST, PGPORT,
+/// PGUSER, PGPASSWORD and PGDATABASE, which also fill what a URL leaves open.
+#[derive(Debug, Parser)]
+#[command(name = "pg-lora", version, after_long_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The database: postgresql://user:password@host:5432/database, or host=/socket/folder dbname=database
+    ///
+    /// TLS is not spoken yet: sslmode=disable and sslmode=prefer work, sslmode=require and stronger are refused.
+    #[arg(long, global = true, value_name = "URL", env = "PG_LORA_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+
+    /// What stands on stdout: lines for people, or one JSON object
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// What stands on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// One line for each thing
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Apply whatever is missing: versions, extension, functions, buckets
+    ///
+    /// Safe to run at any time and from several places at once: each version is applied exactly once, in one transaction
+    /// with its record; a run that finds nothing to do writes nothing.
+    Migrate(Migrate),
+
+    /// Say what is applied, what is pending, and what is out of date; write nothing
+    Status(Status),
+}
+
+/// Options of `migrate`.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// On a plain Postgres: create the roles, auth.users, auth.uid() and storage tables that Supabase brings
+    ///
+    /// Only what is absent is created; what is there is left as it is.
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub platform: Option<Platform>,
+
+    /// How long to wait for another runner, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub lock_wait: u64,
+}
+
+/// Which platform to create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Platform {
+    /// Everything that a Postgres of one's own lacks beside Supabase
+    Standalone,
+}
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Exit with 5 when anything is pending or out of date
+    #[arg(long)]
+    pub check: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done, or nothing to do
+    1  internal error
+    2  the command line or the connection string cannot be understood
+    3  the database cannot be reached (retry)
+    4  authentication, TLS or a right is missing
+    5  something is pending or out of date (status --check)
+    6  another runner holds the lock (retry)
+    7  the recorded history is not one of this build's
+    8  a SQL statement failed and was rolled back
+   10  the database is not what this version should have made of it
+   11  refused before anything was written
+   12  a table lock was not obtained in time (retry)
+  130  interrupted, rolled back (retry)
+  143  terminated, rolled back (retry)";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_option_has_help() {
+        let mut root = Cli::command();
+        root.build();
+        for command in root.get_subcommands().filter(|command| command.get_name() != "help") {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Opening the one connection that a command uses.
+//!
+//! Invariant: the whole of it, name lookup and authentication included, ends within the target's timeout; what comes out
+//! says which server was tried and never how it was authenticated.
+//! Refused: servers that accept only TLS.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use postgres::error::Severity;
+use postgres::{Client, NoTls};
+
+use crate::error::{Error, Exit};
+use crate::interrupt::Interrupt;
+use crate::sql_error;
+use crate::target::Target;
+
+/// An open connection, and what ends it early.
+pub struct Session {
+    pub client: Client,
+    pub interrupt: Interrupt,
+}
+
+/// Connects, and lets a signal cancel what will run on the connection.
+pub fn open(target: Target, interrupt: &Interrupt) -> Result<Session, Error> {
+    let Target { mut config, timeout, place } = target;
+    config.notice_callback(|notice| {
+        // NOTICE is about what was skipped because it is there already. 25P01 follows a COMMIT inside a file, which is
+        // reported on its own.
+        if notice.parsed_severity() == Some(Severity::Warning) && notice.code().code() != "25P01" {
+            eprintln!("warning: {}", notice.message());
+        }
+    });
+    // The driver's timeout covers the TCP handshake only: a name server, or a port that accepts and then says nothing,
+    // would hold it for ever. Hence a thread, which is left behind when the time is over.
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        // Nobody waits any more when the time was over.
+        let _ = sender.send(config.connect(NoTls));
+    });
+    let end = Instant::now() + timeout;
+    let outcome = loop {
+        interrupt.check()?;
+        let left = end.saturating_duration_since(Instant::now());
+        match receiver.recv_timeout(left.min(Duration::from_millis(100))) {
+            Ok(outcome) => break outcome,
+            Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
+            Err(_) => {
+                return Err(unreachable(&place)
+                    .detail(format!("no answer within {} s", timeout.as_secs()))
+                    .hint("check host and port, and that no firewall is between"));
+            }
+        }
+    };
+    let client = outcome.map_err(|error| refused(&error, &place))?;
+    interrupt.cancels(client.cancel_token());
+    Ok(Session { client, interrupt: interrupt.clone() })
+}
+
+fn unreachable(place: &str) -> Error {
+    Error::new(Exit::Unreachable, format!("the server at \"{place}\" cannot be reached"))
+}
+
+/// Why a connection was not opened.
+fn refused(error: &postgres::Error, place: &str) -> Error {
+    if error.as_db_error().is_some() {
+        let mut error = sql_error::while_doing(error, &format!("connecting to \"{place}\""));
+        if error.message.contains("no encryption") || error.message.contains("SSL") {
+            error.hint =
+                Some("this server wants TLS, which this version of pg-lora does not speak yet".into());
+        }
+        return error;
+    }
+    let cause = sql_error::cause(error);
+    // The driver's own words for "the server asks for a password and none was given", "… for a method I do not know".
+    match error.to_string().as_str() {
+        "invalid configuration" if cause.contains("password") => {
+            Error::new(Exit::Denied, format!("the server at \"{place}\" asks for a password"))
+                .hint("put it into the URL or into PGPASSWORD")
+        }
+        "authentication error" => {
+            Error::new(Exit::Denied, format!("authentication at \"{place}\" failed")).detail(cause)
+        }
+        "error performing TLS handshake" => {
+            Error::new(Exit::Denied, format!("the server at \"{place}\" asks for TLS")).detail(cause)
+        }
+        "invalid configuration" => {
+            Error::new(Exit::Usage, "the connection string cannot be used").detail(cause)
+        }
+        _ => unreachable(place).detail(cause).hint("check host and port, and that the server is running"),
+    }
+}

@@ -1,0 +1,136 @@
+//! The SQL of this build: versions, functions, platform.
+//!
+//! Invariant: names, checksums and texts of the versions are refinery's own, so that the history this program writes is
+//! one that refinery reads.
+
+use std::sync::LazyLock;
+
+use sha2::{Digest, Sha256};
+
+mod refinery_migrations {
+    refinery::embed_migrations!("../sql/migrations");
+}
+
+include!(concat!(env!("OUT_DIR"), "/embedded_files.rs"));
+
+/// The version of this build, of the extension that belongs to it, and of the state that it makes.
+pub const BUILD_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A file below `sql/`.
+#[derive(Clone, Copy, Debug)]
+pub struct SqlFile {
+    /// From the root of the project.
+    pub path: &'static str,
+    pub text: &'static str,
+}
+
+/// A versioned migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub number: i32,
+    /// What follows the two underscores of the file's name.
+    pub name: String,
+    /// refinery's: over name, number and text.
+    pub checksum: u64,
+    pub file: &'static str,
+    pub sql: &'static str,
+}
+
+impl Version {
+    /// The name of the file without its folder and ending, which is how people call it.
+    pub fn label(&self) -> &'static str {
+        let name = self.file.rsplit('/').next().unwrap_or(self.file);
+        name.strip_suffix(".sql").unwrap_or(name)
+    }
+
+    /// The file, for running it.
+    pub fn sql_file(&self) -> SqlFile {
+        SqlFile { path: self.file, text: self.sql }
+    }
+}
+
+/// All versions of this build in their order.
+pub fn versions() -> &'static [Version] {
+    static VERSIONS: LazyLock<Vec<Version>> = LazyLock::new(|| {
+        let runner = refinery_migrations::migrations::runner();
+        let mut versions: Vec<Version> = runner
+            .get_migrations()
+            .iter()
+            .map(|migration| Version {
+                number: migration.version(),
+                name: migration.name().to_owned(),
+                checksum: migration.checksum(),
+                file: MIGRATION_PATHS
+                    .iter()
+                    .find(|(number, _)| *number == migration.version())
+                    .map_or("", |(_, path)| path),
+                // Lives as long as the program: there is one set of migrations, made once.
+                sql: String::leak(migration.sql().unwrap_or_default().to_owned()),
+            })
+            .collect();
+        versions.sort_by_key(|version| version.number);
+        versions
+    });
+    &VERSIONS
+}
+
+/// What the layer of functions is: SHA-256 over path and text of each file, in order.
+pub fn functions_hash() -> String {
+    let mut hasher = Sha256::new();
+    for file in FUNCTION_FILES {
+        // Lengths, so that no text can pass for a path and a text.
+        for part in [file.path, file.text] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One thing of the platform, and the file that makes it.
+#[derive(Clone, Copy, Debug)]
+pub struct PlatformThing {
+    /// role, schema, table or function.
+    pub kind: &'static str,
+    /// With its schema; a function with its argument types.
+    pub name: &'static str,
+    /// Whether nothing can be installed without it.
+    pub required: bool,
+    pub file: SqlFile,
+}
+
+/// What this project expects to find, in the order in which it can be made. From the first lines of the files.
+pub fn platform() -> impl Iterator<Item = PlatformThing> {
+    PLATFORM_FILES.iter().filter_map(|file| {
+        let (need, thing) = file.text.lines().next()?.strip_prefix("-- ")?.split_once(": ")?;
+        let (kind, name) = thing.split_once(' ')?;
+        Some(PlatformThing { kind, name, required: need == "required", file: *file })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PLATFORM_FILES, functions_hash, platform, versions};
+
+    #[test]
+    fn every_version_has_its_file_and_its_number() {
+        for (index, version) in versions().iter().enumerate() {
+            assert_eq!(version.number as usize, index + 1);
+            assert!(version.label().ends_with(&version.name), "{}", version.file);
+        }
+    }
+
+    #[test]
+    fn the_platform_names_what_each_file_makes() {
+        assert_eq!(platform().count(), PLATFORM_FILES.len());
+        assert!(
+            platform().any(|thing| thing.kind == "function" && thing.name == "auth.uid()" && thing.required)
+        );
+        assert!(platform().any(|thing| thing.kind == "schema" && thing.name == "storage" && !thing.required));
+    }
+
+    #[test]
+    fn the_hash_is_64_hexadecimal_digits() {
+        assert_eq!(functions_hash().len(), 64);
+    }
+}

@@ -1,0 +1,74 @@
+//! Schema `lora_migrate`: which versions a database has had, in refinery's own table and format.
+//!
+//! Invariant: the schema is made, and a row written, only inside a step, that is under the lock; a row is written in the
+//! transaction of the version that it records.
+
+use postgres::types::Type;
+use serde::Deserialize;
+
+use crate::embedded::Version;
+use crate::error::{Error, Exit};
+use crate::step::Step;
+
+/// refinery's table, under the name that its Runner is given.
+pub const TABLE: &str = "lora_migrate.refinery_schema_history";
+
+/// All recorded rows as one jsonb. Every column but the key may be NULL in refinery's format.
+pub const RECORDED: &str = "
+    select coalesce(jsonb_agg(jsonb_build_object('version', version, 'name', name, 'checksum', checksum)
+      order by version), '[]')
+    from lora_migrate.refinery_schema_history";
+
+/// A row of the history.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Recorded {
+    pub version: i32,
+    pub name: Option<String>,
+    pub checksum: Option<String>,
+}
+
+/// Makes the schema and its tables where they are not there.
+pub fn ensure(step: &mut Step) -> Result<(), Error> {
+    let there: bool = step.json(
+        "select to_jsonb(count(*) = 2) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = 'lora_migrate' and c.relname in ('refinery_schema_history', 'layers')",
+        &[],
+        "looking for the schema \"lora_migrate\"",
+    )?;
+    match there {
+        true => Ok(()),
+        false => step.run(include_str!("bootstrap.sql"), "creating the schema \"lora_migrate\""),
+    }
+}
+
+/// What is recorded now.
+pub fn recorded(step: &mut Step) -> Result<Vec<Recorded>, Error> {
+    step.json(RECORDED, &[], "reading the history")
+}
+
+/// Records a version, unless its file ended the transaction that it was given.
+pub fn record(step: &mut Step, version: &Version) -> Result<(), Error> {
+    let nonce = step.nonce().to_owned();
+    // RFC 3339 and a decimal u64: what refinery parses, and panics on when it cannot.
+    let rows = step.execute(
+        "insert into lora_migrate.refinery_schema_history (version, name, applied_on, checksum)
+         select $1, $2, to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), $3
+         where current_setting('lora_migrate.nonce', true) = $4",
+        &[
+            (&version.number, Type::INT4),
+            (&version.name, Type::TEXT),
+            (&version.checksum.to_string(), Type::TEXT),
+            (&nonce, Type::TEXT),
+        ],
+        "writing the history",
+    )?;
+    match rows {
+        1 => Ok(()),
+        _ => Err(Error::new(
+            Exit::SqlFailed,
+            format!("\"{}\" ended the transaction that it runs in, or reset its settings", version.file),
+        )
+        .detail("what stood before that may have been committed; it was not recorded")
+        .hint("remove the transaction statement from the file, and look at what it left behind")),
+    }
+}

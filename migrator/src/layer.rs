@@ -1,0 +1,250 @@
+//! The layer of functions: code that is replaced whole whenever it is another one than before.
+//!
+//! Invariant: after a replacement the database holds exactly what the files make. What the layer made is read off the
+//! catalogue, not off the files: functions, triggers and policies that this transaction wrote. What the stored manifest
+//! has and the new one lacks is dropped in the same transaction, never with cascade. An object that was there before the
+//! layer first touched it (a function of the application's that a file replaces or grants) never enters the manifest, so
+//! it is never dropped.
+//! Refused: a drop that somebody else's object depends on; the dependant is named and nothing is changed.
+//!
+//! `create or replace` cannot change a function's result, argument names or defaults (42P13). Then the layer is run once
+//! more, carefully: its triggers and policies go first, each file is tried under a savepoint, and a function of the
+//! manifest that stands in the way is dropped before the file runs. Only those functions lose grants that an operator
+//! added; the files state their own.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use postgres::types::Type;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::connect::Session;
+use crate::embedded::{self, BUILD_VERSION, FUNCTION_FILES, SqlFile};
+use crate::error::{Error, Exit};
+use crate::step::{self, Step};
+use crate::{history, sql_error};
+
+/// The name of the layer that `sql/functions` makes.
+pub const FUNCTIONS: &str = "functions";
+/// Which layers a database has.
+pub const TABLE: &str = "lora_migrate.layers";
+/// All layers as one jsonb.
+pub const RECORDED: &str =
+    "select coalesce(jsonb_agg(to_jsonb(l) order by l.name), '[]') from lora_migrate.layers l";
+
+/// invalid_function_definition, with a hint to drop the function first.
+const CANNOT_REPLACE: &str = "42P13";
+/// dependent_objects_still_exist.
+const DEPENDED_ON: &str = "2BP01";
+
+/// A layer as it is recorded.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Layer {
+    pub name: String,
+    pub hash: String,
+    pub manifest: Vec<Object>,
+    pub version: String,
+}
+
+/// Something that a layer made, as `pg_identify_object` names it: type and identity are what DROP takes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Object {
+    pub r#type: String,
+    pub schema: Option<String>,
+    pub identity: String,
+}
+
+/// What a replacement did.
+#[derive(Debug, Default, Serialize)]
+pub struct Replaced {
+    /// How many objects the layer consists of now.
+    pub objects: usize,
+    /// Objects that are gone.
+    pub dropped: Vec<Object>,
+    /// Functions that could not be replaced in place.
+    pub recreated: Vec<Object>,
+}
+
+/// Replaces the layer of functions, unless it is this build's already.
+pub fn replace_functions(session: &mut Session, patience: Duration) -> Result<Option<Replaced>, Error> {
+    let doing = "replacing the layer \"functions\"";
+    let first = step::run(session, patience, doing, |step| replace(step, false));
+    match first {
+        Err(error) if error.sqlstate.as_deref() == Some(CANNOT_REPLACE) => {
+            step::run(session, patience, doing, |step| replace(step, true))
+        }
+        outcome => outcome,
+    }
+}
+
+/// Writes down what a layer is now.
+pub fn record(step: &mut Step, name: &str, hash: &str, manifest: &Value) -> Result<(), Error> {
+    step.execute(
+        "insert into lora_migrate.layers as l (name, hash, manifest, version) values ($1, $2, $3, $4)
+         on conflict (name) do update
+         set hash = excluded.hash, manifest = excluded.manifest, version = excluded.version, applied_on = now()",
+        &[(&name, Type::TEXT), (&hash, Type::TEXT), (manifest, Type::JSONB), (&BUILD_VERSION, Type::TEXT)],
+        "recording a layer",
+    )?;
+    Ok(())
+}
+
+fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> {
+    let doing = "replacing the layer \"functions\"";
+    history::ensure(step)?;
+    let layers: Vec<Layer> = step.json(RECORDED, &[], doing)?;
+    let old = layers.into_iter().find(|layer| layer.name == FUNCTIONS);
+    let hash = embedded::functions_hash();
+    if old.as_ref().is_some_and(|old| old.hash == hash) {
+        return Ok(None);
+    }
+    let old = old.map_or(Vec::new(), |old| old.manifest);
+    let before: HashSet<String> = step.json(BEFORE, &[], doing)?;
+
+    // Bodies may name tables and functions that a later file makes.
+    step.run("set local check_function_bodies = off", doing)?;
+    let mut recreated = Vec::new();
+    if carefully {
+        for object in old.iter().filter(|object| !object.is_function()) {
+            drop_object(step, object)?;
+        }
+    }
+    for file in FUNCTION_FILES {
+        match carefully {
+            true => run_carefully(step, file, &old, &mut recreated)?,
+            false => step.run_file(file)?,
+        }
+    }
+    if !step.is_intact(doing)? {
+        return Err(Error::new(
+            Exit::SqlFailed,
+            "a file of \"sql/functions\" ended the transaction that it runs in, or reset its settings",
+        )
+        .hint("remove the transaction statement from the file"));
+    }
+
+    let made: Vec<Made> = step.json(MADE, &[], doing)?;
+    let new: Vec<Object> = made
+        .into_iter()
+        .filter(|made| !before.contains(&made.key) || old.contains(&made.object))
+        .map(|made| made.object)
+        .collect();
+    let (functions, others): (Vec<Object>, Vec<Object>) =
+        old.into_iter().filter(|object| !new.contains(object)).partition(Object::is_function);
+    let dropped: Vec<Object> = others.into_iter().chain(functions).collect();
+    for object in &dropped {
+        drop_object(step, object)?;
+    }
+    let manifest = serde_json::to_value(&new)
+        .map_err(|error| Error::new(Exit::Internal, format!("writing the manifest: {error}")))?;
+    record(step, FUNCTIONS, &hash, &manifest)?;
+    Ok(Some(Replaced { objects: new.len(), dropped, recreated }))
+}
+
+/// Every function, trigger and policy that is no part of the server, as "catalogue/oid".
+const BEFORE: &str = "
+    select coalesce(jsonb_agg(o.catalogue || '/' || o.oid), '[]') from (
+      select 'pg_proc'::regclass::oid as catalogue, oid from pg_proc where oid >= 16384
+      union all select 'pg_trigger'::regclass::oid, oid from pg_trigger where not tgisinternal
+      union all select 'pg_policy'::regclass::oid, oid from pg_policy
+    ) o";
+
+/// The same of those that this transaction wrote, with what they are. Members of an extension belong to it.
+const MADE: &str = "
+    select coalesce(jsonb_agg(jsonb_build_object('key', o.catalogue || '/' || o.oid,
+      'type', i.type, 'schema', i.schema, 'identity', i.identity) order by i.type, i.identity), '[]')
+    from (
+      select 'pg_proc'::regclass::oid as catalogue, oid from pg_proc where xmin = pg_current_xact_id()::xid
+      union all select 'pg_trigger'::regclass::oid, oid from pg_trigger
+        where xmin = pg_current_xact_id()::xid and not tgisinternal and tgparentid = 0
+      union all select 'pg_policy'::regclass::oid, oid from pg_policy where xmin = pg_current_xact_id()::xid
+    ) o, pg_identify_object(o.catalogue, o.oid, 0) i
+    where not exists (
+      select from pg_depend d where d.classid = o.catalogue and d.objid = o.oid and d.deptype = 'e')";
+
+#[derive(Deserialize)]
+struct Made {
+    key: String,
+    #[serde(flatten)]
+    object: Object,
+}
+
+impl Object {
+    fn is_function(&self) -> bool {
+        !matches!(self.r#type.as_str(), "trigger" | "policy")
+    }
+}
+
+/// Runs a file, after dropping the functions of the manifest that it cannot replace in place.
+fn run_carefully(
+    step: &mut Step,
+    file: &SqlFile,
+    manifest: &[Object],
+    recreated: &mut Vec<Object>,
+) -> Result<(), Error> {
+    let doing = "replacing the layer \"functions\"";
+    loop {
+        step.run("savepoint lora_file", doing)?;
+        let outcome = step.try_file(file);
+        // Undone even where it worked: rows written under a savepoint carry another transaction id, and would be missing
+        // from the manifest.
+        step.run("rollback to savepoint lora_file; release savepoint lora_file", doing)?;
+        let Err(error) = outcome else { return step.run_file(file) };
+        let Some(object) = standing_in_the_way(step, &error, manifest)? else {
+            return Err(sql_error::in_file(&error, file));
+        };
+        drop_object(step, &object)?;
+        recreated.push(object);
+    }
+}
+
+/// The function of the manifest that the server's hint says to drop. The hint's words are translated, the name in it is
+/// not; one that has been dropped is found no more.
+fn standing_in_the_way(
+    step: &mut Step,
+    error: &postgres::Error,
+    manifest: &[Object],
+) -> Result<Option<Object>, Error> {
+    let Some(hint) = error
+        .as_db_error()
+        .filter(|error| error.code().code() == CANNOT_REPLACE)
+        .and_then(|error| error.hint())
+    else {
+        return Ok(None);
+    };
+    let functions: Vec<&Object> = manifest.iter().filter(|object| object.is_function()).collect();
+    let identities: Value = functions.iter().map(|object| object.identity.as_str()).collect();
+    let found: Option<String> = step.json(
+        "select to_jsonb((
+           select identity from jsonb_array_elements_text($1) as identity
+           where strpos($2, to_regprocedure(identity)::text) > 0 limit 1))",
+        &[(&identities, Type::JSONB), (&hint, Type::TEXT)],
+        "looking for the function that stands in the way",
+    )?;
+    Ok(functions.into_iter().find(|object| Some(&object.identity) == found.as_ref()).cloned())
+}
+
+fn drop_object(step: &mut Step, object: &Object) -> Result<(), Error> {
+    let Object { r#type, identity, .. } = object;
+    // The names are the server's own, quoted; the table may be gone with its triggers, hence if exists.
+    step.try_run(&format!("drop {type} if exists {identity}", type = r#type)).map_err(|error| {
+        let refused = sql_error::while_doing(&error, &format!("dropping the {type} {identity}", type = r#type));
+        match error.as_db_error() {
+            Some(sent) if sent.code().code() == DEPENDED_ON => {
+                let mut refusal = Error::new(
+                    Exit::Refused,
+                    format!(
+                        "the layer \"functions\" cannot drop {type} \"{identity}\": something else depends on it",
+                        type = r#type
+                    ),
+                )
+                .hint("drop or change what depends on it, and run the command again");
+                refusal.detail = sent.detail().map(str::to_owned);
+                refusal.sqlstate = refused.sqlstate;
+                refusal
+            }
+            _ => refused,
+        }
+    })
+}

@@ -1,0 +1,35 @@
+//! The migration lock: one advisory lock per database, of the transaction and not of the session.
+//!
+//! Invariant: it is tried, never waited for inside the server: a blocking wait would deadlock with
+//! `create index concurrently`, and through a pooler a session's lock outlives its client.
+
+use postgres::Transaction;
+use postgres::types::Type;
+
+use crate::error::Error;
+use crate::query;
+
+/// "pg_lora" in ASCII and a zero.
+const KEY: i64 = 0x7067_5f6c_6f72_6100;
+
+/// The statement that tries; its row says "t" where the lock was obtained.
+pub fn attempt() -> String {
+    format!("select pg_try_advisory_xact_lock({KEY})")
+}
+
+/// Who holds the lock, for a message.
+pub fn holder(transaction: &mut Transaction) -> Result<String, Error> {
+    query::json(
+        transaction,
+        "select to_jsonb(coalesce(
+           string_agg(format('pid %s, application \"%s\", user \"%s\", in its transaction for %s s',
+             l.pid, a.application_name, a.usename, extract(epoch from clock_timestamp() - a.xact_start)::int), '; '),
+           'a session that has just ended'))
+         from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+         where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+           and l.database = (select oid from pg_database where datname = current_database())
+           and l.classid::bigint = $1 >> 32 and l.objid::bigint = $1 & 4294967295",
+        &[(&KEY, Type::INT8)],
+        "asking who holds the migration lock",
+    )
+}

@@ -1,0 +1,80 @@
+//! `pg-lora migrate`: look, plan, check, write step by step, look again.
+//!
+//! Invariant: nothing is written before every check has passed, and nothing at all where the plan is empty.
+
+use std::time::{Duration, Instant};
+
+use crate::cli::{self, Platform};
+use crate::connect::Session;
+use crate::embedded::{self, BUILD_VERSION, Version};
+use crate::error::Error;
+use crate::report::Report;
+use crate::step::{self, Step};
+use crate::{buckets, history, layer, plan, platform, preflight, provider, survey, verify};
+
+/// Runs the command.
+pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -> Result<(), Error> {
+    let patience = Duration::from_secs(options.lock_wait);
+    let standalone = options.platform == Some(Platform::Standalone);
+    let survey = survey::take(session)?;
+    report.server(&survey.facts);
+    let plan = plan::make(&survey, standalone)?;
+    preflight::check(&survey, &plan, standalone)?;
+
+    if standalone
+        && !plan.platform.is_empty()
+        && let Some(made) = platform::create(session, patience)?
+    {
+        report.platform_created(&made);
+    }
+    for version in plan.versions {
+        let began = Instant::now();
+        let applied = step::run(session, patience, version.label(), |step| apply(step, version))?;
+        if applied.is_some() {
+            report.version_applied(version, began.elapsed());
+        }
+    }
+    if plan.provider != provider::Provider::Current {
+        let began = Instant::now();
+        let doing = "installing extension \"pg_lora\"";
+        if let Some(before) = step::run(session, patience, doing, provider::apply)? {
+            report.provider_applied(&before, began.elapsed());
+        }
+    }
+    if plan.functions {
+        let began = Instant::now();
+        if let Some(replaced) = layer::replace_functions(session, patience)? {
+            report.functions_replaced(&replaced, began.elapsed());
+        }
+    }
+    if !plan.buckets.is_empty()
+        && let Some(changes) = step::run(session, patience, "setting up the storage buckets", buckets::apply)?
+    {
+        report.buckets_changed(&changes);
+    }
+    report.bucket_notes(&plan.drift, plan.buckets_skipped);
+    if report.changed {
+        verify::check(session)?;
+    }
+    let state =
+        if report.changed { "is up to date now" } else { "was up to date already, nothing was written" };
+    report.say(&format!(
+        "database \"{}\" {state}: {} versions, extension pg_lora {BUILD_VERSION}",
+        survey.facts.database,
+        embedded::versions().len(),
+    ));
+    Ok(())
+}
+
+/// Applies one version, unless another runner has done so since the plan was made.
+fn apply(step: &mut Step, version: &Version) -> Result<Option<()>, Error> {
+    history::ensure(step)?;
+    let recorded = history::recorded(step)?;
+    let pending = plan::pending(embedded::versions(), &recorded).map_err(plan::conflict)?;
+    if !pending.iter().any(|left| left.number == version.number) {
+        return Ok(None);
+    }
+    step.run_file(&version.sql_file())?;
+    history::record(step, version)?;
+    Ok(Some(()))
+}

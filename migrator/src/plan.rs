@@ -1,0 +1,142 @@
+//! What has to be done, decided from one look at the database. Pure: no connection, no clock.
+//!
+//! Invariant: an empty plan means that a run would write nothing. What is planned here is decided again under the lock.
+//! Refused: a history that this build could not have written.
+
+use crate::buckets::{self, Change as BucketChange, Drift};
+use crate::embedded::{self, FUNCTION_FILES, PlatformThing, Version};
+use crate::error::{Error, Exit};
+use crate::history::Recorded;
+use crate::provider::{self, Provider};
+use crate::survey::Survey;
+
+/// Everything that is to be done, in the order in which it is done.
+pub struct Plan {
+    /// What the platform lacks. Made only when the user asked for it.
+    pub platform: Vec<PlatformThing>,
+    pub versions: &'static [Version],
+    /// How many versions are recorded.
+    pub applied: usize,
+    pub provider: Provider,
+    /// Whether the layer of functions is another one than this build's.
+    pub functions: bool,
+    pub buckets: Vec<BucketChange>,
+    pub drift: Vec<Drift>,
+    /// Why buckets are left out, where they are.
+    pub buckets_skipped: Option<&'static str>,
+}
+
+impl Plan {
+    /// Whether nothing is to be done for the state that this build describes.
+    pub fn is_empty(&self) -> bool {
+        let lacking = self.platform.iter().any(|thing| thing.required);
+        !lacking
+            && self.versions.is_empty()
+            && self.provider == Provider::Current
+            && !self.functions
+            && self.buckets.is_empty()
+    }
+}
+
+/// Decides. `platform` says whether the user asked for the platform's things to be made.
+pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
+    let versions = pending(embedded::versions(), &survey.history).map_err(conflict)?;
+    let missing = survey.facts.missing_platform();
+    let storage_comes = platform && missing.iter().any(|thing| thing.name == buckets::TABLE);
+    let (changes, drift, skipped) = match &survey.buckets {
+        Some(rows) => {
+            let (changes, drift) = buckets::compare(rows);
+            (changes, drift, None)
+        }
+        None if storage_comes => (buckets::compare(&[]).0, Vec::new(), None),
+        None if survey.facts.has_table(buckets::TABLE) => {
+            (Vec::new(), Vec::new(), Some("this role does not see the rows of \"storage.buckets\""))
+        }
+        None => (Vec::new(), Vec::new(), Some("there is no table \"storage.buckets\"")),
+    };
+    let layer = survey.layers.iter().find(|layer| layer.name == crate::layer::FUNCTIONS);
+    Ok(Plan {
+        platform: missing,
+        versions,
+        applied: survey.history.len(),
+        provider: provider::compare(&survey.facts, &survey.layers),
+        functions: match layer {
+            Some(layer) => layer.hash != embedded::functions_hash(),
+            None => !FUNCTION_FILES.is_empty(),
+        },
+        buckets: changes,
+        drift,
+        buckets_skipped: skipped,
+    })
+}
+
+/// Why a recorded history is not one of this build's.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Conflict {
+    Unknown { recorded: Recorded },
+    Renamed { recorded: Recorded, expected: String },
+    Changed { recorded: Recorded, file: &'static str, expected: u64 },
+    Gap { missing: &'static str, later: i32 },
+}
+
+/// The versions that are not recorded yet; always a tail of the list.
+pub fn pending<'a>(embedded: &'a [Version], recorded: &[Recorded]) -> Result<&'a [Version], Conflict> {
+    for row in recorded {
+        let Some(version) = embedded.iter().find(|version| version.number == row.version) else {
+            return Err(Conflict::Unknown { recorded: row.clone() });
+        };
+        if row.name.as_deref() != Some(version.name.as_str()) {
+            return Err(Conflict::Renamed { recorded: row.clone(), expected: version.name.clone() });
+        }
+        if row.checksum.as_deref() != Some(version.checksum.to_string().as_str()) {
+            return Err(Conflict::Changed {
+                recorded: row.clone(),
+                file: version.file,
+                expected: version.checksum,
+            });
+        }
+    }
+    // All rows are known by now, so a list of the embedded length without gaps is a head of it.
+    for (version, row) in embedded.iter().zip(recorded) {
+        if version.number != row.version {
+            return Err(Conflict::Gap { missing: version.label(), later: row.version });
+        }
+    }
+    Ok(&embedded[recorded.len().min(embedded.len())..])
+}
+
+/// A conflict in words.
+pub fn conflict(conflict: Conflict) -> Error {
+    let text = |value: Option<String>| value.unwrap_or_else(|| "nothing".into());
+    match conflict {
+        Conflict::Unknown { recorded: Recorded { version, name, .. } } => Error::new(
+            Exit::History,
+            format!("version {version} \"{}\" is recorded in the database and unknown to this build", text(name)),
+        )
+        .detail(format!("this build ends with version {}", embedded::versions().len()))
+        .hint("use the build that applied it, or a newer one"),
+        Conflict::Renamed { recorded: Recorded { version, name, .. }, expected } => Error::new(
+            Exit::History,
+            format!(
+                "version {version} is recorded under another name: \"{}\", where this build has \"{expected}\"",
+                text(name)
+            ),
+        )
+        .hint("use a build with the released files; a released migration never changes"),
+        Conflict::Changed { recorded: Recorded { version, checksum, .. }, file, expected } => Error::new(
+            Exit::History,
+            format!("version {version} was applied from another text than \"{file}\" of this build"),
+        )
+        .detail(format!("recorded checksum {}, this build has {expected}", text(checksum)))
+        .hint("use a build with the released files; a released migration never changes"),
+        Conflict::Gap { missing, later } => Error::new(
+            Exit::History,
+            format!("\"{missing}\" is not recorded, although the later version {later} is"),
+        )
+        .hint("restore the missing row of \"lora_migrate.refinery_schema_history\" if the version was applied"),
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

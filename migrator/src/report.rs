@@ -1,0 +1,161 @@
+//! What a command says: one line for each thing on stdout, or one JSON object; words go to stderr.
+//!
+//! Invariant: stdout holds data and nothing else; with `--output json` exactly one object, also when the command failed.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::buckets::{Change, Drift};
+use crate::cli::Output;
+use crate::embedded::{BUILD_VERSION, PlatformThing, Version};
+use crate::error::Error;
+use crate::layer::{Object, Replaced};
+use crate::provider::Provider;
+use crate::survey::Facts;
+
+/// Collects what a command has to say, and says what can be said at once.
+pub struct Report {
+    output: Output,
+    began: Instant,
+    object: Map<String, Value>,
+    /// Whether the run wrote anything.
+    pub changed: bool,
+}
+
+impl Report {
+    /// An empty report of a command.
+    pub fn new(command: &str, output: Output) -> Self {
+        let mut object = Map::new();
+        object.insert("command".into(), command.into());
+        object.insert("version".into(), BUILD_VERSION.into());
+        Self { output, began: Instant::now(), object, changed: false }
+    }
+
+    /// A line of data: what happened or is the case, and to what.
+    pub fn line(&self, label: &str, text: &str) {
+        if self.output == Output::Text {
+            // A reader that has gone away (`| head`) is no reason to leave a migration half-way.
+            let _ = writeln!(std::io::stdout(), "{label:<10} {text}");
+        }
+    }
+
+    /// A sentence for people.
+    pub fn say(&self, words: &str) {
+        eprintln!("{words}");
+    }
+
+    /// A key of the JSON object.
+    pub fn set(&mut self, key: &str, value: impl Serialize) {
+        self.object.insert(key.into(), serde_json::to_value(value).unwrap_or(Value::Null));
+    }
+
+    fn push(&mut self, key: &str, value: Value) {
+        if let Value::Array(list) = self.object.entry(key).or_insert_with(|| json!([])) {
+            list.push(value);
+        }
+    }
+
+    /// Which database this is about.
+    pub fn server(&mut self, facts: &Facts) {
+        self.set(
+            "server",
+            json!({ "postgres": facts.server_version, "database": facts.database, "role": facts.role }),
+        );
+    }
+
+    /// Things of the platform were made.
+    pub fn platform_created(&mut self, things: &[PlatformThing]) {
+        self.changed = true;
+        for thing in things {
+            self.line("created", &format!("{} {}", thing.kind, thing.name));
+            self.push("platform_created", json!({ "kind": thing.kind, "name": thing.name }));
+        }
+    }
+
+    /// A version was applied.
+    pub fn version_applied(&mut self, version: &Version, took: Duration) {
+        self.changed = true;
+        self.line("applied", &format!("{} ({})", version.label(), milliseconds(took)));
+        self.push(
+            "versions_applied",
+            json!({ "version": version.number, "name": version.name, "milliseconds": took.as_millis() as u64 }),
+        );
+    }
+
+    /// The extension was created, updated or completed.
+    pub fn provider_applied(&mut self, before: &Provider, took: Duration) {
+        self.changed = true;
+        let (label, action, from) = match before {
+            Provider::Missing => ("created", "created", None),
+            Provider::Other { version } => ("updated", "updated", Some(version.clone())),
+            Provider::Current | Provider::Incomplete => ("completed", "completed", None),
+        };
+        let was = from.as_ref().map(|from| format!(", it was {from}")).unwrap_or_default();
+        self.line(label, &format!("extension pg_lora {BUILD_VERSION}{was} ({})", milliseconds(took)));
+        self.set("extension", json!({ "action": action, "version": BUILD_VERSION, "from": from }));
+    }
+
+    /// The layer of functions was replaced.
+    pub fn functions_replaced(&mut self, replaced: &Replaced, took: Duration) {
+        self.changed = true;
+        let name = |object: &Object| format!("{} {}", object.r#type, object.identity);
+        for object in &replaced.recreated {
+            self.line("recreated", &name(object));
+        }
+        for object in &replaced.dropped {
+            self.line("dropped", &name(object));
+        }
+        self.line("replaced", &format!("functions: {} objects ({})", replaced.objects, milliseconds(took)));
+        self.set("functions", replaced);
+    }
+
+    /// Buckets were created or made private.
+    pub fn buckets_changed(&mut self, changes: &[Change]) {
+        self.changed = true;
+        for change in changes {
+            match change {
+                Change::Create(id) => self.line("created", &format!("bucket {id}")),
+                Change::MakePrivate(id) => self.line("private", &format!("bucket {id}, it was public")),
+            }
+        }
+        self.set("buckets_changed", changes);
+    }
+
+    /// What is otherwise than this version sets it, and stays so.
+    pub fn bucket_notes(&mut self, drift: &[Drift], skipped: Option<&str>) {
+        if let Some(why) = skipped {
+            self.say(&format!("note: buckets are left out: {why}"));
+        }
+        for Drift { bucket, column, expected, found } in drift {
+            self.say(&format!(
+                "note: bucket \"{bucket}\": {column} is {found} and not {expected}, which is left as it is"
+            ));
+        }
+        self.set("buckets_skipped", skipped);
+        self.set("buckets_drift", drift);
+    }
+
+    /// Ends the report: the JSON object on stdout, or the error's lines on stderr. Gives the exit code.
+    pub fn finish(mut self, outcome: Result<(), Error>) -> u8 {
+        if self.output == Output::Json {
+            self.set("changed", self.changed);
+            self.set("milliseconds", self.began.elapsed().as_millis() as u64);
+            self.set("error", outcome.as_ref().err());
+            let _ = writeln!(std::io::stdout(), "{}", Value::Object(self.object));
+        }
+        match outcome {
+            Ok(()) => 0,
+            Err(error) => {
+                eprint!("{}", error.render());
+                error.exit as u8
+            }
+        }
+    }
+}
+
+fn milliseconds(took: Duration) -> String {
+    format!("{} ms", took.as_millis())
+}

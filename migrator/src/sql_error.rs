@@ -1,0 +1,116 @@
+//! From an error of the driver to an error of this program: which exit code, and the server's own words.
+//!
+//! Invariant: an error that the server sent keeps its SQLSTATE, message, detail and hint; one that it did not send says
+//! which connection it is about and nothing of how that connection was authenticated.
+
+use postgres::error::{DbError, ErrorPosition};
+
+use crate::embedded::SqlFile;
+use crate::error::{Error, Exit};
+use crate::place::Place;
+
+/// A statement of this program's own failed while `doing` something.
+pub fn while_doing(error: &postgres::Error, doing: &str) -> Error {
+    match error.as_db_error() {
+        Some(sent) => {
+            let mut error = sent_by_server(sent);
+            error.message = format!("{doing}: {}", error.message);
+            error
+        }
+        None => lost(error),
+    }
+}
+
+/// A file of SQL failed.
+pub fn in_file(error: &postgres::Error, file: &SqlFile) -> Error {
+    let Some(sent) = error.as_db_error() else { return lost(error) };
+    let mut error = sent_by_server(sent);
+    let place = match sent.position() {
+        Some(ErrorPosition::Original(position)) => {
+            Place::at_character(file.path, file.text, *position as usize)
+        }
+        _ => Place::somewhere(file.path),
+    };
+    error.place = Some(place.into());
+    // An error inside a function or a DO block has no position in the file; the server's context says where it was.
+    if let Some(context) = sent.where_() {
+        error.detail = Some(match error.detail {
+            Some(detail) => format!("{detail}\n{context}"),
+            None => context.to_owned(),
+        });
+    }
+    error
+}
+
+fn sent_by_server(sent: &DbError) -> Error {
+    let code = sent.code().code();
+    let mut error = Error::new(exit_of(code), sent.message());
+    error.sqlstate = Some(code.to_owned());
+    error.detail = sent.detail().map(str::to_owned);
+    error.hint = sent.hint().map(str::to_owned).or_else(|| own_hint(code).map(str::to_owned));
+    error
+}
+
+/// Which exit code a SQLSTATE means for a pipeline: above all, whether trying again can help.
+fn exit_of(sqlstate: &str) -> Exit {
+    match sqlstate {
+        "28000" | "28P01" | "42501" => Exit::Denied,
+        "55P03" => Exit::TableLock,
+        "25006" => Exit::Refused,
+        // The database does not exist (yet), too many connections, starting up, shutting down.
+        "3D000" | "53300" | "57P01" | "57P02" | "57P03" => Exit::Unreachable,
+        _ if sqlstate.starts_with("08") => Exit::Unreachable,
+        _ => Exit::SqlFailed,
+    }
+}
+
+/// What to do about it, where the server does not say.
+fn own_hint(sqlstate: &str) -> Option<&'static str> {
+    match sqlstate {
+        "55P03" => Some("end the session that holds the lock, or run the command again when it is done"),
+        "57P03" | "53300" => Some("run the command again in a moment"),
+        "28P01" => Some("check the user and the password, in the URL or in PGPASSWORD"),
+        _ => None,
+    }
+}
+
+/// The connection ended in the middle of something.
+fn lost(error: &postgres::Error) -> Error {
+    Error::new(Exit::Unreachable, "the connection to the server was lost")
+        .detail(cause(error))
+        .hint("run the command again: what was not committed is rolled back by the server")
+}
+
+/// The innermost cause of an error that the server did not send.
+pub fn cause(error: &postgres::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(next) = innermost.source() {
+        innermost = next;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exit_of;
+    use crate::error::Exit;
+
+    #[test]
+    fn sqlstates_map_to_the_documented_exit_codes() {
+        for (sqlstate, exit) in [
+            ("28P01", Exit::Denied),
+            ("28000", Exit::Denied),
+            ("42501", Exit::Denied),
+            ("55P03", Exit::TableLock),
+            ("57P03", Exit::Unreachable),
+            ("08006", Exit::Unreachable),
+            ("3D000", Exit::Unreachable),
+            ("25006", Exit::Refused),
+            ("42601", Exit::SqlFailed),
+            ("57014", Exit::SqlFailed),
+            ("40P01", Exit::SqlFailed),
+        ] {
+            assert_eq!(exit_of(sqlstate), exit, "{sqlstate}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `pg-lora status`: what is there, what is pending. Writes nothing.
+
+use serde_json::json;
+
+use crate::buckets::Change;
+use crate::cli;
+use crate::connect::Session;
+use crate::embedded::{self, BUILD_VERSION};
+use crate::error::{Error, Exit};
+use crate::plan::Plan;
+use crate::provider::{self, Provider};
+use crate::report::Report;
+use crate::survey::Survey;
+use crate::{layer, plan, survey, verify};
+
+/// Runs the command.
+pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) -> Result<(), Error> {
+    let survey = survey::take(session)?;
+    let facts = &survey.facts;
+    report.server(facts);
+    report.line(
+        "server",
+        &format!("PostgreSQL {}, database {}, role {}", facts.server_version, facts.database, facts.role),
+    );
+    // A history that is not ours says nothing about the rest.
+    let plan = plan::make(&survey, false)?;
+    platform(&plan, report);
+    versions(&survey, &plan, report);
+    layers(&survey, &plan, report);
+    buckets(&survey, &plan, report);
+    report.set("up_to_date", plan.is_empty());
+    if options.check && !plan.is_empty() {
+        return Err(Error::new(Exit::Pending, "the database is not up to date")
+            .detail(verify::still_pending(&plan))
+            .hint("run pg-lora migrate"));
+    }
+    Ok(())
+}
+
+fn platform(plan: &Plan, report: &mut Report) {
+    let missing: Vec<String> =
+        plan.platform.iter().map(|thing| format!("{} {}", thing.kind, thing.name)).collect();
+    match missing.is_empty() {
+        true => report.line("platform", "complete"),
+        false => report.line("platform", &format!("missing: {}", missing.join(", "))),
+    }
+    report.set("platform_missing", missing);
+}
+
+fn versions(survey: &Survey, plan: &Plan, report: &mut Report) {
+    let total = embedded::versions().len();
+    report.line("versions", &format!("{} of {total} applied", survey.history.len()));
+    for version in plan.versions {
+        report.line("pending", version.label());
+    }
+    report.set("versions", json!({ "applied": survey.history.len(), "total": total }));
+    let pending: Vec<_> = plan
+        .versions
+        .iter()
+        .map(|version| json!({ "version": version.number, "name": version.name }))
+        .collect();
+    report.set("versions_pending", pending);
+}
+
+fn layers(survey: &Survey, plan: &Plan, report: &mut Report) {
+    let extension = survey.facts.extension.as_ref().map(|extension| extension.version.as_str());
+    let (state, words) = match &plan.provider {
+        Provider::Current => ("current", format!("current, extension pg_lora {BUILD_VERSION}")),
+        Provider::Missing => {
+            ("missing", format!("missing, this build has extension pg_lora {BUILD_VERSION}"))
+        }
+        Provider::Other { version } => {
+            ("outdated", format!("extension pg_lora {version}, this build has {BUILD_VERSION}"))
+        }
+        Provider::Incomplete => (
+            "incomplete",
+            format!("extension pg_lora {BUILD_VERSION}, without the grants of its schema or its record"),
+        ),
+    };
+    report.line("layer", &format!("{}: {words}", provider::LAYER));
+    report.set("extension", json!({ "state": state, "version": extension, "build": BUILD_VERSION }));
+
+    let recorded = survey.layers.iter().find(|layer| layer.name == layer::FUNCTIONS);
+    let (state, words) = match (recorded, plan.functions) {
+        (None, true) => ("missing", "missing".to_owned()),
+        (Some(layer), true) => ("outdated", format!("outdated, of version {}", layer.version)),
+        (Some(layer), false) => ("current", format!("current, {} objects", layer.manifest.len())),
+        (None, false) => ("current", "current, this build has none".to_owned()),
+    };
+    report.line("layer", &format!("{}: {words}", layer::FUNCTIONS));
+    report.set("functions", json!({ "state": state }));
+}
+
+fn buckets(survey: &Survey, plan: &Plan, report: &mut Report) {
+    let mut states = serde_json::Map::new();
+    for id in crate::buckets::ids() {
+        let state = match plan.buckets.iter().find(|change| change.id() == id) {
+            _ if survey.buckets.is_none() => "unknown",
+            Some(Change::Create(_)) => "missing",
+            Some(Change::MakePrivate(_)) => "public",
+            None => "private",
+        };
+        report.line("bucket", &format!("{id}: {state}"));
+        states.insert(id.to_owned(), state.into());
+    }
+    report.set("buckets", states);
+    report.bucket_notes(&plan.drift, plan.buckets_skipped);
+}
