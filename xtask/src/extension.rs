@@ -24,7 +24,7 @@ pub fn install(prepared: &Prepared<'_>) -> anyhow::Result<()> {
         return Ok(());
     }
     say(&format!("building the extension for postgres {}", tree.major()));
-    let mut command = pgrx::command(prepared, "pgrx")?;
+    let mut command = pgrx::command(prepared, pgrx::Home::Builds)?;
     command.args(["install", "--release", "--package", "pg_lora", "--no-default-features", "--features"]);
     command.arg(format!("pg{}", tree.major())).arg("--pg-config").arg(tree.pg_config());
     process::run_silently(prepared.checkout, "extension", &mut command)?;

@@ -3,7 +3,6 @@
 //! Its version is that of the library, exactly: pgrx checks it. Somebody's other version, and their `~/.pgrx`,
 //! stay as they are; our configuration names our private trees only, and nothing is ever downloaded for it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +10,7 @@ use std::process::Command;
 use anyhow::Context;
 use pg_lora_tests::Tree;
 
-use crate::checkout::Checkout;
+use crate::checkout::{Checkout, make_readable_dir};
 use crate::process;
 use crate::setup::{Prepared, say};
 
@@ -59,35 +58,42 @@ fn in_cargo_home() -> Option<PathBuf> {
     Some(home.join("bin/cargo-pgrx")).filter(|file| file.is_file())
 }
 
-/// Tells pgrx where our trees are: one home for builds, one for its own tests.
-pub fn configure(checkout: &Checkout, private: &Tree, for_tests: &Tree) -> anyhow::Result<()> {
-    for (home, tree) in [("pgrx", private), ("pgrx-test", for_tests)] {
-        let file = checkout.place(&format!("{home}/config.toml"))?;
-        let before = fs::read_to_string(&file).unwrap_or_default();
-        let after = with_tree(&before, tree.major(), tree.pg_config(), Path::is_file);
-        // pgrx rebuilds its bindings when the file's time changes.
-        if after != before {
-            fs::write(&file, after).with_context(|| format!("could not write \"{}\"", file.display()))?;
+/// Which of the two private trees pgrx works with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// Builds go into the tree that everything else uses.
+    Builds,
+    /// pgrx's own tests install a test build into their tree.
+    Tests,
+}
+
+impl Home {
+    /// The folder that PGRX_HOME names. One for each version of Postgres: pgrx builds its bindings again when the
+    /// file in it changes.
+    pub fn dir(self, checkout: &Checkout, major: u16) -> anyhow::Result<PathBuf> {
+        match self {
+            Self::Builds => checkout.place(&format!("pgrx/{major}")),
+            Self::Tests => checkout.place(&format!("pgrx/{major}-test")),
+        }
+    }
+}
+
+/// Tells pgrx where our trees are.
+pub fn configure(checkout: &Checkout, builds: &Tree, tests: &Tree) -> anyhow::Result<()> {
+    for (home, tree) in [(Home::Builds, builds), (Home::Tests, tests)] {
+        let dir = home.dir(checkout, tree.major())?;
+        make_readable_dir(&dir)?;
+        let file = dir.join("config.toml");
+        let config = format!("[configs]\npg{} = {:?}\n", tree.major(), tree.pg_config());
+        if fs::read_to_string(&file).ok().as_ref() != Some(&config) {
+            fs::write(&file, config).with_context(|| format!("could not write \"{}\"", file.display()))?;
         }
     }
     Ok(())
 }
 
-/// The configuration with one tree more. Trees that are gone must go from it, since pgrx asks all of them.
-fn with_tree(config: &str, major: u16, pg_config: &Path, exists: impl Fn(&Path) -> bool) -> String {
-    let mut trees: BTreeMap<String, String> = config
-        .lines()
-        .filter_map(|line| line.split_once(" = "))
-        .map(|(label, path)| (label.to_owned(), path.trim_matches('"').to_owned()))
-        .filter(|(_, path)| exists(Path::new(path)))
-        .collect();
-    trees.insert(format!("pg{major}"), pg_config.to_string_lossy().into_owned());
-    let lines: Vec<String> = trees.iter().map(|(label, path)| format!("{label} = \"{path}\"\n")).collect();
-    format!("[configs]\n{}", lines.concat())
-}
-
 /// `cargo pgrx …` in this workspace, with one of our homes.
-pub fn command(prepared: &Prepared<'_>, home: &str) -> anyhow::Result<Command> {
+pub fn command(prepared: &Prepared<'_>, home: Home) -> anyhow::Result<Command> {
     // What it installs must be readable for the servers' account, whatever our umask is.
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "umask 022 && exec \"$@\"", "sh"]).arg(&prepared.cargo_pgrx).arg("pgrx");
@@ -97,27 +103,8 @@ pub fn command(prepared: &Prepared<'_>, home: &str) -> anyhow::Result<Command> {
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "PGRX_PG_CONFIG_PATH", "PGRX_PG_CONFIG_AS_ENV"] {
         command.env_remove(name);
     }
-    command.env("PGRX_HOME", home_dir(prepared.checkout, home)?).env("CARGO_PGRX", &prepared.cargo_pgrx);
+    command
+        .env("PGRX_HOME", home.dir(prepared.checkout, prepared.tree.major())?)
+        .env("CARGO_PGRX", &prepared.cargo_pgrx);
     Ok(command)
-}
-
-/// The folder of one of our homes.
-pub fn home_dir(checkout: &Checkout, home: &str) -> anyhow::Result<PathBuf> {
-    checkout.place(home)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn trees_are_added_and_the_vanished_go() {
-        let one = with_tree("", 15, Path::new("/t/15/pg_config"), |_| true);
-        assert_eq!(one, "[configs]\npg15 = \"/t/15/pg_config\"\n");
-        let two = with_tree(&one, 17, Path::new("/t/17/pg_config"), |_| true);
-        assert_eq!(two, "[configs]\npg15 = \"/t/15/pg_config\"\npg17 = \"/t/17/pg_config\"\n");
-        assert_eq!(with_tree(&two, 17, Path::new("/t/17/pg_config"), |_| true), two, "no change, no rebuild");
-        let gone = with_tree(&two, 17, Path::new("/t/17/pg_config"), |path| !path.starts_with("/t/15"));
-        assert_eq!(gone, "[configs]\npg17 = \"/t/17/pg_config\"\n");
-    }
 }

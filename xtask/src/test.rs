@@ -130,7 +130,7 @@ impl Suite<'_> {
     /// is a scratch folder, and that stops whatever still runs there.
     fn extension(&self) -> anyhow::Result<()> {
         let scratch = Scratch::new()?;
-        let mut command = pgrx::command(&self.prepared, "pgrx-test")?;
+        let mut command = pgrx::command(&self.prepared, pgrx::Home::Tests)?;
         command.args(["test", &format!("pg{}", self.prepared.tree.major()), "--package", "pg_lora"]);
         command.args(&self.args.filter).arg("--pgdata").arg(scratch.path());
         if let Some(account) = Account::for_servers()? {

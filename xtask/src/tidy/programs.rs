@@ -56,7 +56,7 @@ fn extension_clippy(prepared: &Prepared<'_>) -> anyhow::Result<Option<Problem>> 
         [(format!("pg{major}"), "--lib"), (format!("pg{major},pg_test"), "--all-targets")]
     {
         let mut cargo = process::cargo(prepared.checkout.root());
-        cargo.env("PGRX_HOME", pgrx::home_dir(prepared.checkout, "pgrx")?);
+        cargo.env("PGRX_HOME", pgrx::Home::Builds.dir(prepared.checkout, major)?);
         cargo.args([
             "clippy",
             "--quiet",

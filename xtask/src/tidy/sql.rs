@@ -3,11 +3,12 @@
 use super::{Problem, Source};
 
 /// Below these, and nowhere else, a `.sql` file has a meaning.
-const HOMES: [&str; 7] = [
+const HOMES: [&str; 8] = [
     "sql/migrations/",
     "sql/functions/",
     "sql/platform/",
     "sql/portable/",
+    "migrator/src/",
     "extension/sql/",
     "extension/tests/",
     "tests/",
