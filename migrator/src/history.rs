@@ -49,6 +49,8 @@ pub fn recorded(step: &mut Step) -> Result<Vec<Recorded>, Error> {
 /// Records a version, unless its file ended the transaction that it was given.
 pub fn record(step: &mut Step, version: &Version) -> Result<(), Error> {
     let nonce = step.nonce().to_owned();
+    // A file may have taken on a role that has no right here.
+    step.run("reset session authorization; reset role", "writing the history")?;
     // RFC 3339 and a decimal u64: what refinery parses, and panics on when it cannot.
     let rows = step.execute(
         "insert into lora_migrate.refinery_schema_history (version, name, applied_on, checksum)

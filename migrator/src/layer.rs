@@ -1,10 +1,9 @@
 //! The layer of functions: code that is replaced whole whenever it is another one than before.
 //!
 //! Invariant: after a replacement the database holds exactly what the files make. What the layer made is read off the
-//! catalogue, not off the files: functions, triggers and policies that this transaction wrote. What the stored manifest
-//! has and the new one lacks is dropped in the same transaction, never with cascade. An object that was there before the
-//! layer first touched it (a function of the application's that a file replaces or grants) never enters the manifest, so
-//! it is never dropped.
+//! catalogue, not off the files: the functions, triggers and policies that this transaction defined. What the stored
+//! manifest has and the new one lacks is dropped in the same transaction, never with cascade. Granting a right on a
+//! function does not define it, so a file may grant or revoke on somebody else's without owning it.
 //! Refused: a drop that somebody else's object depends on; the dependant is named and nothing is changed.
 //!
 //! `create or replace` cannot change a function's result, argument names or defaults (42P13). Then the layer is run once
@@ -12,7 +11,6 @@
 //! manifest that stands in the way is dropped before the file runs. Only those functions lose grants that an operator
 //! added; the files state their own.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use postgres::types::Type;
@@ -100,7 +98,6 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
         return Ok(None);
     }
     let old = old.map_or(Vec::new(), |old| old.manifest);
-    let before: HashSet<String> = step.json(BEFORE, &[], doing)?;
 
     // Bodies may name tables and functions that a later file makes.
     step.run("set local check_function_bodies = off", doing)?;
@@ -124,12 +121,7 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
         .hint("remove the transaction statement from the file"));
     }
 
-    let made: Vec<Made> = step.json(MADE, &[], doing)?;
-    let new: Vec<Object> = made
-        .into_iter()
-        .filter(|made| !before.contains(&made.key) || old.contains(&made.object))
-        .map(|made| made.object)
-        .collect();
+    let new: Vec<Object> = step.json(MADE, &[], doing)?;
     let (functions, others): (Vec<Object>, Vec<Object>) =
         old.into_iter().filter(|object| !new.contains(object)).partition(Object::is_function);
     let dropped: Vec<Object> = others.into_iter().chain(functions).collect();
@@ -142,33 +134,20 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
     Ok(Some(Replaced { objects: new.len(), dropped, recreated }))
 }
 
-/// Every function, trigger and policy that is no part of the server, as "catalogue/oid".
-const BEFORE: &str = "
-    select coalesce(jsonb_agg(o.catalogue || '/' || o.oid), '[]') from (
-      select 'pg_proc'::regclass::oid as catalogue, oid from pg_proc where oid >= 16384
-      union all select 'pg_trigger'::regclass::oid, oid from pg_trigger where not tgisinternal
-      union all select 'pg_policy'::regclass::oid, oid from pg_policy
-    ) o";
-
-/// The same of those that this transaction wrote, with what they are. Members of an extension belong to it.
+/// What this transaction defined. A function's row is also written by a grant, its dependencies only by its definition.
+/// Members of an extension belong to it.
 const MADE: &str = "
-    select coalesce(jsonb_agg(jsonb_build_object('key', o.catalogue || '/' || o.oid,
-      'type', i.type, 'schema', i.schema, 'identity', i.identity) order by i.type, i.identity), '[]')
+    select coalesce(jsonb_agg(jsonb_build_object('type', i.type, 'schema', i.schema, 'identity', i.identity)
+      order by i.type, i.identity), '[]')
     from (
-      select 'pg_proc'::regclass::oid as catalogue, oid from pg_proc where xmin = pg_current_xact_id()::xid
+      select distinct d.classid, d.objid from pg_depend d
+        where d.classid = 'pg_proc'::regclass and d.deptype = 'n' and d.xmin = pg_current_xact_id()::xid
       union all select 'pg_trigger'::regclass::oid, oid from pg_trigger
         where xmin = pg_current_xact_id()::xid and not tgisinternal and tgparentid = 0
       union all select 'pg_policy'::regclass::oid, oid from pg_policy where xmin = pg_current_xact_id()::xid
-    ) o, pg_identify_object(o.catalogue, o.oid, 0) i
+    ) o, pg_identify_object(o.classid, o.objid, 0) i
     where not exists (
-      select from pg_depend d where d.classid = o.catalogue and d.objid = o.oid and d.deptype = 'e')";
-
-#[derive(Deserialize)]
-struct Made {
-    key: String,
-    #[serde(flatten)]
-    object: Object,
-}
+      select from pg_depend d where d.classid = o.classid and d.objid = o.objid and d.deptype = 'e')";
 
 impl Object {
     fn is_function(&self) -> bool {

@@ -24,8 +24,9 @@ pub fn json<T: DeserializeOwned>(
     let row = transaction
         .query_typed_one(sql, parameters)
         .map_err(|error| sql_error::while_doing(&error, doing))?;
-    let value: Value = row.try_get(0).map_err(|error| sql_error::while_doing(&error, doing))?;
-    serde_json::from_value(value).map_err(|error| {
+    // SQL's NULL is JSON's.
+    let value: Option<Value> = row.try_get(0).map_err(|error| sql_error::while_doing(&error, doing))?;
+    serde_json::from_value(value.unwrap_or_default()).map_err(|error| {
         Error::new(Exit::Internal, format!("{doing}: the answer is not understood: {error}"))
     })
 }

@@ -17,13 +17,13 @@ pub fn while_doing(error: &postgres::Error, doing: &str) -> Error {
             error.message = format!("{doing}: {}", error.message);
             error
         }
-        None => lost(error),
+        None => not_sent(error, doing),
     }
 }
 
 /// A file of SQL failed.
 pub fn in_file(error: &postgres::Error, file: &SqlFile) -> Error {
-    let Some(sent) = error.as_db_error() else { return lost(error) };
+    let Some(sent) = error.as_db_error() else { return not_sent(error, file.path) };
     let mut error = sent_by_server(sent);
     let place = match sent.position() {
         Some(ErrorPosition::Original(position)) => {
@@ -33,12 +33,9 @@ pub fn in_file(error: &postgres::Error, file: &SqlFile) -> Error {
     };
     error.place = Some(place.into());
     // An error inside a function or a DO block has no position in the file; the server's context says where it was.
-    if let Some(context) = sent.where_() {
-        error.detail = Some(match error.detail {
-            Some(detail) => format!("{detail}\n{context}"),
-            None => context.to_owned(),
-        });
-    }
+    let rolled_back = format!("rolled back: nothing of \"{}\" was kept", file.path);
+    let facts = [error.detail.take(), sent.where_().map(str::to_owned), Some(rolled_back)];
+    error.detail = Some(facts.into_iter().flatten().collect::<Vec<_>>().join("\n"));
     error
 }
 
@@ -74,11 +71,17 @@ fn own_hint(sqlstate: &str) -> Option<&'static str> {
     }
 }
 
-/// The connection ended in the middle of something.
-fn lost(error: &postgres::Error) -> Error {
-    Error::new(Exit::Unreachable, "the connection to the server was lost")
-        .detail(cause(error))
-        .hint("run the command again: what was not committed is rolled back by the server")
+/// An error of the driver's own: the connection ended in the middle of something, or there is a defect here.
+fn not_sent(error: &postgres::Error, doing: &str) -> Error {
+    // The driver tells its kinds of errors apart only by their words.
+    let words = error.to_string();
+    if error.is_closed() || words == "error communicating with the server" {
+        Error::new(Exit::Unreachable, format!("{doing}: the connection to the server was lost"))
+            .detail(cause(error))
+            .hint("run the command again: the server rolls back what was not committed")
+    } else {
+        Error::new(Exit::Internal, format!("{doing}: {words}")).detail(cause(error))
+    }
 }
 
 /// The innermost cause of an error that the server did not send.

@@ -88,19 +88,14 @@ impl Scanner<'_> {
     fn end_of_statement(&mut self) {
         let words = std::mem::take(&mut self.words);
         let first = |n: usize| words.get(n).map_or("", |(word, _)| word.as_str());
-        let refused = matches!(
-            (first(0), first(1)),
-            ("begin" | "commit" | "rollback" | "abort" | "end" | "savepoint" | "release", _)
-                | ("start" | "prepare" | "set", "transaction")
-                | ("reset" | "discard", "all")
-        );
-        if refused {
-            let statement = words.iter().take(2).map(|(word, _)| word.as_str()).collect::<Vec<_>>().join(" ");
-            self.refuse(
-                words[0].1,
-                format!("\"{statement}\": the migrator opens and closes the transaction"),
-            );
-        }
+        // How many of its words name the statement.
+        let named = match (first(0), first(1)) {
+            ("begin" | "commit" | "rollback" | "abort" | "end" | "savepoint" | "release", _) => 1,
+            ("start" | "prepare" | "set", "transaction") | ("reset" | "discard", "all") => 2,
+            _ => return,
+        };
+        let statement = words[..named].iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>().join(" ");
+        self.refuse(words[0].1, format!("\"{statement}\": the migrator opens and closes the transaction"));
     }
 
     fn refuse(&mut self, line: usize, reason: String) {

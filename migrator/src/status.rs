@@ -95,7 +95,7 @@ fn buckets(survey: &Survey, plan: &Plan, report: &mut Report) {
     let mut states = serde_json::Map::new();
     for id in crate::buckets::ids() {
         let state = match plan.buckets.iter().find(|change| change.id() == id) {
-            _ if survey.buckets.is_none() => "unknown",
+            _ if survey.buckets.is_none() => "left out",
             Some(Change::Create(_)) => "missing",
             Some(Change::MakePrivate(_)) => "public",
             None => "private",
