@@ -48,7 +48,13 @@ begin
     avg_tokens_per_turn = (report ->> 'avg_tokens_per_turn')::numeric,
     validation_errors = errors,
     error_message = case
-      when errors is not null then errors -> 0 ->> 'error'
+      when errors is not null then (
+        -- What is wrong on a line says more than what follows from it for the file.
+        select case when (finding ->> 'line')::bigint > 0 then pg_catalog.format('line %s: ', finding ->> 'line') else '' end
+          || (finding ->> 'error')
+        from pg_catalog.jsonb_array_elements(errors) with ordinality as item (finding, number)
+        order by (finding ->> 'line')::bigint = 0, number limit 1
+      )
       when not (report ->> 'training_ready')::boolean then 'the dataset has no training pair'
     end,
     sample_data = report -> 'sample',

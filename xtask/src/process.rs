@@ -89,6 +89,12 @@ pub fn in_path(program: &str) -> Option<std::path::PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
+/// What the system said, without the number that no reader needs.
+pub fn os_error(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
 /// An error as people read it: what failed and why in one line, hints on lines of their own at the end.
 pub fn report(error: &anyhow::Error) -> String {
     let mut what = Vec::new();
