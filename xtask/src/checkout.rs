@@ -3,14 +3,17 @@
 //! Invariant: everything that xtask makes lies under `target/pg_lora`, so `cargo clean` removes it; the one
 //! exception is said out loud (see `tree`).
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::process;
+use crate::setup::say;
 
 /// Where the sources are and where the build goes.
 pub struct Checkout {
@@ -59,6 +62,29 @@ impl Checkout {
         let parent = path.parent().context("a place has a parent")?;
         make_readable_dir(parent)?;
         Ok(path)
+    }
+}
+
+/// Holds this checkout's set-up for one process at a time, until dropped.
+pub struct Lock {
+    _file: File,
+}
+
+impl Checkout {
+    /// Waits until no other process prepares this checkout.
+    pub fn lock(&self) -> anyhow::Result<Lock> {
+        let path = self.place("lock")?;
+        let file = File::create(&path).with_context(|| format!("could not write \"{}\"", path.display()))?;
+        // One that finds nothing to do is over at once, and not worth a word.
+        for _ in 0..20 {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(50)),
+                _ => return Ok(Lock { _file: file }),
+            }
+        }
+        say("waiting for another one in this checkout");
+        file.lock().with_context(|| format!("could not lock \"{}\"", path.display()))?;
+        Ok(Lock { _file: file })
     }
 }
 

@@ -17,15 +17,14 @@ const DATABASE: &str = "regression";
 
 /// Runs the golden files whose name contains `filter`. With `bless`, what they print becomes what is expected.
 pub fn run(prepared: &Prepared<'_>, filter: Option<&str>, bless: bool) -> anyhow::Result<()> {
-    let input = prepared.checkout.root().join("extension/tests");
-    let names = names(&input.join("sql"), filter)?;
+    let source = prepared.checkout.root().join("extension/tests");
+    let names = names(&source.join("sql"), filter)?;
     if names.is_empty() {
         eprintln!("no golden file to run");
         return Ok(());
     }
-    let output = prepared.checkout.place("regress/results")?;
-    fs::create_dir_all(&output)?;
-    let output_dir = output.parent().context("results lie in a folder")?;
+    let work = prepared.checkout.place("regress")?;
+    lay_out(&names, &source, &work)?;
 
     let cluster = Cluster::start(&prepared.tree)?;
     cluster.create_database(DATABASE)?;
@@ -39,22 +38,22 @@ pub fn run(prepared: &Prepared<'_>, filter: Option<&str>, bless: bool) -> anyhow
     command
         .arg("--use-existing")
         .arg(format!("--dbname={DATABASE}"))
-        .arg(format!("--inputdir={}", input.display()))
-        .arg(format!("--outputdir={}", output_dir.display()))
+        .arg(format!("--inputdir={}", work.display()))
+        .arg(format!("--outputdir={}", work.display()))
         .arg(format!("--bindir={}", psql.parent().context("psql lies in a folder")?.display()))
         .arg(format!("--host={}", cluster.socket_dir().display()))
         .arg(format!("--port={}", cluster.address().port()))
         .arg("--user=postgres")
         .args(&names)
-        .current_dir(output_dir);
+        .current_dir(&work);
     let passed = process::run(&mut command)?.success();
     if passed {
         return Ok(());
     }
     if bless {
-        return accept(&names, &output, &input.join("expected"));
+        return accept(&names, &work.join("results"), &source.join("expected"));
     }
-    let diffs = fs::read_to_string(output_dir.join("regression.diffs")).unwrap_or_default();
+    let diffs = fs::read_to_string(work.join("regression.diffs")).unwrap_or_default();
     eprintln!("{}", diffs.trim_end());
     bail!(
         "golden SQL prints something else\nhint: if it is right, run \"cargo xtask test --only golden --bless\""
@@ -82,6 +81,23 @@ fn pg_regress(tree: &Tree) -> anyhow::Result<PathBuf> {
     )
 }
 
+/// Copies the files to a folder of ours: pg_regress stops at a file without an expected one, and here it gets an
+/// empty one, so that the others are still run.
+fn lay_out(names: &[String], source: &Path, work: &Path) -> anyhow::Result<()> {
+    if work.exists() {
+        fs::remove_dir_all(work).with_context(|| format!("could not remove \"{}\"", work.display()))?;
+    }
+    for folder in ["sql", "expected", "results"] {
+        fs::create_dir_all(work.join(folder))?;
+    }
+    for name in names {
+        fs::copy(source.join(format!("sql/{name}.sql")), work.join(format!("sql/{name}.sql")))?;
+        let expected = fs::read(source.join(format!("expected/{name}.out"))).unwrap_or_default();
+        fs::write(work.join(format!("expected/{name}.out")), expected)?;
+    }
+    Ok(())
+}
+
 fn accept(names: &[String], results: &Path, expected: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(expected)?;
     for name in names {
@@ -90,7 +106,7 @@ fn accept(names: &[String], results: &Path, expected: &Path) -> anyhow::Result<(
         fs::copy(&result, expected.join(&file))
             .with_context(|| format!("\"{name}\" did not run to its end: no \"{}\"", result.display()))?;
     }
-    eprintln!("accepted {} golden files; look at the difference before you commit it", names.len());
+    eprintln!("accepted {}; look at the difference before you commit it", names.join(", "));
     Ok(())
 }
 

@@ -22,6 +22,7 @@ pub struct Prepared<'c> {
 
 /// Prepares everything but the extension.
 pub fn prepare<'c>(checkout: &'c Checkout, pg_config: Option<&Path>) -> anyhow::Result<Prepared<'c>> {
+    let _lock = checkout.lock()?;
     let source = packages::provide(checkout, pg_config)?;
     let cargo_pgrx = pgrx::provide(checkout)?;
     let trees = tree::provide(checkout, &source)?;
@@ -32,6 +33,7 @@ pub fn prepare<'c>(checkout: &'c Checkout, pg_config: Option<&Path>) -> anyhow::
 impl Prepared<'_> {
     /// Builds the extension, if its sources changed, and installs it into the private Postgres.
     pub fn with_extension(&self) -> anyhow::Result<()> {
+        let _lock = self.checkout.lock()?;
         extension::install(self)
     }
 

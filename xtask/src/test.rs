@@ -60,6 +60,11 @@ impl Phase {
             Self::EndToEnd => "end-to-end",
         }
     }
+
+    /// Whether its tests make random data from the seed.
+    fn is_random(self) -> bool {
+        matches!(self, Self::Unit | Self::EndToEnd)
+    }
 }
 
 impl Args {
@@ -89,14 +94,21 @@ pub fn run(checkout: &Checkout, pg_config: Option<&std::path::Path>, args: &Args
             Ok(()) => eprintln!("── {}: passed in {seconds:.1} s", phase.name()),
             Err(error) => {
                 eprintln!("{}\n── {}: FAILED after {seconds:.1} s", process::report(&error), phase.name());
-                failed.push(phase.name());
+                failed.push(phase);
             }
         }
     }
-    if !failed.is_empty() {
-        bail!("failed: {}\nhint: {PROPTEST_SEED}={} repeats the random tests", failed.join(", "), suite.seed);
+    if failed.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let names: Vec<&str> = failed.iter().map(|phase| phase.name()).collect();
+    let random = failed.iter().any(|phase| phase.is_random());
+    let hint = if random {
+        format!("\nhint: {PROPTEST_SEED}={} repeats random data", suite.seed)
+    } else {
+        String::new()
+    };
+    bail!("failed: {}{hint}", names.join(", "))
 }
 
 struct Suite<'a> {
