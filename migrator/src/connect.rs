@@ -65,9 +65,12 @@ fn unreachable(place: &str) -> Error {
 fn refused(error: &postgres::Error, place: &str) -> Error {
     if error.as_db_error().is_some() {
         let mut error = sql_error::while_doing(error, &format!("connecting to \"{place}\""));
-        if error.message.contains("no encryption") || error.message.contains("SSL") {
-            error.hint =
-                Some("this server wants TLS, which this version of pg-lora does not speak yet".into());
+        if error.message.contains("pg_hba.conf") {
+            error.hint = Some(
+                "allow this connection in pg_hba.conf; where the server wants TLS: this version of pg-lora does not \
+                 speak it yet"
+                    .into(),
+            );
         }
         return error;
     }

@@ -64,7 +64,7 @@ impl Interrupt {
             _ => (Exit::Terminated, "SIGTERM"),
         };
         Some(
-            Error::new(exit, format!("interrupted by {name}, the running step was rolled back"))
+            Error::new(exit, format!("interrupted by {name}; what was running was rolled back"))
                 .hint("run the command again: steps that were complete stay, the rest follows"),
         )
     }

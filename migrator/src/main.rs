@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Exit};
@@ -73,10 +74,10 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
 
 /// Help and version as they are; a mistake without what could be a password in it.
 fn usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() {
+    if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         eprint!("{}", secret::redacted(&error.to_string()));
         return ExitCode::from(Exit::Usage as u8);
     }
     let _ = error.print();
-    ExitCode::SUCCESS
+    ExitCode::from(error.exit_code() as u8)
 }

@@ -14,6 +14,7 @@ use crate::{buckets, history, layer, plan, platform, preflight, provider, survey
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -> Result<(), Error> {
+    report.expect(&["platform_created", "versions_applied", "buckets_changed"], &["extension", "functions"]);
     let patience = Duration::from_secs(options.lock_wait);
     let standalone = options.platform == Some(Platform::Standalone);
     let survey = survey::take(session)?;

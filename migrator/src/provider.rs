@@ -44,7 +44,9 @@ pub fn compare(facts: &Facts, layers: &[Layer]) -> Provider {
         Some(extension) if extension.version != BUILD_VERSION => {
             Provider::Other { version: extension.version.clone() }
         }
-        Some(_) if facts.schema_lora_usable && recorded => Provider::Current,
+        Some(extension) if extension.schema == "lora" && facts.schema_lora_usable && recorded => {
+            Provider::Current
+        }
         Some(_) => Provider::Incomplete,
     }
 }

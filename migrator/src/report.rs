@@ -52,6 +52,16 @@ impl Report {
         self.object.insert(key.into(), serde_json::to_value(value).unwrap_or(Value::Null));
     }
 
+    /// Keys that the JSON object has even where there is nothing to say: lists, and things.
+    pub fn expect(&mut self, lists: &[&str], things: &[&str]) {
+        for key in lists {
+            self.set(key, json!([]));
+        }
+        for key in things {
+            self.set(key, Value::Null);
+        }
+    }
+
     fn push(&mut self, key: &str, value: Value) {
         if let Value::Array(list) = self.object.entry(key).or_insert_with(|| json!([])) {
             list.push(value);

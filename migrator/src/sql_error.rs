@@ -65,7 +65,8 @@ fn exit_of(sqlstate: &str) -> Exit {
 fn own_hint(sqlstate: &str) -> Option<&'static str> {
     match sqlstate {
         "55P03" => Some("end the session that holds the lock, or run the command again when it is done"),
-        "57P03" | "53300" => Some("run the command again in a moment"),
+        "3D000" => Some("create the database, or name another one"),
+        "53300" | "57P01" | "57P02" | "57P03" => Some("run the command again in a moment"),
         "28P01" => Some("check the user and the password, in the URL or in PGPASSWORD"),
         _ => None,
     }
@@ -90,7 +91,13 @@ pub fn cause(error: &postgres::Error) -> String {
     while let Some(next) = innermost.source() {
         innermost = next;
     }
-    innermost.to_string()
+    let words = innermost.to_string();
+    let mut characters = words.chars();
+    // The system's sentences begin with a capital; messages here do not.
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => words,
+    }
 }
 
 #[cfg(test)]

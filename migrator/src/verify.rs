@@ -32,13 +32,13 @@ pub fn check(session: &mut Session) -> Result<(), Error> {
 
 /// What is not done, in words.
 pub fn still_pending(plan: &Plan) -> String {
-    let mut left: Vec<String> = plan.versions.iter().map(|version| version.label().to_owned()).collect();
-    left.extend(
-        plan.platform
-            .iter()
-            .filter(|thing| thing.required)
-            .map(|thing| format!("{} {}", thing.kind, thing.name)),
-    );
+    let mut left: Vec<String> = plan
+        .platform
+        .iter()
+        .filter(|thing| thing.required)
+        .map(|thing| format!("{} {}", thing.kind, thing.name))
+        .collect();
+    left.extend(plan.versions.iter().map(|version| version.label().to_owned()));
     if plan.provider != provider::Provider::Current {
         left.push("extension pg_lora".to_owned());
     }
