@@ -90,6 +90,14 @@ fn micros(interval: Interval, name: &str) -> CoreResult<i64> {
     })
 }
 
+/// A day as it is written; an infinite one is none.
+fn calendar_day(day: Date) -> CoreResult<String> {
+    if !day.is_finite() {
+        return Err(Error::invalid_argument("day is infinite", "Pass a day of the calendar, or NULL."));
+    }
+    Ok(format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day()))
+}
+
 fn amount(numeric: &AnyNumeric, name: &str) -> CoreResult<Amount> {
     Amount::parse(&numeric.to_string(), name)
 }
@@ -114,7 +122,7 @@ fn cost_breakdown_accum(
     let (state, breakdown) = state::get_or_insert::<Breakdown>(state, fcinfo)?;
     // As sum() does: what is unknown is not added.
     let Some(value) = amount else { return Ok(state) };
-    let day = day.map(|day| format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day()));
+    let day = day.map(calendar_day).transpose().map_err(report)?;
     let job_id = job_id.map(|id| id.to_string());
     self::amount(&value, "amount")
         .and_then(|amount| {

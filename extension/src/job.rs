@@ -32,10 +32,7 @@ fn job_progress(
     Ok(Some(JsonText(serde_json::to_string(&answer).expect("an answer has text keys only"))))
 }
 
-fn points(
-    steps: Vec<Option<i32>>,
-    times: Vec<Option<TimestampWithTimeZone>>,
-) -> Result<Vec<Point>, Error> {
+fn points(steps: Vec<Option<i32>>, times: Vec<Option<TimestampWithTimeZone>>) -> Result<Vec<Point>, Error> {
     if steps.len() != times.len() {
         return Err(Error::invalid_argument(
             format!("steps has {} elements, reported_at has {}", steps.len(), times.len()),

@@ -20,7 +20,8 @@ mod state;
 pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
 
 #[cfg(any(test, feature = "pg_test"))]
-mod tests;
+#[path = "tests.rs"]
+mod server_tests;
 
 /// What `cargo pgrx test` needs of a crate.
 #[cfg(test)]

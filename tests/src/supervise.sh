@@ -5,6 +5,8 @@
 dir=$(cd "$1" && pwd -P) || exit 1
 bin=$2
 cd / || exit 1
+# With it a Rust extension puts its stack into the DETAIL of errors.
+unset RUST_BACKTRACE
 exec 3<&0 </dev/null >>"$dir/log" 2>&1
 
 if [ -n "$bin" ]; then

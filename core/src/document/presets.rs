@@ -26,8 +26,8 @@ const BASE_MODEL: &str = "mistralai/Mistral-7B-v0.1";
 /// The presets by name, in the order in which they get bolder. `custom` is where a caller's own
 /// hyperparameters start from; it equals `balanced`.
 pub fn hyperparameter_presets() -> [(&'static str, HyperparameterConfig); 4] {
-    let preset = |learning_rate, batch_size, num_epochs, lora_rank, lora_alpha, lora_dropout| {
-        HyperparameterConfig {
+    let preset =
+        |learning_rate, batch_size, num_epochs, lora_rank, lora_alpha, lora_dropout| HyperparameterConfig {
             base_model: BASE_MODEL.to_owned(),
             learning_rate,
             batch_size,
@@ -35,8 +35,7 @@ pub fn hyperparameter_presets() -> [(&'static str, HyperparameterConfig); 4] {
             lora_rank,
             lora_alpha,
             lora_dropout,
-        }
-    };
+        };
     [
         ("conservative", preset(0.0001, 4, 3, 8, 16, 0.05)),
         ("balanced", preset(0.0002, 8, 5, 16, 32, 0.1)),
@@ -52,7 +51,10 @@ mod tests {
     #[test]
     fn presets_are_those_of_the_specification() {
         let presets = hyperparameter_presets();
-        assert_eq!(presets.each_ref().map(|(name, _)| *name), ["conservative", "balanced", "aggressive", "custom"]);
+        assert_eq!(
+            presets.each_ref().map(|(name, _)| *name),
+            ["conservative", "balanced", "aggressive", "custom"]
+        );
         assert_eq!(presets[3].1, presets[1].1);
         assert_eq!(
             serde_json::to_value(&presets[0].1).unwrap(),

@@ -1,0 +1,30 @@
+-- Any number of workers gives the answer of one.
+create table records as
+  select (n % 1000) / 7.0 :: numeric(20, 10) as amount, 'USD' as currency, date '2026-01-01' + n % 31 as day,
+    'type ' || n % 5 as cost_type, case n % 3 when 0 then 'H100' when 1 then 'A100-80GB' end as gpu_type,
+    ('00000000-0000-4000-8000-' || lpad((n % 40)::text, 12, '0'))::uuid as job_id, 'completed' as status
+  from generate_series(1, 20000) as n;
+alter table records alter column amount type numeric(20, 10);
+analyze records;
+
+set max_parallel_workers_per_gather = 0;
+create temporary table serial as
+  select lora.cost_breakdown(amount, currency, day, cost_type, gpu_type, job_id, status) as answer from records;
+
+set max_parallel_workers_per_gather = 4;
+set parallel_setup_cost = 0;
+set parallel_tuple_cost = 0;
+set min_parallel_table_scan_size = 0;
+alter table records set (parallel_workers = 4);
+explain (costs off)
+  select lora.cost_breakdown(amount, currency, day, cost_type, gpu_type, job_id, status) from records;
+select serial.answer = parallel.answer as same, serial.answer -> 'records' as records
+from serial, (
+  select lora.cost_breakdown(amount, currency, day, cost_type, gpu_type, job_id, status) as answer from records
+) as parallel;
+
+-- A worker's refusal is the query's.
+select lora.cost_breakdown(amount, case when day = '2026-01-31' then 'EUR' else 'USD' end, day, null, null, null, null)
+from records;
+\echo :SQLSTATE
+drop table records;
