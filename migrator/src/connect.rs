@@ -12,8 +12,8 @@ use postgres::{Client, NoTls};
 
 use crate::error::{Error, Exit};
 use crate::interrupt::Interrupt;
-use crate::sql_error;
 use crate::target::Target;
+use crate::{report, sql_error};
 
 /// An open connection, and what ends it early.
 pub struct Session {
@@ -28,9 +28,14 @@ pub fn open(target: Target, interrupt: &Interrupt) -> Result<Session, Error> {
         // NOTICE is about what was skipped because it is there already. 25P01 follows a COMMIT inside a file, which is
         // reported on its own.
         if notice.parsed_severity() == Some(Severity::Warning) && notice.code().code() != "25P01" {
-            eprintln!("warning: {}", notice.message());
+            report::say(&format!("warning: {}", notice.message()));
         }
     });
+    // A server that is gone without a word is noticed within a minute, and not after the two hours of the system.
+    config
+        .keepalives_idle(Duration::from_secs(30))
+        .keepalives_interval(Duration::from_secs(10))
+        .keepalives_retries(3);
     // The driver's timeout covers the TCP handshake only: a name server, or a port that accepts and then says nothing,
     // would hold it for ever. Hence a thread, which is left behind when the time is over.
     let (sender, receiver) = channel();

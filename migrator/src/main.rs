@@ -75,7 +75,7 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
 /// Help and version as they are; a mistake without what could be a password in it.
 fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        eprint!("{}", secret::redacted(&error.to_string()));
+        report::say(&secret::redacted(&error.to_string()));
         return ExitCode::from(Exit::Usage as u8);
     }
     let _ = error.print();

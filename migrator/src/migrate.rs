@@ -8,7 +8,7 @@ use crate::cli::{self, Platform};
 use crate::connect::Session;
 use crate::embedded::{self, BUILD_VERSION, Version};
 use crate::error::Error;
-use crate::report::Report;
+use crate::report::{Report, say};
 use crate::step::{self, Step};
 use crate::{buckets, history, layer, plan, platform, preflight, provider, survey, verify};
 
@@ -59,7 +59,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     }
     let state =
         if report.changed { "is up to date now" } else { "was up to date already, nothing was written" };
-    report.say(&format!(
+    say(&format!(
         "database \"{}\" {state}: {} versions, extension pg_lora {BUILD_VERSION}",
         survey.facts.database,
         embedded::versions().len(),

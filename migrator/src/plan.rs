@@ -27,14 +27,20 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether nothing is to be done for the state that this build describes.
+    /// Whether the database is in the state that this build describes.
     pub fn is_empty(&self) -> bool {
-        let lacking = self.platform.iter().any(|thing| thing.required);
-        !lacking
-            && self.versions.is_empty()
-            && self.provider == Provider::Current
-            && !self.functions
-            && self.buckets.is_empty()
+        self.left().is_empty()
+    }
+
+    /// What is to be done, each thing by its name.
+    pub fn left(&self) -> Vec<String> {
+        let platform = self.platform.iter().filter(|thing| thing.required);
+        let platform = platform.map(|thing| format!("{} {}", thing.kind, thing.name));
+        let versions = self.versions.iter().map(|version| version.label().to_owned());
+        let extension = (self.provider != Provider::Current).then(|| "extension pg_lora".to_owned());
+        let functions = self.functions.then(|| "layer functions".to_owned());
+        let buckets = self.buckets.iter().map(|change| format!("bucket {}", change.id()));
+        platform.chain(versions).chain(extension).chain(functions).chain(buckets).collect()
     }
 }
 

@@ -4,8 +4,7 @@
 
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::provider;
-use crate::provider::Provider;
+use crate::provider::{self, Provider};
 use crate::survey::{Facts, Survey};
 
 /// Refuses a run that could not end well. `platform` says whether the user asked for the platform's things to be made.
@@ -62,3 +61,7 @@ fn check_rights(facts: &Facts, plan: &Plan, creates_platform: bool) -> Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "preflight_tests.rs"]
+mod tests;

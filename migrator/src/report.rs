@@ -25,6 +25,12 @@ pub struct Report {
     pub changed: bool,
 }
 
+/// A sentence for people, on stderr. Like every output here it cannot fail: a reader that has gone away (`| head`) is no
+/// reason to leave a migration half-way.
+pub fn say(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", words.trim_end());
+}
+
 impl Report {
     /// An empty report of a command.
     pub fn new(command: &str, output: Output) -> Self {
@@ -37,14 +43,8 @@ impl Report {
     /// A line of data: what happened or is the case, and to what.
     pub fn line(&self, label: &str, text: &str) {
         if self.output == Output::Text {
-            // A reader that has gone away (`| head`) is no reason to leave a migration half-way.
             let _ = writeln!(std::io::stdout(), "{label:<10} {text}");
         }
-    }
-
-    /// A sentence for people.
-    pub fn say(&self, words: &str) {
-        eprintln!("{words}");
     }
 
     /// A key of the JSON object.
@@ -137,10 +137,10 @@ impl Report {
     /// What is otherwise than this version sets it, and stays so.
     pub fn bucket_notes(&mut self, drift: &[Drift], skipped: Option<&str>) {
         if let Some(why) = skipped {
-            self.say(&format!("note: buckets are left out: {why}"));
+            say(&format!("note: buckets are left out: {why}"));
         }
         for Drift { bucket, column, expected, found } in drift {
-            self.say(&format!(
+            say(&format!(
                 "note: bucket \"{bucket}\": {column} is {found} and not {expected}, which is left as it is"
             ));
         }
@@ -159,7 +159,7 @@ impl Report {
         match outcome {
             Ok(()) => 0,
             Err(error) => {
-                eprint!("{}", error.render());
+                say(&error.render());
                 error.exit as u8
             }
         }

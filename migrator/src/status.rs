@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::report::Report;
 use crate::survey::Survey;
-use crate::{layer, plan, survey, verify};
+use crate::{layer, plan, survey};
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) -> Result<(), Error> {
@@ -28,10 +28,11 @@ pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) ->
     versions(&survey, &plan, report);
     layers(&survey, &plan, report);
     buckets(&survey, &plan, report);
+    report.set("pending", plan.left());
     report.set("up_to_date", plan.is_empty());
     if options.check && !plan.is_empty() {
         return Err(Error::new(Exit::Pending, "the database is not up to date")
-            .detail(verify::still_pending(&plan))
+            .detail(format!("pending: {}", plan.left().join(", ")))
             .hint("run pg-lora migrate"));
     }
     Ok(())
@@ -54,12 +55,6 @@ fn versions(survey: &Survey, plan: &Plan, report: &mut Report) {
         report.line("pending", version.label());
     }
     report.set("versions", json!({ "applied": survey.history.len(), "total": total }));
-    let pending: Vec<_> = plan
-        .versions
-        .iter()
-        .map(|version| json!({ "version": version.number, "name": version.name }))
-        .collect();
-    report.set("versions_pending", pending);
 }
 
 fn layers(survey: &Survey, plan: &Plan, report: &mut Report) {

@@ -14,7 +14,7 @@ use crate::connect::Session;
 use crate::embedded::SqlFile;
 use crate::error::{Error, Exit};
 use crate::query::{self, Parameter};
-use crate::{lock, sql_error};
+use crate::{lock, report, sql_error};
 
 /// How long to sleep between two tries.
 const TRY_EVERY: Duration = Duration::from_millis(250);
@@ -68,7 +68,7 @@ pub fn run<T>(
             .hint("run the command again when that session has ended"));
         }
         if !announced {
-            eprintln!("waiting for the migration lock, held by {holder}");
+            report::say(&format!("waiting for the migration lock, held by {holder}"));
             announced = true;
         }
         interrupt.sleep(TRY_EVERY)?;
