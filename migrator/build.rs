@@ -1,8 +1,9 @@
 //! Checks and embeds the SQL of the project.
 //!
-//! Writes `embedded_files.rs` with one list per folder of `sql/`, sorted by path. The text of the migrations is embedded
-//! by refinery's macro; here they are only checked and their paths kept, for messages.
-//! Refuses to build, naming file and line, what `sql_text` refuses, and any file whose name has not the form of its folder.
+//! Writes `embedded_files.rs` with one list per folder of `sql/`, sorted by path. The text of the migrations
+//! is embedded by refinery's macro; here they are only checked and their paths kept, for messages.
+//! Refuses to build, naming file and line, what `sql_text` refuses, and any file whose name has not the form
+//! of its folder.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

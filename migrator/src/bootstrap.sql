@@ -1,5 +1,6 @@
--- The migrator's own schema. The history has refinery's format, so that refinery reads it. Nobody but the owner gets
--- anything; whoever an operator grants the right to read (pg_read_all_data, say) sees the rows, and may not write.
+-- The migrator's own schema. The history has refinery's format, so that refinery reads it. Nobody but the
+-- owner gets anything; whoever an operator grants the right to read (pg_read_all_data, say) sees the rows,
+-- and may not write.
 create schema if not exists lora_migrate;
 revoke all on schema lora_migrate from public, anon, authenticated, service_role;
 

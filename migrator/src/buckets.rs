@@ -1,7 +1,7 @@
 //! The two storage buckets.
 //!
-//! Invariant: both are private, whoever made them; what is missing is created with our limits, and an operator's other
-//! limits are reported and left. Columns that an older storage schema lacks are left out.
+//! Invariant: both are private, whoever made them; what is missing is created with our limits, and an
+//! operator's other limits are reported and left. Columns that an older storage schema lacks are left out.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -90,7 +90,8 @@ pub fn compare(rows: &[Value]) -> (Vec<Change>, Vec<Drift>) {
             changes.push(Change::Create(bucket.id));
             continue;
         };
-        // NULL is not private: the storage service reads only true as public, but nothing says it always will.
+        // NULL is not private: the storage service reads only true as public, but nothing says it always
+        // will.
         if row.get("public").is_some_and(|public| *public != json!(false)) {
             changes.push(Change::MakePrivate(bucket.id));
         }

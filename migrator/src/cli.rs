@@ -6,8 +6,8 @@ use crate::secret::Secret;
 
 /// Brings a Postgres or Supabase database to the state that this version of pg_lora describes.
 ///
-/// The database is named by --database-url, else by PG_LORA_DATABASE_URL, DATABASE_URL or the variables PGHOST, PGPORT,
-/// PGUSER, PGPASSWORD and PGDATABASE, which also fill what a URL leaves open.
+/// The database is named by --database-url, else by PG_LORA_DATABASE_URL, DATABASE_URL or the variables
+/// PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE, which also fill what a URL leaves open.
 #[derive(Debug, Parser)]
 #[command(name = "pg-lora", version, after_long_help = EXIT_CODES)]
 pub struct Cli {
@@ -22,7 +22,8 @@ pub struct Cli {
 pub struct Global {
     /// The database: postgresql://user:password@host:5432/database, or host=/socket/folder dbname=database
     ///
-    /// TLS is not spoken yet: sslmode=disable and sslmode=prefer work, sslmode=require and stronger are refused.
+    /// TLS is not spoken yet: sslmode=disable and sslmode=prefer work, sslmode=require and stronger are
+    /// refused.
     #[arg(long, global = true, value_name = "URL", env = "PG_LORA_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<Secret>,
 
@@ -45,8 +46,8 @@ pub enum Output {
 pub enum Command {
     /// Apply whatever is missing: versions, extension, functions, buckets
     ///
-    /// Safe to run at any time and from several places at once: each version is applied exactly once, in one transaction
-    /// with its record; a run that finds nothing to do writes nothing.
+    /// Safe to run at any time and from several places at once: each version is applied exactly once, in one
+    /// transaction with its record; a run that finds nothing to do writes nothing.
     Migrate(Migrate),
 
     /// Say what is applied, what is pending, and what is out of date; write nothing

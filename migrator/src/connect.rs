@@ -1,7 +1,7 @@
 //! Opening the one connection that a command uses.
 //!
-//! Invariant: the whole of it, name lookup and authentication included, ends within the target's timeout; what comes out
-//! says which server was tried and never how it was authenticated.
+//! Invariant: the whole of it, name lookup and authentication included, ends within the target's timeout;
+//! what comes out says which server was tried and never how it was authenticated.
 //! Refused: servers that accept only TLS.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -25,19 +25,20 @@ pub struct Session {
 pub fn open(target: Target, interrupt: &Interrupt) -> Result<Session, Error> {
     let Target { mut config, timeout, place } = target;
     config.notice_callback(|notice| {
-        // NOTICE is about what was skipped because it is there already. 25P01 follows a COMMIT inside a file, which is
-        // reported on its own.
+        // NOTICE is about what was skipped because it is there already. 25P01 follows a COMMIT inside a file,
+        // which is reported on its own.
         if notice.parsed_severity() == Some(Severity::Warning) && notice.code().code() != "25P01" {
             report::say(&format!("warning: {}", notice.message()));
         }
     });
-    // A server that is gone without a word is noticed within a minute, and not after the two hours of the system.
+    // A server that is gone without a word is noticed within a minute, and not after the two hours of the
+    // system.
     config
         .keepalives_idle(Duration::from_secs(30))
         .keepalives_interval(Duration::from_secs(10))
         .keepalives_retries(3);
-    // The driver's timeout covers the TCP handshake only: a name server, or a port that accepts and then says nothing,
-    // would hold it for ever. Hence a thread, which is left behind when the time is over.
+    // The driver's timeout covers the TCP handshake only: a name server, or a port that accepts and then says
+    // nothing, would hold it for ever. Hence a thread, which is left behind when the time is over.
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         // Nobody waits any more when the time was over.
@@ -72,15 +73,16 @@ fn refused(error: &postgres::Error, place: &str) -> Error {
         let mut error = sql_error::while_doing(error, &format!("connecting to \"{place}\""));
         if error.message.contains("pg_hba.conf") {
             error.hint = Some(
-                "allow this connection in pg_hba.conf; where the server wants TLS: this version of pg-lora does not \
-                 speak it yet"
+                "allow this connection in pg_hba.conf; where the server wants TLS: this version of pg-lora \
+                 does not speak it yet"
                     .into(),
             );
         }
         return error;
     }
     let cause = sql_error::cause(error);
-    // The driver's own words for "the server asks for a password and none was given", "… for a method I do not know".
+    // The driver's own words for "the server asks for a password and none was given", "… for a method I do
+    // not know".
     match error.to_string().as_str() {
         "invalid configuration" if cause.contains("password") => {
             Error::new(Exit::Denied, format!("the server at \"{place}\" asks for a password"))

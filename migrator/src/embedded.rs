@@ -1,7 +1,7 @@
 //! The SQL of this build: versions, functions, platform.
 //!
-//! Invariant: names, checksums and texts of the versions are refinery's own, so that the history this program writes is
-//! one that refinery reads.
+//! Invariant: names, checksums and texts of the versions are refinery's own, so that the history this program
+//! writes is one that refinery reads.
 
 use std::sync::LazyLock;
 
@@ -99,7 +99,8 @@ pub struct PlatformThing {
     pub file: SqlFile,
 }
 
-/// What this project expects to find, in the order in which it can be made. From the first lines of the files.
+/// What this project expects to find, in the order in which it can be made. From the first lines of the
+/// files.
 pub fn platform() -> impl Iterator<Item = PlatformThing> {
     PLATFORM_FILES.iter().filter_map(|file| {
         let (need, thing) = file.text.lines().next()?.strip_prefix("-- ")?.split_once(": ")?;

@@ -1,7 +1,8 @@
 //! The one error of this program: what went wrong, for people and for scripts.
 //!
-//! Invariant: every error carries an exit code of the documented list, a message that names the thing in lower case
-//! without a final period, and, where there is something to do about it, a hint. None carries a secret.
+//! Invariant: every error carries an exit code of the documented list, a message that names the thing in
+//! lower case without a final period, and, where there is something to do about it, a hint. None carries a
+//! secret.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
 //! Schema `lora_migrate`: which versions a database has had, in refinery's own table and format.
 //!
-//! Invariant: the schema is made, and a row written, only inside a step, that is under the lock; a row is written in the
-//! transaction of the version that it records.
+//! Invariant: the schema is made, and a row written, only inside a step, that is under the lock; a row is
+//! written in the transaction of the version that it records.
 
 use postgres::types::Type;
 use serde::Deserialize;

@@ -1,9 +1,9 @@
 //! SIGINT and SIGTERM: cancel what runs, roll back, end with 130 or 143.
 //!
-//! Invariant: after the first signal no new step begins, and the running statement is cancelled through the server's own
-//! cancel request, again and again until it is gone: a request that arrives between two statements has no effect.
-//! A second signal, or [`GRACE`] without an end, exits at once; the server then rolls back when it notices, within the
-//! `client_connection_check_interval` that every step sets.
+//! Invariant: after the first signal no new step begins, and the running statement is cancelled through the
+//! server's own cancel request, again and again until it is gone: a request that arrives between two
+//! statements has no effect. A second signal, or [`GRACE`] without an end, exits at once; the server then
+//! rolls back when it notices, within the `client_connection_check_interval` that every step sets.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,15 +1,16 @@
 //! The layer of functions: code that is replaced whole whenever it is another one than before.
 //!
-//! Invariant: after a replacement the database holds exactly what the files make. What the layer made is read off the
-//! catalogue, not off the files: the functions, triggers and policies that this transaction defined. What the stored
-//! manifest has and the new one lacks is dropped in the same transaction, never with cascade. Granting a right on a
-//! function does not define it, so a file may grant or revoke on somebody else's without owning it.
+//! Invariant: after a replacement the database holds exactly what the files make. What the layer made is read
+//! off the catalogue, not off the files: the functions, triggers and policies that this transaction defined.
+//! What the stored manifest has and the new one lacks is dropped in the same transaction, never with cascade.
+//! Granting a right on a function does not define it, so a file may grant or revoke on somebody else's
+//! without owning it.
 //! Refused: a drop that somebody else's object depends on; the dependant is named and nothing is changed.
 //!
-//! `create or replace` cannot change a function's result, argument names or defaults (42P13). Then the layer is run once
-//! more, carefully: its triggers and policies go first, each file is tried under a savepoint, and a function of the
-//! manifest that stands in the way is dropped before the file runs. Only those functions lose grants that an operator
-//! added; the files state their own.
+//! `create or replace` cannot change a function's result, argument names or defaults (42P13). Then the layer
+//! is run once more, carefully: its triggers and policies go first, each file is tried under a savepoint, and
+//! a function of the manifest that stands in the way is dropped before the file runs. Only those functions
+//! lose grants that an operator added; the files state their own.
 
 use std::time::Duration;
 
@@ -134,8 +135,8 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
     Ok(Some(Replaced { objects: new.len(), dropped, recreated }))
 }
 
-/// What this transaction defined. A function's row is also written by a grant, its dependencies only by its definition.
-/// Members of an extension belong to it.
+/// What this transaction defined. A function's row is also written by a grant, its dependencies only by its
+/// definition. Members of an extension belong to it.
 const MADE: &str = "
     select coalesce(jsonb_agg(jsonb_build_object('type', i.type, 'schema', i.schema, 'identity', i.identity)
       order by i.type, i.identity), '[]')
@@ -166,8 +167,8 @@ fn run_carefully(
     loop {
         step.run("savepoint lora_file", doing)?;
         let outcome = step.try_file(file);
-        // Undone even where it worked: rows written under a savepoint carry another transaction id, and would be missing
-        // from the manifest.
+        // Undone even where it worked: rows written under a savepoint carry another transaction id, and would
+        // be missing from the manifest.
         step.run("rollback to savepoint lora_file; release savepoint lora_file", doing)?;
         let Err(error) = outcome else { return step.run_file(file) };
         let Some(object) = standing_in_the_way(step, &error, manifest)? else {
@@ -178,8 +179,8 @@ fn run_carefully(
     }
 }
 
-/// The function of the manifest that the server's hint says to drop. The hint's words are translated, the name in it is
-/// not; one that has been dropped is found no more.
+/// The function of the manifest that the server's hint says to drop. The hint's words are translated, the
+/// name in it is not; one that has been dropped is found no more.
 fn standing_in_the_way(
     step: &mut Step,
     error: &postgres::Error,

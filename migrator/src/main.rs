@@ -1,7 +1,7 @@
 //! `pg-lora` brings a Postgres or Supabase database to the state that this version of pg_lora describes.
 //!
-//! cli → target → connect → survey (one look) → plan and preflight (pure) → step (one transaction under the lock) for the
-//! platform, each version, the provider, the functions and the buckets → verify → report.
+//! cli → target → connect → survey (one look) → plan and preflight (pure) → step (one transaction under the
+//! lock) for the platform, each version, the provider, the functions and the buckets → verify → report.
 
 use std::process::ExitCode;
 

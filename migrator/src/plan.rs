@@ -1,6 +1,7 @@
 //! What has to be done, decided from one look at the database. Pure: no connection, no clock.
 //!
-//! Invariant: an empty plan means that a run would write nothing. What is planned here is decided again under the lock.
+//! Invariant: an empty plan means that a run would write nothing. What is planned here is decided again under
+//! the lock.
 //! Refused: a history that this build could not have written.
 
 use crate::buckets::{self, Change as BucketChange, Drift};

@@ -1,7 +1,8 @@
-//! What a plain Postgres lacks beside Supabase: roles, auth.users, auth.uid(), storage.buckets, storage.objects.
+//! What a plain Postgres lacks beside Supabase: roles, auth.users, auth.uid(), storage.buckets,
+//! storage.objects.
 //!
-//! Invariant: only what is absent is made; what is there is left exactly as it is, its grants included. All of it in one
-//! transaction.
+//! Invariant: only what is absent is made; what is there is left exactly as it is, its grants included. All
+//! of it in one transaction.
 
 use std::time::Duration;
 
@@ -37,7 +38,8 @@ pub fn create(session: &mut Session, patience: Duration) -> Result<Option<Vec<Pl
     })
 }
 
-/// Roles belong to the cluster and the lock to a database: a runner on another database may make the same role now.
+/// Roles belong to the cluster and the lock to a database: a runner on another database may make the same
+/// role now.
 fn create_role(step: &mut Step, role: &PlatformThing) -> Result<bool, Error> {
     let doing = "creating the platform";
     step.run("savepoint lora_role", doing)?;

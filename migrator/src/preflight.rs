@@ -1,13 +1,15 @@
 //! What must hold before a run may write. Pure: decided from the survey and the plan.
 //!
-//! Invariant: whatever can be refused is refused before the first write, so that a refusal leaves nothing half-done.
+//! Invariant: whatever can be refused is refused before the first write, so that a refusal leaves nothing
+//! half-done.
 
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::survey::{Facts, Survey};
 
-/// Refuses a run that could not end well. `platform` says whether the user asked for the platform's things to be made.
+/// Refuses a run that could not end well. `platform` says whether the user asked for the platform's things to
+/// be made.
 pub fn check(survey: &Survey, plan: &Plan, platform: bool) -> Result<(), Error> {
     let facts = &survey.facts;
     let creates_platform = platform && !plan.platform.is_empty();

@@ -1,9 +1,9 @@
 //! Schema `lora`, provided by the extension `pg_lora`.
 //!
-//! Invariant: the installed version of the extension is this build's, in schema `lora`, which the API roles may use and
-//! in which only its owner may create.
-//! Refused, before anything is written: a server that does not offer this build's version, or offers no way to it from
-//! the one that is installed; an extension that sits in another schema.
+//! Invariant: the installed version of the extension is this build's, in schema `lora`, which the API roles
+//! may use and in which only its owner may create.
+//! Refused, before anything is written: a server that does not offer this build's version, or offers no way
+//! to it from the one that is installed; an extension that sits in another schema.
 
 use serde_json::{Value, json};
 
@@ -112,7 +112,8 @@ pub fn apply(step: &mut Step) -> Result<Option<Provider>, Error> {
     Ok(Some(found))
 }
 
-/// What the installed library says its version is. It can be another file than the one the catalogue was made from.
+/// What the installed library says its version is. It can be another file than the one the catalogue was made
+/// from.
 pub fn library_version(session: &mut Session) -> Result<String, Error> {
     let doing = "asking extension \"pg_lora\" for its version";
     let mut transaction =

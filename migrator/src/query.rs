@@ -1,7 +1,7 @@
 //! Asking the server one question and getting one answer.
 //!
-//! Invariant: statements are unnamed, so that they work through a transaction pooler too; every answer is one jsonb, so
-//! that no column is read by its place.
+//! Invariant: statements are unnamed, so that they work through a transaction pooler too; every answer is one
+//! jsonb, so that no column is read by its place.
 
 use postgres::Transaction;
 use postgres::types::{ToSql, Type};

@@ -1,6 +1,7 @@
 //! What a command says: one line for each thing on stdout, or one JSON object; words go to stderr.
 //!
-//! Invariant: stdout holds data and nothing else; with `--output json` exactly one object, also when the command failed.
+//! Invariant: stdout holds data and nothing else; with `--output json` exactly one object, also when the
+//! command failed.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -25,8 +26,8 @@ pub struct Report {
     pub changed: bool,
 }
 
-/// A sentence for people, on stderr. Like every output here it cannot fail: a reader that has gone away (`| head`) is no
-/// reason to leave a migration half-way.
+/// A sentence for people, on stderr. Like every output here it cannot fail: a reader that has gone away (`|
+/// head`) is no reason to leave a migration half-way.
 pub fn say(words: &str) {
     let _ = writeln!(std::io::stderr(), "{}", words.trim_end());
 }

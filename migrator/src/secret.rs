@@ -1,8 +1,8 @@
 //! Connection strings and passwords, which no output may contain.
 //!
-//! Invariant: a [`Secret`] has no printable form; the text leaves it only through [`Secret::expose`], and only the
-//! modules that open a connection call that. [`redacted`] is for the one place where text of the user's comes back
-//! unasked: the messages of the command-line parser.
+//! Invariant: a [`Secret`] has no printable form; the text leaves it only through [`Secret::expose`], and
+//! only the modules that open a connection call that. [`redacted`] is for the one place where text of the
+//! user's comes back unasked: the messages of the command-line parser.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -42,7 +42,8 @@ impl fmt::Display for Secret {
 
 /// The text without what stands before the `@` of a URL and without what follows `password=`.
 ///
-/// It takes too much rather than too little: up to the last `@` of the line, and from `password=` on the rest of it.
+/// It takes too much rather than too little: up to the last `@` of the line, and from `password=` on the rest
+/// of it.
 pub fn redacted(text: &str) -> String {
     text.split('\n').map(redacted_line).collect::<Vec<_>>().join("\n")
 }

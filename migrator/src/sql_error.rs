@@ -1,7 +1,7 @@
 //! From an error of the driver to an error of this program: which exit code, and the server's own words.
 //!
-//! Invariant: an error that the server sent keeps its SQLSTATE, message, detail and hint; one that it did not send says
-//! which connection it is about and nothing of how that connection was authenticated.
+//! Invariant: an error that the server sent keeps its SQLSTATE, message, detail and hint; one that it did not
+//! send says which connection it is about and nothing of how that connection was authenticated.
 
 use postgres::error::{DbError, ErrorPosition};
 
@@ -32,7 +32,8 @@ pub fn in_file(error: &postgres::Error, file: &SqlFile) -> Error {
         _ => Place::somewhere(file.path),
     };
     error.place = Some(place.into());
-    // An error inside a function or a DO block has no position in the file; the server's context says where it was.
+    // An error inside a function or a DO block has no position in the file; the server's context says where
+    // it was.
     let rolled_back = format!("rolled back: nothing of \"{}\" was kept", file.path);
     let facts = [error.detail.take(), sent.where_().map(str::to_owned), Some(rolled_back)];
     error.detail = Some(facts.into_iter().flatten().collect::<Vec<_>>().join("\n"));

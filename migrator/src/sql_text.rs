@@ -1,10 +1,11 @@
 //! What a SQL file of this project may not contain, found without a server.
 //!
-//! Invariant: text inside quotes, dollar quotes and comments is never mistaken for a statement, so `begin` in the body of
-//! a PL/pgSQL function is left alone and `commit;` between two statements is not.
-//! Refused: transaction statements (each file runs inside a transaction that also holds its history row), psql's
-//! backslash commands (the server does not know them), `begin atomic` bodies (they hold catalogue dependencies on what
-//! they call), CRLF and a byte order mark (they change the checksum from one checkout to the next).
+//! Invariant: text inside quotes, dollar quotes and comments is never mistaken for a statement, so `begin` in
+//! the body of a PL/pgSQL function is left alone and `commit;` between two statements is not.
+//! Refused: transaction statements (each file runs inside a transaction that also holds its history row),
+//! psql's backslash commands (the server does not know them), `begin atomic` bodies (they hold catalogue
+//! dependencies on what they call), CRLF and a byte order mark (they change the checksum from one checkout to
+//! the next).
 //!
 //! Compiled twice: into the build script, which refuses to build, and into the tests.
 
@@ -95,7 +96,11 @@ impl Scanner<'_> {
             _ => return,
         };
         let statement = words[..named].iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>().join(" ");
-        self.refuse(words[0].1, format!("\"{statement}\": the migrator opens and closes the transaction"));
+        let why = match words[0].0.as_str() {
+            "reset" | "discard" => "it would drop the limits that the migrator sets",
+            _ => "the migrator opens and closes the transaction",
+        };
+        self.refuse(words[0].1, format!("\"{statement}\": {why}"));
     }
 
     fn refuse(&mut self, line: usize, reason: String) {
@@ -108,8 +113,9 @@ impl Scanner<'_> {
     }
 }
 
-/// Length of the quoted thing that `text` starts with; a doubled quote belongs to it, and a backslash with the character
-/// after it where `escapes` holds. What is never closed runs to the end: the server will say so better than this scan.
+/// Length of the quoted thing that `text` starts with; a doubled quote belongs to it, and a backslash with
+/// the character after it where `escapes` holds. What is never closed runs to the end: the server will say so
+/// better than this scan.
 fn quoted(text: &str, quote: char, escapes: bool) -> usize {
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = characters.next() {

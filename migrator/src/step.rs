@@ -1,7 +1,7 @@
 //! A step: one transaction that holds the migration lock. Every write of this program happens in one.
 //!
-//! Invariant: no transaction stays open between two tries for the lock; what was decided before the lock was held is
-//! decided again under it; a step that finds nothing left to do leaves no trace.
+//! Invariant: no transaction stays open between two tries for the lock; what was decided before the lock was
+//! held is decided again under it; a step that finds nothing left to do leaves no trace.
 
 use std::time::{Duration, Instant};
 
@@ -77,8 +77,9 @@ pub fn run<T>(
 
 /// The settings of every step, and the try for the lock, in one round trip.
 ///
-/// What an earlier file or a pooled session left behind goes first: `reset all` would wipe the settings after it. The
-/// limits keep a step from queueing behind a long query with everybody else behind it, and from outliving its client.
+/// What an earlier file or a pooled session left behind goes first: `reset all` would wipe the settings after
+/// it. The limits keep a step from queueing behind a long query with everybody else behind it, and from
+/// outliving its client.
 fn preamble(nonce: &str) -> String {
     format!(
         "reset session authorization;

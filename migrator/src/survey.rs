@@ -1,6 +1,7 @@
 //! One look at a database: everything that `status`, the plan and the checks before and after a run go by.
 //!
-//! Invariant: it writes nothing, takes no lock, and needs no right beyond reading; all of it is seen in one snapshot.
+//! Invariant: it writes nothing, takes no lock, and needs no right beyond reading; all of it is seen in one
+//! snapshot.
 //! Refused: servers older than PostgreSQL 15, before anything else is asked of them.
 
 use std::collections::HashMap;
@@ -17,7 +18,8 @@ use crate::history::{self, Recorded};
 use crate::layer::{self, Layer};
 use crate::{buckets, query, sql_error};
 
-/// The first server with everything that the migrations use (nulls not distinct, security invoker views, merge).
+/// The first server with everything that the migrations use (nulls not distinct, security invoker views,
+/// merge).
 const OLDEST_SERVER: i32 = 150_000;
 
 /// What a database is like.
@@ -72,7 +74,8 @@ impl Facts {
         self.tables.contains_key(name)
     }
 
-    /// A table's rows are all to be seen; an error where they are only partly, None where there is no such table.
+    /// A table's rows are all to be seen; an error where they are only partly, None where there is no such
+    /// table.
     fn may_read(&self, name: &str) -> Result<bool, Error> {
         match self.tables.get(name) {
             None => Ok(false),

@@ -1,5 +1,5 @@
--- Everything that can be known without touching a table that may not be there: catalogues only, which every role reads.
--- $1: [{kind, name}, …], the things of the platform. $2: the version of this build.
+-- Everything that can be known without touching a table that may not be there: catalogues only, which every
+-- role reads. $1: [{kind, name}, …], the things of the platform. $2: the version of this build.
 select jsonb_build_object(
   'server_version', current_setting('server_version'),
   'database', current_database(),

@@ -1,8 +1,8 @@
 //! Which database: the connection string and the PG* variables, read the way libpq reads them.
 //!
-//! Invariant: no message of this module repeats a part of the connection string that could belong to a password. A
-//! password with a raw "/", "?" or "@" shifts everything after it, so hosts, names and values are shown only when the
-//! string could be read in one way.
+//! Invariant: no message of this module repeats a part of the connection string that could belong to a
+//! password. A password with a raw "/", "?" or "@" shifts everything after it, so hosts, names and values are
+//! shown only when the string could be read in one way.
 //! Refused: sslmode=require and stronger (this version speaks no TLS), and parameters it does not know.
 
 use std::path::Path;
@@ -206,7 +206,8 @@ fn from_url(text: &str) -> Result<Vec<(String, String)>, Error> {
             add("password", password)?;
             hosts
         }
-        // A raw "/" or "?" in the password: what looks like host and port are the user and half of the password.
+        // A raw "/" or "?" in the password: what looks like host and port are the user and half of the
+        // password.
         None if authority.contains(':') && rest.contains('@') => {
             return Err(unreadable("there is an \"@\" after what looks like the host"));
         }

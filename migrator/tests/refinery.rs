@@ -1,7 +1,7 @@
 //! Vanilla refinery reads the history that `pg-lora` writes, and finds nothing to do.
 //!
-//! Needs a server that offers the extension: `PG_LORA_TEST_DATABASE_URL` names a database of it in which this test may
-//! make everything. Without the variable it says so and passes, because `cargo test` has no server.
+//! Needs a server that offers the extension: `PG_LORA_TEST_DATABASE_URL` names a database of it in which this
+//! test may make everything. Without the variable it says so and passes, because `cargo test` has no server.
 
 use std::io::Write as _;
 use std::process::Command;

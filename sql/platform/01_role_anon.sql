@@ -1,6 +1,6 @@
 -- required: role anon
--- Whoever calls without a session. PostgREST switches to it, so the role that migrates is made a member: tests and tools
--- can then `set role` as well.
+-- Whoever calls without a session. PostgREST switches to it, so the role that migrates is made a member:
+-- tests and tools can then `set role` as well.
 create role anon nologin noinherit;
 grant anon to current_user;
 grant usage on schema public to anon;

@@ -1,6 +1,6 @@
 -- required: table auth.users
--- The columns of Supabase's table that applications read, under the same names and types and, as there, without
--- defaults: what works here works there. API roles see nothing of it.
+-- The columns of Supabase's table that applications read, under the same names and types and, as there,
+-- without defaults: what works here works there. API roles see nothing of it.
 create table auth.users (
   id uuid not null primary key,
   instance_id uuid,

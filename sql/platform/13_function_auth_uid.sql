@@ -1,7 +1,7 @@
 -- required: function auth.uid()
--- PostgREST leaves the claims of the request in `request.jwt.claims`; older ones set one setting per claim. After a
--- transaction such a setting is '' and not NULL, hence nullif. Parallel unsafe, as on Supabase: a plan that is serial
--- there must not look parallel here.
+-- PostgREST leaves the claims of the request in `request.jwt.claims`; older ones set one setting per claim.
+-- After a transaction such a setting is '' and not NULL, hence nullif. Parallel unsafe, as on Supabase: a
+-- plan that is serial there must not look parallel here.
 create function auth.uid() returns uuid
 language sql stable
 set search_path = ''

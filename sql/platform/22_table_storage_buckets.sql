@@ -1,6 +1,6 @@
 -- optional: table storage.buckets
--- As on Supabase the API roles hold the table grants and row-level security decides: without a policy nobody but
--- service_role sees a bucket. TRUNCATE, which knows no row-level security, is granted to nobody.
+-- As on Supabase the API roles hold the table grants and row-level security decides: without a policy nobody
+-- but service_role sees a bucket. TRUNCATE, which knows no row-level security, is granted to nobody.
 create table storage.buckets (
   id text not null primary key,
   name text not null,

@@ -1,6 +1,6 @@
 -- optional: function storage.foldername(text)
--- The folders of an object's path, outermost first: 'a/b/c.txt' gives {a,b}. Policies compare its first element with the
--- caller's id.
+-- The folders of an object's path, outermost first: 'a/b/c.txt' gives {a,b}. Policies compare its first
+-- element with the caller's id.
 create function storage.foldername(name text) returns text[]
 language sql immutable
 set search_path = ''
