@@ -30,6 +30,8 @@ pub fn provide(checkout: &Checkout) -> anyhow::Result<PathBuf> {
     // From a neutral folder and without our flags: it is a tool of the machine, not a part of this workspace.
     let mut cargo = process::cargo(Path::new("/"));
     cargo.args(["install", "cargo-pgrx", "--version", VERSION, "--locked"]);
+    // Its defaults want OpenSSL and pkg-config, for downloads that we never ask for.
+    cargo.arg("--no-default-features");
     for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
         cargo.env_remove(name);
     }
