@@ -17,6 +17,14 @@ begin
       using errcode = '22023', hint = 'Ask for a lease of 1 second to 1 day, and renew it by heartbeats.';
   end if;
   return query
+  -- Materialized: picked once. As a subquery a plan may run it again and claim more than it was asked for.
+  with picked as materialized (
+    select queued.id from public.training_jobs as queued
+    where queued.status = 'queued'
+    order by queued.queued_at, queued.id
+    limit max_jobs
+    for no key update skip locked
+  )
   update public.training_jobs as job set
     status = 'initializing',
     current_stage = 'setup',
@@ -24,13 +32,8 @@ begin
     started_at = lora_private.clock(),
     last_heartbeat_at = lora_private.clock(),
     lease_expires_at = lora_private.clock() + pg_catalog.make_interval(secs => lease_seconds)
-  where job.id in (
-    select queued.id from public.training_jobs as queued
-    where queued.status = 'queued'
-    order by queued.queued_at, queued.id
-    limit max_jobs
-    for no key update skip locked
-  )
+  from picked
+  where job.id = picked.id
   returning job.*;
 end
 $$;

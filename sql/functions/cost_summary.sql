@@ -22,15 +22,15 @@ begin
       using errcode = '22023', hint = 'Use a name such as "Europe/Berlin" or "UTC".';
   end;
 
-  -- A record of a period is split at the midnights of the zone: the part [a, b) costs C(b) - C(a), so the parts
-  -- sum exactly to the amount.
+  -- A record whose amount is the cost of its period is split at the midnights of the zone: the part [a, b) costs
+  -- C(b) - C(a), so the parts sum exactly to the amount. Any other one belongs to its billing_period.
   select lora.cost_breakdown(
     part.amount, record.currency::text, part.day, record.cost_type, record.gpu_type, record.job_id, job.status)
   into answer
   from public.cost_records as record
   left join public.training_jobs as job on job.id = record.job_id
   cross join lateral (
-    select record.billing_period as day, record.amount where record.period is null
+    select record.billing_period as day, record.amount where not lora_private.is_cost_of_period(record)
     union all
     select day.date,
       lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(record.period), day.until), record.hourly_rate, record.gpus)
@@ -44,7 +44,7 @@ begin
         pg_catalog.upper(record.period) at time zone time_zone,
         '1 day'::interval
       ) as midnight
-      where record.period is not null
+      where lora_private.is_cost_of_period(record)
     ) as day
     where day.since < day.until
   ) as part
@@ -57,3 +57,22 @@ comment on function public.cost_summary(date, date, text, uuid) is
   'What was spent from a day up to, but not including, another one: in all, by day, type, GPU, job and status';
 revoke all on function public.cost_summary(date, date, text, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.cost_summary(date, date, text, uuid) to authenticated, service_role;
+
+-- Whether a record's amount follows from its period and rate, so that a part of the period has a part of it.
+create or replace function lora_private.is_cost_of_period(record public.cost_records)
+returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+  if record.period is null or record.hourly_rate is null or record.gpus is null
+    or not pg_catalog.isfinite(pg_catalog.lower(record.period)) or not pg_catalog.isfinite(pg_catalog.upper(record.period))
+    or pg_catalog.lower_inf(record.period) or pg_catalog.upper_inf(record.period) or pg_catalog.isempty(record.period)
+    or record.hourly_rate not between 0 and 1000000000 or record.gpus < 0 then
+    return false;
+  end if;
+  return record.amount = lora.interval_cost(record.period, record.hourly_rate, record.gpus);
+end
+$$;
+revoke all on function lora_private.is_cost_of_period(public.cost_records) from public, anon, authenticated, service_role;
+grant execute on function lora_private.is_cost_of_period(public.cost_records) to authenticated, service_role;

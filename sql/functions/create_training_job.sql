@@ -33,27 +33,40 @@ begin
       using errcode = 'PT404', hint = 'Pass the id of a dataset.';
   end if;
 
-  insert into public.training_jobs as new_job (
-    user_id, dataset_id, preset_id, hyperparameters, gpu_config, idempotency_key, total_epochs, estimated_total_cost
-  )
-  values (
-    owner_id, create_training_job.dataset_id, create_training_job.preset_id,
-    coalesce(create_training_job.hyperparameters, '{}'), coalesce(create_training_job.gpu_config, '{}'),
-    create_training_job.idempotency_key,
-    -- NOT NULL in the specification; the trigger computes both.
-    0, 0
-  )
-  on conflict (user_id, idempotency_key) do nothing
-  returning new_job.* into job;
-  if found then
-    return job;
-  end if;
+  -- A repeated request gets its job even if its dataset is gone by now. The second look is for a twin that was
+  -- quicker between the first one and the insert.
+  for look in 1..2 loop
+    select * into job from public.training_jobs as known
+    where known.user_id = owner_id and known.idempotency_key = create_training_job.idempotency_key;
+    exit when found;
+    -- The key is looked up first: a request that is repeated because its answer was lost has to find its job, even
+  -- if the dataset could not be trained on by now. The conflict is for the same request made twice at once.
+  for look in 1 .. 2 loop
+    select * into job from public.training_jobs as known
+    where known.user_id = owner_id and known.idempotency_key = create_training_job.idempotency_key;
+    exit when found;
+    insert into public.training_jobs as new_job (
+      user_id, dataset_id, preset_id, hyperparameters, gpu_config, idempotency_key, total_epochs, estimated_total_cost
+    )
+    values (
+      owner_id, create_training_job.dataset_id, create_training_job.preset_id,
+      coalesce(create_training_job.hyperparameters, '{}'), coalesce(create_training_job.gpu_config, '{}'),
+      create_training_job.idempotency_key,
+      -- NOT NULL in the specification; the trigger computes both.
+      0, 0
+    )
+    on conflict (user_id, idempotency_key) do nothing
+    returning new_job.* into job;
+    if found then
+      return job;
+    end if;
+  end loop;
 
-  select * into strict job from public.training_jobs as known
-  where known.user_id = owner_id and known.idempotency_key = create_training_job.idempotency_key;
-  if job.dataset_id <> create_training_job.dataset_id or job.preset_id <> create_training_job.preset_id
-    or not job.hyperparameters @> coalesce(create_training_job.hyperparameters, '{}')
-    or job.gpu_config <> create_training_job.gpu_config then
+  if job.dataset_id is distinct from create_training_job.dataset_id
+    or job.preset_id is distinct from create_training_job.preset_id
+    or job.hyperparameters is distinct from (
+      lora.hyperparameter_presets() -> create_training_job.preset_id || coalesce(create_training_job.hyperparameters, '{}'))
+    or job.gpu_config is distinct from create_training_job.gpu_config then
     raise exception 'idempotency key "%" was used for another request', create_training_job.idempotency_key
       using errcode = 'PT409', detail = pg_catalog.format('It made job "%s".', job.id),
         hint = 'Use a new key for a new job, or repeat the request unchanged.';

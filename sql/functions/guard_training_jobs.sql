@@ -8,6 +8,7 @@ declare
   dataset public.datasets;
   defaults jsonb;
   refused text;
+  steps numeric;
   tokens_per_epoch double precision;
 begin
   if lora_private.is_client() then
@@ -64,19 +65,24 @@ begin
     perform lora_private.check_whole_number(new.hyperparameters, 'max_steps', 'hyperparameters', 100000000);
     new.total_steps := (new.hyperparameters ->> 'max_steps')::integer;
   else
-    new.total_steps := new.total_epochs
-      * pg_catalog.ceil(dataset.total_training_pairs / (new.hyperparameters ->> 'batch_size')::numeric)::integer;
+    steps := new.total_epochs
+      * pg_catalog.ceil(dataset.total_training_pairs / (new.hyperparameters ->> 'batch_size')::numeric);
+    if steps > 100000000 then
+      raise exception 'the run has % steps', steps
+        using errcode = '22023', hint = 'Use a larger batch, fewer epochs, or max_steps; 100000000 steps at most.';
+    end if;
+    new.total_steps := steps;
   end if;
   tokens_per_epoch := coalesce(
     (dataset.validation_report #>> '{tokens,sequence}')::double precision, dataset.total_tokens, 0);
-  new.estimated_total_cost := (lora.estimate_cost(
+  new.estimated_total_cost := lora_private.displayed_cost((lora.estimate_cost(
     new.total_steps,
     tokens_per_epoch * new.total_epochs / new.total_steps,
     new.total_epochs,
     lora_private.gpu_tokens_per_second(new.gpu_config ->> 'gpu_type'),
     (new.gpu_config ->> 'cost_per_gpu_hour')::numeric,
     (new.gpu_config ->> 'num_gpus')::integer
-  ) ->> 'expected')::numeric;
+  ) ->> 'expected')::numeric);
   new.queued_at := lora_private.clock();
   new.created_at := lora_private.clock();
   return new;

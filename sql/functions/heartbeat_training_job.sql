@@ -31,8 +31,20 @@ begin
   return job;
 end
 $$;
-revoke all on function lora_private.lock_attempt(uuid, integer) from public, anon, authenticated, service_role;
-grant execute on function lora_private.lock_attempt(uuid, integer) to service_role;
+
+-- The end of a lease renewed now, for as long as the claim asked for.
+create or replace function lora_private.renewed_lease(job public.training_jobs)
+returns timestamptz
+language sql stable
+set search_path = ''
+as $$
+  select lora_private.clock() + coalesce(job.lease_expires_at - job.last_heartbeat_at, '5 minutes')
+$$;
+
+revoke all on function lora_private.lock_attempt(uuid, integer), lora_private.renewed_lease(public.training_jobs)
+  from public, anon, authenticated, service_role;
+grant execute on function lora_private.lock_attempt(uuid, integer), lora_private.renewed_lease(public.training_jobs)
+  to service_role;
 
 create or replace function public.heartbeat_training_job(
   job_id uuid, attempt integer, stage text default null, external_job_id text default null
@@ -52,9 +64,11 @@ begin
   end if;
   -- A cancelled job answers and is not written to.
   if job.status <> 'cancelled' then
-    lease := lora_private.clock() + greatest(job.lease_expires_at - job.last_heartbeat_at, '5 minutes');
+    lease := lora_private.renewed_lease(job);
+    job.current_stage := coalesce(stage, job.current_stage);
     update public.training_jobs set
-      current_stage = coalesce(stage, current_stage),
+      current_stage = job.current_stage,
+      progress = greatest(progress, (lora_private.training_job_progress(job) ->> 'percent')::numeric),
       last_heartbeat_at = lora_private.clock(),
       lease_expires_at = lease
     where id = job.id;

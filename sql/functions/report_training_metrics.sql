@@ -114,16 +114,16 @@ begin
     job.current_stage := 'training';
   end if;
   job.status := 'running';
-  answer := lora_private.training_job_progress(job, lora_private.clock());
+  answer := lora_private.training_job_progress(job);
   update public.training_jobs set
     status = 'running',
     current_stage = job.current_stage,
     current_step = newest.step,
     current_epoch = newest.epoch,
-    progress = (answer ->> 'percent')::numeric,
+    progress = greatest(job.progress, (answer ->> 'percent')::numeric),
     estimated_completion_at =
       lora_private.clock() + pg_catalog.make_interval(secs => (answer #>> '{eta,expected}')::double precision),
-    current_cost = (answer #>> '{cost,current}')::numeric,
+    current_cost = coalesce(lora_private.displayed_cost((answer #>> '{cost,current}')::numeric), job.current_cost),
     current_metrics = coalesce(job.current_metrics, '{}') - 'non_finite' || pg_catalog.jsonb_strip_nulls(
       pg_catalog.jsonb_build_object(
         'training_loss', lora_private.finite(newest.training_loss),
@@ -136,7 +136,7 @@ begin
     ),
     last_progress_at = lora_private.clock(),
     last_heartbeat_at = lora_private.clock(),
-    lease_expires_at = lora_private.clock() + greatest(job.lease_expires_at - job.last_heartbeat_at, '5 minutes')
+    lease_expires_at = lora_private.renewed_lease(job)
   where id = job.id;
 end
 $$;

@@ -12,7 +12,7 @@ begin
     raise exception 'training job "%" does not exist', coalesce(training_job_progress.job_id::text, 'null')
       using errcode = 'PT404', hint = 'Pass the id of a job of your own.';
   end if;
-  return lora_private.training_job_progress(job, coalesce(training_job_progress.at, lora_private.clock()));
+  return lora_private.training_job_progress(job, training_job_progress.at);
 end
 $$;
 comment on function public.training_job_progress(uuid, timestamptz) is
@@ -20,23 +20,26 @@ comment on function public.training_job_progress(uuid, timestamptz) is
 revoke all on function public.training_job_progress(uuid, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function public.training_job_progress(uuid, timestamptz) to authenticated, service_role;
 
--- From the newest points of the current attempt that were reported by then; core looks at no more than 64.
-create or replace function lora_private.training_job_progress(job public.training_jobs, at timestamptz)
+-- From the newest points of the current attempt; core looks at no more than 64. For an instant of the past only
+-- those that were reported by then. For now all of them, whatever the worker's clock says: one that runs ahead of
+-- ours must not make percent fall.
+create or replace function lora_private.training_job_progress(job public.training_jobs, at timestamptz default null)
 returns jsonb
 language plpgsql stable
 set search_path = ''
 as $$
 declare
+  asked_at constant timestamptz := coalesce(at, lora_private.clock());
+  current_cost constant numeric := lora_private.training_job_cost(job, asked_at);
   answer jsonb;
-  current_cost numeric := lora_private.training_job_cost(job, at);
 begin
   select lora.job_progress(
     job.status, job.current_stage, job.total_steps,
-    pg_catalog.array_agg(point.step), pg_catalog.array_agg(point."timestamp"), at
+    pg_catalog.array_agg(point.step), pg_catalog.array_agg(point."timestamp"), asked_at
   ) into answer
   from (
     select step, "timestamp" from public.metrics_points
-    where job_id = job.id and attempt = job.attempt and "timestamp" <= training_job_progress.at
+    where job_id = job.id and attempt = job.attempt and (at is null or "timestamp" <= at)
     order by step desc limit 64
   ) as point;
   return answer || pg_catalog.jsonb_build_object(
@@ -48,7 +51,7 @@ begin
       'projected', case
         when job.completed_at is not null then current_cost
         else lora_private.training_job_cost(
-          job, at + pg_catalog.make_interval(secs => (answer #>> '{eta,expected}')::double precision))
+          job, asked_at + pg_catalog.make_interval(secs => (answer #>> '{eta,expected}')::double precision))
       end
     )
   );

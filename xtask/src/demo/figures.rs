@@ -69,7 +69,7 @@ pub struct Job {
 pub struct Moment {
     pub moment: &'static str,
     pub at: String,
-    /// Seconds that were really left, known afterwards.
+    /// Seconds that were really left to the last step, known afterwards.
     pub seconds_left: i64,
     /// What `training_job_progress` answered then.
     #[serde(flatten)]

@@ -133,7 +133,7 @@ fn train(
     let mut last_point = None;
     for message in &trace.messages {
         while let Some((moment, at)) = moments.next_if(|(_, at)| *at <= message.at) {
-            progress.push(ask_progress(client, user, job_id, moment, at, trace.end())?);
+            progress.push(ask_progress(client, user, job_id, moment, at, trace)?);
         }
         set_clock(client, message.at)?;
         match message.stage.as_deref() {
@@ -158,7 +158,7 @@ fn train(
     service
         .run(client, |t| t.query_one(complete, &[&job_id, &attempt]))
         .context("the job could not be completed")?;
-    progress.push(ask_progress(client, user, job_id, "end", trace.end(), trace.end())?);
+    progress.push(ask_progress(client, user, job_id, "end", trace.end(), trace)?);
     Ok((progress, doubled))
 }
 
@@ -187,12 +187,13 @@ fn ask_progress(
     job_id: &str,
     moment: &'static str,
     at: Timestamp,
-    end: Timestamp,
+    trace: &Trace,
 ) -> anyhow::Result<Moment> {
     set_clock(client, at)?;
     let sql = "select public.training_job_progress($1::text::uuid)";
     let answer = user.run(client, |t| t.query_one(sql, &[&job_id]))?.get(0);
-    Ok(Moment { moment, at: at.to_string(), seconds_left: end.duration_since(at).as_secs(), answer })
+    let seconds_left = trace.last_step_at().duration_since(at).as_secs().max(0);
+    Ok(Moment { moment, at: at.to_string(), seconds_left, answer })
 }
 
 fn read_dataset(client: &mut Client, user: &Caller, id: &str, report: &Value) -> anyhow::Result<Dataset> {

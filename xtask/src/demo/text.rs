@@ -107,7 +107,7 @@ fn progress(out: &mut String, moments: &[Moment]) -> std::fmt::Result {
         let eta = &answer["eta"];
         let left = match eta["expected"].as_f64() {
             Some(expected) => format!(
-                "{} left ({} to {}), in truth {}",
+                "{} to the last step ({} to {}), in truth {}",
                 duration(expected),
                 duration(eta["low"].as_f64().unwrap_or(expected)),
                 duration(eta["high"].as_f64().unwrap_or(expected)),

@@ -66,6 +66,12 @@ impl Trace {
         self.messages.first().map_or(Timestamp::UNIX_EPOCH, |message| message.at)
     }
 
+    /// When the last point was reported.
+    pub fn last_step_at(&self) -> Timestamp {
+        let last = self.messages.iter().rev().find(|message| message.stage.is_none());
+        last.map_or(self.end(), |message| message.at)
+    }
+
     /// The moment of completion.
     pub fn end(&self) -> Timestamp {
         self.messages.last().map_or(Timestamp::UNIX_EPOCH, |message| message.at)
@@ -87,6 +93,7 @@ mod tests {
         assert_eq!((trace.total_steps, trace.total_epochs), (7, 2));
         assert_eq!(trace.messages[0].stage.as_deref(), Some("setup"));
         assert_eq!(trace.messages[1].stage, None);
+        assert_eq!(trace.last_step_at(), trace.end());
         assert_eq!(trace.end().duration_since(trace.start()).as_millis(), 60_500);
     }
 
