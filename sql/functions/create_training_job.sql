@@ -39,12 +39,6 @@ begin
     select * into job from public.training_jobs as known
     where known.user_id = owner_id and known.idempotency_key = create_training_job.idempotency_key;
     exit when found;
-    -- The key is looked up first: a request that is repeated because its answer was lost has to find its job, even
-  -- if the dataset could not be trained on by now. The conflict is for the same request made twice at once.
-  for look in 1 .. 2 loop
-    select * into job from public.training_jobs as known
-    where known.user_id = owner_id and known.idempotency_key = create_training_job.idempotency_key;
-    exit when found;
     insert into public.training_jobs as new_job (
       user_id, dataset_id, preset_id, hyperparameters, gpu_config, idempotency_key, total_epochs, estimated_total_cost
     )

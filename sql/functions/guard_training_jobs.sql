@@ -54,9 +54,10 @@ begin
   if pg_catalog.jsonb_typeof(new.gpu_config -> 'gpu_type') is distinct from 'string' then
     raise exception 'gpu_config.gpu_type is missing' using errcode = '22023', hint = 'Name the GPU, such as "A100-80GB".';
   elsif pg_catalog.jsonb_typeof(new.gpu_config -> 'cost_per_gpu_hour') is distinct from 'number'
-    or (new.gpu_config ->> 'cost_per_gpu_hour')::numeric < 0 then
+    or (new.gpu_config ->> 'cost_per_gpu_hour')::numeric not between 0 and 100000 then
+    -- 4096 GPUs at the highest price fill an amount of the ledger in a day; no currency comes near.
     raise exception 'gpu_config.cost_per_gpu_hour is not a price'
-      using errcode = '22023', hint = 'Give the price of one GPU for one hour, 0 or more.';
+      using errcode = '22023', hint = 'Give the price of one GPU for one hour, a number from 0 to 100000.';
   end if;
 
   new.total_epochs := (new.hyperparameters ->> 'num_epochs')::integer;

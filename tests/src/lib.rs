@@ -3,23 +3,31 @@
 //! A [`Cluster`] is one server on one fresh folder. It belongs to the process that started it and ends with it,
 //! in whatever way that process ends; [`Cluster::detach`] is the one exception. [`Tree`] says which Postgres
 //! runs, [`Account`] as whom, [`Caller`] speaks to it as the HTTP layer would, and [`environment`] is what
-//! `cargo xtask test` hands to the tests.
+//! `cargo xtask test` hands to the tests. A test that needs a database and not a server of its own takes a
+//! [`Database`] and tells a [`story`] on it.
 //!
 //! Invariant: nothing here touches a server that it did not start, nor a folder that it did not make.
 
 mod account;
 mod address;
 mod cluster;
+mod database;
 mod detached;
 pub mod environment;
+pub mod program;
+mod refusal;
 mod scratch;
 mod session;
+pub mod story;
 mod tree;
 
 pub use account::Account;
 pub use address::Address;
 pub use cluster::{Cluster, Options};
+pub use database::Database;
 pub use detached::Detached;
+pub use program::Outcome;
+pub use refusal::Refusal;
 pub use scratch::Scratch;
 pub use session::Caller;
 pub use tree::Tree;

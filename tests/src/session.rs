@@ -50,6 +50,32 @@ impl Caller {
         &self.role
     }
 
+    /// The id in auth.users of a user who has signed in; empty for everybody else.
+    pub fn id(&self) -> &str {
+        self.claims.get("sub").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// One request that is one question: the first value of the first row, as JSON.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    ///
+    /// # Panics
+    /// If the answer has no row.
+    pub fn ask(&self, client: &mut Client, sql: &str) -> Result<Value, Error> {
+        let question = format!("select to_jsonb(answer.value) from ({sql}) as answer (value)");
+        let value: Option<Value> = self.run(client, |t| Ok(t.query_one(&question, &[])?.get(0)))?;
+        Ok(value.unwrap_or_default())
+    }
+
+    /// One request that writes: how many rows it touched.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub fn write(&self, client: &mut Client, sql: &str) -> Result<u64, Error> {
+        self.run(client, |t| t.execute(sql, &[]))
+    }
+
     /// The claims as PostgREST puts them into `request.jwt.claims`.
     pub fn claims(&self) -> String {
         Value::Object(self.claims.clone()).to_string()

@@ -1,0 +1,96 @@
+//! A fresh database for each test, on one server for each test program.
+//!
+//! The server starts with the first database that is asked for and ends with the process: a static is never
+//! dropped, and a [`Cluster`] ends with its owner in whatever way that ends. Migrating takes longer than copying,
+//! so a migrated database is a copy of one that `pg-lora migrate` has made; the roles of the platform, which
+//! belong to the server, are there from then on.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use postgres::Client;
+
+use crate::program::Outcome;
+use crate::{Cluster, Options, environment};
+
+/// What everybody copies; nobody connects to it after it is made.
+const TEMPLATE: &str = "migrated";
+
+static SERVER: LazyLock<Cluster> = LazyLock::new(|| {
+    let tree = environment::tree().unwrap_or_else(|error| panic!("{error:#}"));
+    // A vacuum of the template would make a copy of it wait.
+    let cluster = Options::default().set("autovacuum", "off").start(&tree);
+    let cluster = cluster.unwrap_or_else(|error| panic!("{error:#}"));
+    cluster.create_database(TEMPLATE).unwrap_or_else(|error| panic!("{error:#}"));
+    Outcome::of_pg_lora(&cluster.url(TEMPLATE), &["migrate", "--platform", "standalone"]).expect(0);
+    cluster
+});
+
+/// A database of one test; dropped with this value.
+#[derive(Debug)]
+pub struct Database {
+    name: String,
+}
+
+impl Database {
+    /// With nothing in it. The platform's roles exist, as they belong to the server.
+    ///
+    /// # Panics
+    /// If there is no server.
+    pub fn empty() -> Self {
+        Self::create("template1")
+    }
+
+    /// With everything in it that `pg-lora migrate --platform standalone` makes of an empty one.
+    ///
+    /// # Panics
+    /// If there is no server, or it could not be migrated.
+    pub fn migrated() -> Self {
+        Self::create(TEMPLATE)
+    }
+
+    fn create(template: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        administer(&format!("create database {name} template {template}"));
+        Self { name }
+    }
+
+    /// The server that it is on.
+    pub fn server(&self) -> &'static Cluster {
+        &SERVER
+    }
+
+    /// Its URL over the unix socket, as the superuser `postgres`.
+    pub fn url(&self) -> String {
+        SERVER.url(&self.name)
+    }
+
+    /// A connection as the superuser `postgres`.
+    ///
+    /// # Panics
+    /// If the server refuses it.
+    pub fn connect(&self) -> Client {
+        SERVER.connect(&self.name).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Runs `pg-lora` on it.
+    pub fn pg_lora(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of_pg_lora(&self.url(), arguments)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A failing test leaves connections, and its own message is the one to read.
+        if !std::thread::panicking() {
+            administer(&format!("drop database if exists {} with (force)", self.name));
+        }
+    }
+}
+
+fn administer(sql: &str) {
+    let client = SERVER.connect("postgres");
+    let mut client = client.unwrap_or_else(|error| panic!("{error:#}"));
+    client.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+}

@@ -1,0 +1,4 @@
+//! The API in `public`, function by function, called as clients and workers call it.
+
+mod datasets;
+mod jobs;
