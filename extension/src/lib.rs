@@ -3,6 +3,8 @@
 //! Invariant: glue only. A function borrows its arguments, calls core, maps the error and returns. There is
 //! no rule, no arithmetic, no table and no SPI here; all unsafe code lives in `arg` and `state`.
 
+#![allow(clippy::result_large_err, reason = "pgrx wants its own ErrorReport, by value")]
+
 pgrx::pg_module_magic!(name, version);
 
 #[cfg(not(panic = "unwind"))]

@@ -39,8 +39,10 @@ begin
       select midnight::date as date,
         greatest(pg_catalog.lower(record.period), midnight at time zone time_zone) as since,
         least(pg_catalog.upper(record.period), (midnight + '1 day') at time zone time_zone) as until
+      -- From the day before: a midnight that comes twice (Havana, when clocks go back) is Postgres's second one,
+      -- and what ran after the first belongs to the old day.
       from pg_catalog.generate_series(
-        pg_catalog.date_trunc('day', pg_catalog.lower(record.period) at time zone time_zone),
+        pg_catalog.date_trunc('day', pg_catalog.lower(record.period) at time zone time_zone) - '1 day'::interval,
         pg_catalog.upper(record.period) at time zone time_zone,
         '1 day'::interval
       ) as midnight

@@ -1,6 +1,7 @@
 -- What the guards of all tables share. A guard is a trigger that runs first and with the rights of whoever
 -- writes: it lets clients (anon, authenticated) change only what is theirs to decide, and says which column it
--- refuses and how to do it right. Column grants could refuse too, but never name the column.
+-- refuses and how to do it right. Column grants could refuse too, but never name the column. Each guard's file
+-- states the grants of its table whole: the migrator takes back what a layer made, but knows nothing of grants.
 
 -- Whether row-level security holds for the current user. Asking for names such as current_user fails open: a
 -- role that a platform adds tomorrow would not be on the list.

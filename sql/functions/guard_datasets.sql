@@ -62,5 +62,6 @@ create or replace trigger a_guard_datasets
   for each row when (lora_private.is_client())
   execute function lora_private.guard_datasets();
 
+revoke all on public.datasets from public, anon, authenticated, service_role;
 grant select, insert, update on public.datasets to authenticated;
 grant select, insert, update, delete on public.datasets to service_role;

@@ -22,4 +22,5 @@ create or replace trigger a_guard_notifications
   for each row when (lora_private.is_client())
   execute function lora_private.guard_notifications();
 
+revoke all on public.notifications from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.notifications to authenticated, service_role;

@@ -132,5 +132,6 @@ create or replace trigger a_prepare_training_job
   before insert on public.training_jobs
   for each row execute function lora_private.prepare_training_job();
 
+revoke all on public.training_jobs from public, anon, authenticated, service_role;
 grant select, insert on public.training_jobs to authenticated;
 grant select, insert, update on public.training_jobs to service_role;
