@@ -1,4 +1,5 @@
 //! The API in `public`, function by function, called as clients and workers call it.
 
+mod costs;
 mod datasets;
 mod jobs;
