@@ -7,8 +7,8 @@ as $$
 #variable_conflict use_column
 declare
   job public.training_jobs := lora_private.lock_attempt(report_training_metrics.job_id, report_training_metrics.attempt);
-  bad record;
   answer jsonb;
+  impossible boolean;
 begin
   if pg_catalog.jsonb_typeof(points) is distinct from 'array' then
     raise exception '"points" is not an array' using errcode = '22023', hint = 'Pass a JSON array of points.';
@@ -17,61 +17,66 @@ begin
       'accepted', 0, 'duplicates', 0, 'refused', '[]'::jsonb, 'progress', job.progress, 'cancel_requested', true);
   end if;
 
-  select item.number - 1 as index, field.name into bad
-  from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
-  cross join (values ('step'), ('epoch'), ('training_loss'), ('learning_rate')) as field (name)
-  where pg_catalog.jsonb_typeof(item.point) <> 'object' or item.point ->> field.name is null
-    or (field.name in ('step', 'epoch') and (item.point ->> field.name)::numeric not between 0 and 2147483647)
-  order by item.number, field.name limit 1;
-  if found then
-    raise exception 'points[%].% is missing or out of range', bad.index, bad.name
-      using errcode = '22023', hint = 'Each point needs step and epoch, 0 or more, training_loss and learning_rate.';
+  begin
+    with sent as (
+      select item.number, point.*
+      from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
+      cross join lateral pg_catalog.jsonb_to_record(item.point) as point (
+        step integer, epoch integer, "timestamp" timestamptz, training_loss double precision,
+        validation_loss double precision, learning_rate double precision, gradient_norm double precision,
+        throughput double precision, gpu_utilization double precision
+      )
+    ), first_of_step as (
+      select distinct on (step) * from sent order by step, number
+    ), inserted as (
+      insert into public.metrics_points (
+        job_id, attempt, step, epoch, "timestamp", training_loss, validation_loss, learning_rate, gradient_norm,
+        throughput, gpu_utilization
+      )
+      select job.id, job.attempt, step, epoch, coalesce("timestamp", lora_private.clock()), training_loss,
+        validation_loss, learning_rate, gradient_norm, throughput, gpu_utilization
+      from first_of_step
+      on conflict (job_id, attempt, step) do nothing
+      returning step
+    ), repeated as (
+      -- What was not inserted is compared with what stands there: a point of an earlier call (this statement does
+      -- not see its own inserts), or the first one of this batch.
+      select sent.step,
+        case when known.step is null
+          then (twin.epoch, twin.training_loss, twin.validation_loss, twin.learning_rate, twin.gradient_norm,
+            twin.throughput, twin.gpu_utilization)
+          else (known.epoch, known.training_loss, known.validation_loss, known.learning_rate, known.gradient_norm,
+            known.throughput, known.gpu_utilization)
+        end
+        is not distinct from (sent.epoch, sent.training_loss, sent.validation_loss, sent.learning_rate,
+          sent.gradient_norm, sent.throughput, sent.gpu_utilization) as same
+      from sent
+      join first_of_step as twin on twin.step = sent.step
+      left join public.metrics_points as known
+        on known.job_id = job.id and known.attempt = job.attempt and known.step = sent.step
+      where known.step is not null or twin.number <> sent.number
+    )
+    select pg_catalog.jsonb_build_object(
+      'accepted', (select count(*) from inserted),
+      'duplicates', (select count(*) from repeated where same),
+      'refused', (
+        select coalesce(pg_catalog.jsonb_agg(
+          pg_catalog.jsonb_build_object('step', step, 'reason', 'another value is recorded for this step') order by step
+        ), '[]')
+        from repeated where not same
+      )
+    ), (
+      select pg_catalog.bool_or(step < 0 or epoch < 0 or not pg_catalog.isfinite("timestamp")) from sent
+    ) into answer, impossible;
+  exception
+    -- What a point holds is looked into only when one of them is bad: 1,000 good ones take a third longer otherwise.
+    when data_exception or not_null_violation then
+      perform lora_private.refuse_bad_point(points);
+      raise;
+  end;
+  if impossible then
+    perform lora_private.refuse_bad_point(points);
   end if;
-
-  with sent as (
-    select item.number, point.*
-    from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
-    cross join lateral pg_catalog.jsonb_to_record(item.point) as point (
-      step integer, epoch integer, "timestamp" timestamptz, training_loss double precision,
-      validation_loss double precision, learning_rate double precision, gradient_norm double precision,
-      throughput double precision, gpu_utilization double precision
-    )
-  ), first_of_step as (
-    select distinct on (step) * from sent order by step, number
-  ), inserted as (
-    insert into public.metrics_points (
-      job_id, attempt, step, epoch, "timestamp", training_loss, validation_loss, learning_rate, gradient_norm,
-      throughput, gpu_utilization
-    )
-    select job.id, job.attempt, step, epoch, coalesce("timestamp", lora_private.clock()), training_loss,
-      validation_loss, learning_rate, gradient_norm, throughput, gpu_utilization
-    from first_of_step
-    on conflict (job_id, attempt, step) do nothing
-    returning step
-  ), repeated as (
-    -- What was not inserted is compared with what stands there: a point of an earlier call (this statement does
-    -- not see its own inserts), or the first one of this batch.
-    select sent.step,
-      (coalesce(known.epoch, twin.epoch), coalesce(known.training_loss, twin.training_loss),
-        case when known.step is null then twin.validation_loss else known.validation_loss end,
-        coalesce(known.learning_rate, twin.learning_rate))
-      is not distinct from (sent.epoch, sent.training_loss, sent.validation_loss, sent.learning_rate) as same
-    from sent
-    join first_of_step as twin on twin.step = sent.step
-    left join public.metrics_points as known
-      on known.job_id = job.id and known.attempt = job.attempt and known.step = sent.step
-    where known.step is not null or twin.number <> sent.number
-  )
-  select pg_catalog.jsonb_build_object(
-    'accepted', (select count(*) from inserted),
-    'duplicates', (select count(*) from repeated where same),
-    'refused', (
-      select coalesce(pg_catalog.jsonb_agg(
-        pg_catalog.jsonb_build_object('step', step, 'reason', 'another value is recorded for this step') order by step
-      ), '[]')
-      from repeated where not same
-    )
-  ) into answer;
 
   perform lora_private.advance_training_job(job.id);
   return answer || (
@@ -86,6 +91,57 @@ revoke all on function public.report_training_metrics(uuid, integer, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function public.report_training_metrics(uuid, integer, jsonb) to service_role;
 
+-- Names the first bad point of a batch, and what of it is bad.
+create or replace function lora_private.refuse_bad_point(points jsonb)
+returns void
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  item record;
+  field record;
+  good boolean;
+begin
+  for item in
+    select number - 1 as index, point from pg_catalog.jsonb_array_elements(points) with ordinality as element (point, number)
+  loop
+    if pg_catalog.jsonb_typeof(item.point) <> 'object' then
+      raise exception 'points[%] is not an object', item.index
+        using errcode = '22023', hint = 'Each point is an object with step, epoch, training_loss and learning_rate.';
+    end if;
+    for field in
+      select name, kind, needed, item.point ->> name as value
+      from (values
+        ('step', 'whole number', true), ('epoch', 'whole number', true), ('training_loss', 'number', true),
+        ('learning_rate', 'number', true), ('validation_loss', 'number', false), ('gradient_norm', 'number', false),
+        ('throughput', 'number', false), ('gpu_utilization', 'number', false), ('timestamp', 'time', false)
+      ) as known (name, kind, needed)
+    loop
+      begin
+        good := case
+          when field.value is null then not field.needed
+          when field.kind = 'whole number' then field.value::integer >= 0
+          when field.kind = 'number' then field.value::double precision is not null
+          else pg_catalog.isfinite(field.value::timestamptz)
+        end;
+      exception when data_exception then
+        good := false;
+      end;
+      if not good then
+        raise exception 'points[%].% is %', item.index, field.name, coalesce(pg_catalog.to_json(pg_catalog.left(field.value, 50))::text, 'missing')
+          using errcode = '22023', hint = case field.kind
+            when 'whole number' then 'Give a whole number from 0 to 2147483647.'
+            when 'number' then 'Give a number that a double holds, or "NaN", "Infinity" or "-Infinity" as text.'
+            else 'Give an instant such as "2026-01-15T23:00:00Z", or leave it out.'
+          end;
+      end if;
+    end loop;
+  end loop;
+end
+$$;
+revoke all on function lora_private.refuse_bad_point(jsonb) from public, anon, authenticated, service_role;
+grant execute on function lora_private.refuse_bad_point(jsonb) to service_role;
+
 -- Brings a job's own columns up to its newest point.
 create or replace function lora_private.advance_training_job(job_id uuid)
 returns void
@@ -96,7 +152,7 @@ as $$
 declare
   job public.training_jobs;
   newest public.metrics_points;
-  validation_loss double precision;
+  last record;
   answer jsonb;
 begin
   select * into strict job from public.training_jobs where id = advance_training_job.job_id;
@@ -106,9 +162,19 @@ begin
   if not found then
     return;
   end if;
-  select point.validation_loss into validation_loss from public.metrics_points as point
-  where point.job_id = job.id and point.attempt = job.attempt and point.validation_loss is not null
-  order by point.step desc limit 1;
+  -- JSON has no NaN and no infinity: current_metrics keeps the last values that are numbers. (NaN is above infinity.)
+  select
+    (pg_catalog.array_agg(training_loss order by step desc) filter (where abs(training_loss) < 'infinity'))[1] as training_loss,
+    (pg_catalog.array_agg(validation_loss order by step desc) filter (where abs(validation_loss) < 'infinity'))[1] as validation_loss,
+    (pg_catalog.array_agg(learning_rate order by step desc) filter (where abs(learning_rate) < 'infinity'))[1] as learning_rate,
+    (pg_catalog.array_agg(throughput order by step desc) filter (where abs(throughput) < 'infinity'))[1] as throughput,
+    (pg_catalog.array_agg(gpu_utilization order by step desc) filter (where abs(gpu_utilization) < 'infinity'))[1] as gpu_utilization
+  into last
+  from (
+    select * from public.metrics_points as point
+    where point.job_id = job.id and point.attempt = job.attempt and point.step >= job.current_step
+    order by point.step desc limit 64
+  ) as newest_points;
 
   if job.status = 'initializing' or newest.step > job.current_step then
     job.current_stage := 'training';
@@ -126,12 +192,12 @@ begin
     current_cost = coalesce(lora_private.displayed_cost((answer #>> '{cost,current}')::numeric), job.current_cost),
     current_metrics = coalesce(job.current_metrics, '{}') - 'non_finite' || pg_catalog.jsonb_strip_nulls(
       pg_catalog.jsonb_build_object(
-        'training_loss', lora_private.finite(newest.training_loss),
-        'validation_loss', lora_private.finite(validation_loss),
-        'learning_rate', lora_private.finite(newest.learning_rate),
-        'throughput', lora_private.finite(newest.throughput),
-        'gpu_utilization', lora_private.finite(newest.gpu_utilization),
-        'non_finite', case when lora_private.finite(newest.training_loss) is null then true end
+        'training_loss', last.training_loss,
+        'validation_loss', last.validation_loss,
+        'learning_rate', last.learning_rate,
+        'throughput', last.throughput,
+        'gpu_utilization', last.gpu_utilization,
+        'non_finite', case when newest.training_loss in ('NaN', 'Infinity', '-Infinity') then true end
       )
     ),
     last_progress_at = lora_private.clock(),
@@ -141,16 +207,5 @@ begin
 end
 $$;
 
--- JSON has no NaN and no infinity; current_metrics keeps the last value that is a number.
-create or replace function lora_private.finite(value double precision)
-returns double precision
-language sql immutable parallel safe
-set search_path = ''
-as $$
-  select case when value > '-infinity' and value < 'infinity' then value end
-$$;
-
-revoke all on function lora_private.advance_training_job(uuid), lora_private.finite(double precision)
-  from public, anon, authenticated, service_role;
-grant execute on function lora_private.advance_training_job(uuid), lora_private.finite(double precision)
-  to service_role;
+revoke all on function lora_private.advance_training_job(uuid) from public, anon, authenticated, service_role;
+grant execute on function lora_private.advance_training_job(uuid) to service_role;

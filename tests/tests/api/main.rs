@@ -3,3 +3,5 @@
 mod costs;
 mod datasets;
 mod jobs;
+mod metrics;
+mod queue;

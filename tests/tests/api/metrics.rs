@@ -1,0 +1,285 @@
+//! `report_training_metrics`: each point recorded once, in any order, whatever its values are.
+
+use pg_lora_tests::story::{
+    claim, digests, job_row, point, queue_job, ready_dataset, report, set_clock, sign_up,
+};
+use pg_lora_tests::{Caller, Database, Refusal};
+use postgres::Client;
+use serde_json::{Value, json};
+
+/// A claimed job of 100 steps, and its owner.
+fn claimed(db: &mut Client) -> (Caller, String) {
+    let alice = sign_up(db, "alice");
+    let dataset = ready_dataset(db, &alice, 3);
+    let job = queue_job(db, &alice, &dataset, 100);
+    assert_eq!(claim(db, "w"), job);
+    (alice, job)
+}
+
+/// Steps and losses as the owner reads them, NaN and infinity as their names.
+fn curve(db: &mut Client, owner: &Caller) -> Value {
+    let sql = "select coalesce(jsonb_agg(jsonb_build_array(step, training_loss) order by step), '[]') from public.metrics_points";
+    owner.ask(db, sql).unwrap()
+}
+
+#[test]
+fn a_point_is_recorded_with_all_it_says() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (alice, job) = claimed(&mut db);
+    let full = json!({
+        "step": 10, "epoch": 2, "timestamp": "2026-01-15T23:10:00.25Z", "training_loss": 1.25, "validation_loss": 1.5,
+        "learning_rate": 1e-12, "gradient_norm": 0.5, "throughput": 1777.04, "gpu_utilization": 95.11,
+        "worker_version": "not a column",
+    });
+    let answer = report(&mut db, &job, json!([full])).unwrap();
+    assert_eq!(
+        (&answer["accepted"], &answer["duplicates"], &answer["refused"]),
+        (&json!(1), &json!(0), &json!([]))
+    );
+
+    let row = alice
+        .ask(&mut db, "select to_jsonb(p) - array['id', 'job_id'] from public.metrics_points p")
+        .unwrap();
+    assert_eq!(
+        row,
+        json!({
+            "attempt": 1, "step": 10, "epoch": 2, "timestamp": "2026-01-15T23:10:00.25+00:00", "training_loss": 1.25,
+            "validation_loss": 1.5, "learning_rate": 1e-12, "gradient_norm": 0.5, "throughput": 1777.04,
+            "gpu_utilization": 95.11,
+        })
+    );
+    let row = job_row(&mut db, &job);
+    assert_eq!(
+        (&row["status"], &row["current_step"], &row["current_epoch"]),
+        (&json!("running"), &json!(10), &json!(2))
+    );
+    assert_eq!(
+        row["current_metrics"],
+        json!({"training_loss": 1.25, "validation_loss": 1.5, "learning_rate": 1e-12, "throughput": 1777.04, "gpu_utilization": 95.11})
+    );
+}
+
+#[test]
+fn a_point_that_is_sent_again_is_a_duplicate_and_a_changed_one_is_refused() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (alice, job) = claimed(&mut db);
+    let batch = json!([point(1, json!(2.5)), point(2, json!(2.25))]);
+    assert_eq!(report(&mut db, &job, batch.clone()).unwrap()["accepted"], 2);
+    let before = curve(&mut db, &alice);
+
+    let again = report(&mut db, &job, batch).unwrap();
+    assert_eq!(
+        (&again["accepted"], &again["duplicates"], &again["refused"]),
+        (&json!(0), &json!(2), &json!([]))
+    );
+
+    let changed = report(&mut db, &job, json!([point(2, json!(9.0)), point(3, json!(2.0))])).unwrap();
+    assert_eq!((&changed["accepted"], &changed["duplicates"]), (&json!(1), &json!(0)));
+    assert_eq!(changed["refused"][0]["step"], 2, "{changed}");
+    assert!(!changed["refused"][0]["reason"].as_str().unwrap().is_empty());
+    assert_eq!(curve(&mut db, &alice), json!([before[0], before[1], [3, 2]]));
+
+    // The same within one batch: the first one counts.
+    let twice =
+        json!([point(5, json!(1.0)), point(5, json!(1.0)), point(6, json!(1.5)), point(6, json!(1.75))]);
+    let answer = report(&mut db, &job, twice).unwrap();
+    assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(2), &json!(1)));
+    assert_eq!(answer["refused"].as_array().unwrap().len(), 1, "{answer}");
+    assert_eq!(curve(&mut db, &alice)[4], json!([6, 1.5]));
+}
+
+#[test]
+fn every_measured_value_counts_for_whether_a_point_is_the_same() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (_, job) = claimed(&mut db);
+    let full = json!({
+        "step": 1, "epoch": 1, "training_loss": 1.25, "validation_loss": 1.5, "learning_rate": 0.5,
+        "gradient_norm": 0.5, "throughput": 10.0, "gpu_utilization": 95.0,
+    });
+    assert_eq!(report(&mut db, &job, json!([full])).unwrap()["accepted"], 1);
+    for field in [
+        "epoch",
+        "training_loss",
+        "validation_loss",
+        "learning_rate",
+        "gradient_norm",
+        "throughput",
+        "gpu_utilization",
+    ] {
+        let mut changed = full.clone();
+        changed[field] = json!(7);
+        let answer = report(&mut db, &job, json!([changed])).unwrap();
+        assert_eq!(
+            (&answer["duplicates"], answer["refused"].as_array().unwrap().len()),
+            (&json!(0), 1),
+            "{field}"
+        );
+    }
+}
+
+#[test]
+fn the_order_does_not_matter() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    set(&mut db);
+    let (alice, job) = claimed(&mut db);
+    // A fixed shuffle of 1 to 40: 17 and 41 have no common factor.
+    let shuffled: Vec<Value> =
+        (1..=40).map(|n| point(n * 17 % 41, json!(3.0 - f64::from(n * 17 % 41) / 100.0))).collect();
+    for batch in shuffled.chunks(7) {
+        let answer = report(&mut db, &job, json!(batch)).unwrap();
+        assert_eq!(answer["accepted"], batch.len());
+    }
+    let steps: Vec<i64> =
+        curve(&mut db, &alice).as_array().unwrap().iter().map(|p| p[0].as_i64().unwrap()).collect();
+    assert_eq!(steps, (1..=40).collect::<Vec<_>>());
+    let row = job_row(&mut db, &job);
+    assert_eq!((&row["current_step"], &row["current_metrics"]["training_loss"]), (&json!(40), &json!(2.6)));
+}
+
+fn set(db: &mut Client) {
+    set_clock(db, "2026-01-15 23:00Z");
+}
+
+#[test]
+fn a_run_that_diverged_is_recorded() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (alice, job) = claimed(&mut db);
+    report(&mut db, &job, json!([point(1, json!(2.5))])).unwrap();
+    let diverged = json!([point(2, json!(98765.4321)), point(3, json!("NaN")), point(4, json!("Infinity"))]);
+    assert_eq!(report(&mut db, &job, diverged.clone()).unwrap()["accepted"], 3);
+    let row = job_row(&mut db, &job);
+    let metrics = &row["current_metrics"];
+    assert_eq!(metrics["training_loss"], 98765.4321, "the last finite one: {metrics}");
+    assert_eq!(metrics["non_finite"], true);
+
+    let again = report(&mut db, &job, diverged).unwrap();
+    assert_eq!((&again["duplicates"], &again["refused"]), (&json!(3), &json!([])), "NaN is the same NaN");
+    assert_eq!(curve(&mut db, &alice), json!([[1, 2.5], [2, 98765.4321], [3, "NaN"], [4, "Infinity"]]));
+
+    for value in ["-Infinity", "NaN"] {
+        let mut all = json!({"step": 5, "epoch": 1});
+        for field in [
+            "training_loss",
+            "validation_loss",
+            "learning_rate",
+            "gradient_norm",
+            "throughput",
+            "gpu_utilization",
+        ] {
+            all[field] = json!(value);
+        }
+        all["step"] = json!(if value == "NaN" { 6 } else { 5 });
+        assert_eq!(report(&mut db, &job, json!([all])).unwrap()["accepted"], 1);
+        let metrics = job_row(&mut db, &job)["current_metrics"].to_string();
+        assert!(!metrics.contains("NaN") && !metrics.contains("Infinity"), "{metrics}");
+    }
+    // It recovers, and the mark goes.
+    report(&mut db, &job, json!([point(7, json!(1.5))])).unwrap();
+    let metrics = job_row(&mut db, &job)["current_metrics"].clone();
+    assert_eq!((&metrics["training_loss"], metrics.get("non_finite")), (&json!(1.5), None));
+}
+
+#[test]
+fn a_bad_point_is_named_and_its_batch_leaves_nothing() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (_, job) = claimed(&mut db);
+    report(&mut db, &job, json!([point(1, json!(2.5))])).unwrap();
+    let before = digests(&mut db);
+    let good = point(2, json!(2.0));
+    let with = |field: &str, value: Value| {
+        let mut bad = point(3, json!(2.0));
+        bad[field] = value;
+        bad
+    };
+    for (bad, what) in [
+        (json!({"epoch": 1, "training_loss": 1, "learning_rate": 1}), "points[1].step"),
+        (json!({"step": 3, "training_loss": 1, "learning_rate": 1}), "points[1].epoch"),
+        (with("training_loss", Value::Null), "points[1].training_loss"),
+        (with("learning_rate", Value::Null), "points[1].learning_rate"),
+        (with("step", json!(-1)), "points[1].step"),
+        (with("step", json!(2_147_483_648_i64)), "points[1].step"),
+        (with("step", json!(2.5)), "points[1].step"),
+        (with("step", json!("three")), "points[1].step"),
+        (with("step", json!([3])), "points[1].step"),
+        (with("epoch", json!("NaN")), "points[1].epoch"),
+        (with("epoch", json!(true)), "points[1].epoch"),
+        (with("training_loss", json!("high")), "points[1].training_loss"),
+        (with("training_loss", json!(true)), "points[1].training_loss"),
+        (with("training_loss", json!({"a": 1})), "points[1].training_loss"),
+        (with("gradient_norm", json!("?")), "points[1].gradient_norm"),
+        (with("timestamp", json!("yesterday noon")), "points[1].timestamp"),
+        (with("timestamp", json!(17)), "points[1].timestamp"),
+        (with("timestamp", json!("infinity")), "points[1].timestamp"),
+        (json!(7), "points[1]"),
+        (json!(null), "points[1]"),
+        (json!([1, 2]), "points[1]"),
+    ] {
+        let refusal = Refusal::of(report(&mut db, &job, json!([good, bad])));
+        refusal.is("22023", what);
+        assert_eq!(digests(&mut db), before, "{what}");
+    }
+    for not_a_batch in [json!({}), json!("x"), json!(null), point(2, json!(1.0))] {
+        Refusal::of(report(&mut db, &job, not_a_batch)).is("22023", "\"points\" is not an array");
+    }
+    let null = format!("select public.report_training_metrics('{job}', 1, null)");
+    Refusal::of(Caller::service().ask(&mut db, &null)).is("22023", "\"points\" is not an array");
+}
+
+#[test]
+fn a_number_that_no_double_holds_is_named() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (_, job) = claimed(&mut db);
+    let points = r#"[{"step": 1, "epoch": 0, "training_loss": 1e400, "learning_rate": 1e-4}]"#;
+    let sql = format!("select public.report_training_metrics('{job}', 1, '{points}')");
+    Refusal::of(Caller::service().ask(&mut db, &sql)).is("22023", "points[0].training_loss is \"1000");
+}
+
+#[test]
+fn an_empty_batch_is_none() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (_, job) = claimed(&mut db);
+    let before = digests(&mut db);
+    let answer = report(&mut db, &job, json!([])).unwrap();
+    assert_eq!(
+        answer,
+        json!({"accepted": 0, "duplicates": 0, "refused": [], "progress": 0.0, "cancel_requested": false})
+    );
+    assert_eq!(digests(&mut db), before);
+}
+
+#[test]
+fn several_writers_at_once_record_each_point_once() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (alice, job) = claimed(&mut db);
+    let accepted: i64 = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                let (mut db, job) = (database.connect(), &job);
+                scope.spawn(move || {
+                    let batch =
+                        |from: u32| (from..from + 10).map(|n| point(n, json!(1.0))).collect::<Vec<_>>();
+                    (0..5)
+                        .map(|n| {
+                            report(&mut db, job, json!(batch(n * 10 + 1))).unwrap()["accepted"]
+                                .as_i64()
+                                .unwrap()
+                        })
+                        .sum::<i64>()
+                })
+            })
+            .collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+    });
+    assert_eq!(accepted, 50);
+    assert_eq!(curve(&mut db, &alice).as_array().unwrap().len(), 50);
+    assert_eq!(job_row(&mut db, &job)["current_step"], 50);
+}
