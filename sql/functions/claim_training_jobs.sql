@@ -28,6 +28,11 @@ begin
   update public.training_jobs as job set
     status = 'initializing',
     current_stage = 'setup',
+    -- An attempt begins at the beginning, whatever the one before it had reached.
+    progress = 0,
+    current_epoch = 0,
+    current_step = 0,
+    current_metrics = null,
     claimed_by = worker,
     started_at = lora_private.clock(),
     last_heartbeat_at = lora_private.clock(),

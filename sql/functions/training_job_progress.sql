@@ -42,6 +42,10 @@ begin
     where job_id = job.id and attempt = job.attempt and (at is null or "timestamp" <= at)
     order by step desc limit 64
   ) as point;
+  -- A worker may announce a stage that comes before the last one; percent does not follow it down.
+  if at is null and job.status in ('initializing', 'running') and job.progress > (answer ->> 'percent')::numeric then
+    answer := answer || pg_catalog.jsonb_build_object('percent', job.progress);
+  end if;
   return answer || pg_catalog.jsonb_build_object(
     'status', job.status,
     'stage', job.current_stage,

@@ -4,4 +4,5 @@ mod costs;
 mod datasets;
 mod jobs;
 mod metrics;
+mod progress;
 mod queue;
