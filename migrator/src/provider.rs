@@ -101,7 +101,7 @@ pub fn apply(step: &mut Step) -> Result<Option<Provider>, Error> {
     step.run(
         &format!(
             "create schema if not exists lora;
-             revoke create on schema lora from public;
+             revoke all on schema lora from public, anon, authenticated, service_role;
              grant usage on schema lora to anon, authenticated, service_role;
              {change}"
         ),

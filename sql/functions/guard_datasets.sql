@@ -18,11 +18,11 @@ begin
     from pg_catalog.unnest(decided_by_validation || 'deleted_at'::text) as column_name
     where coalesce(pg_catalog.to_jsonb(new) -> column_name, 'null') not in ('null', 'false')
     order by column_name limit 1;
-    if refused is null and new.status not in ('uploading', 'validating') then
+    if refused is null and coalesce(new.status, '') not in ('uploading', 'validating') then
       refused := 'status';
     elsif refused is null and new.storage_bucket is distinct from 'lora-datasets' then
       refused := 'storage_bucket';
-    elsif refused is null and pg_catalog.split_part(new.storage_path, '/', 1) <> new.user_id::text then
+    elsif refused is null and not lora_private.is_path_below(new.storage_path, new.user_id::text) then
       refused := 'storage_path';
     end if;
     if refused is not null then
@@ -41,7 +41,7 @@ begin
     pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
     array['name', 'description', 'deleted_at', 'status', 'updated_at']
   );
-  if refused is null and new.status is distinct from old.status and new.status <> 'validating' then
+  if refused is null and new.status is distinct from old.status and new.status is distinct from 'validating' then
     refused := 'status';
   end if;
   if refused is not null then
@@ -54,7 +54,21 @@ begin
   return new;
 end
 $$;
-revoke all on function lora_private.guard_datasets() from public, anon, authenticated, service_role;
+
+-- Whether a path of storage leads into a folder for every reader of it: one that resolves "..", that takes "\" for
+-- a separator, or that skips what it cannot print, included.
+create or replace function lora_private.is_path_below(path text, folder text)
+returns boolean
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select pg_catalog.starts_with(path, folder || '/')
+    and path ~ '^[^/\\[:cntrl:]]+(/[^/\\[:cntrl:]]+)+$'
+    and path !~ '(^|/)\.{1,2}(/|$)'
+$$;
+revoke all on function lora_private.guard_datasets(), lora_private.is_path_below(text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function lora_private.is_path_below(text, text) to authenticated, service_role;
 
 -- Triggers fire in the order of their names, and guards have to come first.
 create or replace trigger a_guard_datasets

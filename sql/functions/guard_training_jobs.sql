@@ -11,6 +11,15 @@ declare
   steps numeric;
   tokens_per_epoch double precision;
 begin
+  -- The specification has these nullable and calls them non-null to its readers.
+  new.status := coalesce(new.status, 'queued');
+  new.current_stage := coalesce(new.current_stage, 'queued');
+  new.progress := coalesce(new.progress, 0);
+  new.current_epoch := coalesce(new.current_epoch, 0);
+  new.current_step := coalesce(new.current_step, 0);
+  new.current_cost := coalesce(new.current_cost, 0);
+  new.retry_count := coalesce(new.retry_count, 0);
+
   if lora_private.is_client() then
     refused := lora_private.first_changed_column(
       pg_catalog.jsonb_build_object(

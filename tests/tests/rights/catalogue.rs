@@ -1,0 +1,246 @@
+//! What is granted, read from the catalogue: exactly what is listed here, in a database with any default privileges.
+
+use pg_lora_tests::{Caller, Database};
+use postgres::Client;
+
+/// What each role may do with each table, as PostgREST's roles hold it.
+const TABLES: [(&str, &str, &str); 6] = [
+    ("cost_records", "SELECT", "INSERT SELECT"),
+    ("datasets", "INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
+    ("metrics_points", "SELECT", "INSERT SELECT"),
+    ("model_artifacts", "SELECT", "DELETE INSERT SELECT UPDATE"),
+    ("notifications", "DELETE INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
+    ("training_jobs", "INSERT SELECT", "INSERT SELECT UPDATE"),
+];
+
+/// Every function in `public`, and whether users may call it; the service may call all of them.
+const FUNCTIONS: [(&str, bool); 9] = [
+    ("check_dataset(text,jsonb)", true),
+    ("claim_training_jobs(text,integer,integer)", false),
+    ("complete_training_job(uuid,integer,jsonb)", false),
+    ("cost_summary(date,date,text,uuid)", true),
+    ("create_training_job(uuid,text,jsonb,jsonb,text,uuid)", true),
+    ("heartbeat_training_job(uuid,integer,text,text)", false),
+    ("report_training_metrics(uuid,integer,jsonb)", false),
+    ("training_job_progress(uuid,timestamp with time zone)", true),
+    ("validate_dataset(uuid,text,jsonb)", false),
+];
+
+/// Rows of one text column.
+fn lines(db: &mut Client, sql: &str) -> Vec<String> {
+    db.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// Everything that one of the API's roles may do, one line each; what a grant to PUBLIC gives included.
+fn effective_rights(db: &mut Client) -> Vec<String> {
+    lines(
+        db,
+        "with role (name) as (values ('anon'), ('authenticated'), ('service_role')),
+         ours as (select oid, nspname from pg_namespace where nspname in ('public', 'lora', 'lora_private', 'lora_migrate'))
+         select format('%s: %s on %s', role.name, privilege, nspname)
+         from role, ours, unnest(array['USAGE', 'CREATE']) as privilege
+         where has_schema_privilege(role.name, ours.oid, privilege)
+         union all
+         select format('%s: %s on %s.%s', role.name, privilege, nspname, relname)
+         from role, ours, pg_class, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) as privilege
+         where relnamespace = ours.oid and relkind in ('r', 'p', 'v', 'm', 'f')
+           and has_table_privilege(role.name, pg_class.oid, privilege)
+         union all
+         select format('%s: %s of a column of %s.%s', role.name, privilege, nspname, relname)
+         from role, ours, pg_class, unnest(array['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) as privilege
+         where relnamespace = ours.oid and relkind in ('r', 'p', 'v', 'm', 'f')
+           and has_any_column_privilege(role.name, pg_class.oid, privilege)
+           and not has_table_privilege(role.name, pg_class.oid, privilege)
+         union all
+         select format('%s: sequence %s.%s', role.name, nspname, relname)
+         from role, ours, pg_class
+         where relnamespace = ours.oid and relkind = 'S' and has_sequence_privilege(role.name, pg_class.oid, 'USAGE, SELECT, UPDATE')
+         union all
+         select format('%s: execute %s', role.name, pg_proc.oid::regprocedure)
+         from role, ours, pg_proc
+         where pronamespace = ours.oid and has_function_privilege(role.name, pg_proc.oid, 'EXECUTE')
+         order by 1",
+    )
+}
+
+#[test]
+fn tables_are_granted_as_listed() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let expected: Vec<String> = TABLES
+        .iter()
+        .flat_map(|(table, users, service)| {
+            [format!("{table} authenticated {users}"), format!("{table} service_role {service}")]
+        })
+        .collect();
+    let found = lines(
+        &mut db,
+        "select format('%s %s %s', relname, coalesce(grantee.rolname, 'public'), string_agg(privilege_type, ' ' order by privilege_type))
+         from pg_class cross join lateral aclexplode(relacl) as acl left join pg_roles as grantee on grantee.oid = acl.grantee
+         where relnamespace = 'public'::regnamespace and relkind = 'r' and acl.grantee <> relowner
+         group by relname, grantee.rolname order by 1",
+    );
+    assert_eq!(found, expected);
+    let columns = "select attrelid::regclass::text || '.' || attname from pg_attribute where attacl is not null \
+                   and attrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)";
+    assert_eq!(lines(&mut db, columns), [""; 0]);
+}
+
+#[test]
+fn functions_are_granted_as_listed() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let expected: Vec<String> = FUNCTIONS
+        .iter()
+        .map(|(function, users)| {
+            format!("{function} {}", if *users { "authenticated service_role" } else { "service_role" })
+        })
+        .collect();
+    let found = lines(
+        &mut db,
+        "select format('%s %s', pg_proc.oid::regprocedure,
+           (select string_agg(coalesce(grantee.rolname, 'public'), ' ' order by grantee.rolname)
+            from aclexplode(coalesce(proacl, acldefault('f', proowner))) as acl left join pg_roles as grantee on grantee.oid = acl.grantee
+            where acl.grantee <> proowner))
+         from pg_proc where pronamespace = 'public'::regnamespace order by 1",
+    );
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn no_function_in_public_runs_as_its_owner() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let definers = "select pg_proc.oid::regprocedure::text from pg_proc where pronamespace = 'public'::regnamespace and prosecdef";
+    assert_eq!(lines(&mut db, definers), [""; 0]);
+    // PostgREST cannot choose between two of one name.
+    let overloads = "select proname::text from pg_proc where pronamespace = 'public'::regnamespace group by 1 having count(*) > 1";
+    assert_eq!(lines(&mut db, overloads), [""; 0]);
+}
+
+#[test]
+fn every_function_pins_its_search_path() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let unpinned = "select pg_proc.oid::regprocedure::text from pg_proc join pg_language on pg_language.oid = prolang
+                    where pronamespace in (select oid from pg_namespace where nspname in ('public', 'lora', 'lora_private', 'lora_migrate'))
+                      and lanname not in ('c', 'internal') and not coalesce(proconfig, '{}') @> array['search_path=\"\"']";
+    assert_eq!(lines(&mut db, unpinned), [""; 0]);
+}
+
+#[test]
+fn private_schemas_are_closed_to_nobody_and_the_history_to_everybody() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let rights = effective_rights(&mut db);
+    let of = |role: &str, schema: &str| -> Vec<&String> {
+        rights.iter().filter(|right| right.starts_with(role) && right.contains(schema)).collect()
+    };
+    assert_eq!(of("anon:", "lora_private"), [""; 0]);
+    for role in ["anon:", "authenticated:", "service_role:"] {
+        assert_eq!(of(role, "lora_migrate"), [""; 0]);
+    }
+    // Usage, and only of functions: the working tables to come are nobody's.
+    assert!(
+        of("authenticated:", "lora_private")
+            .iter()
+            .all(|right| right.contains("USAGE") || right.contains("execute"))
+    );
+    // Nobody may make anything.
+    assert!(!rights.iter().any(|right| right.contains("CREATE")), "{rights:?}");
+    // Trigger functions and those that run as their owner are called by nobody.
+    let callable = "select pg_proc.oid::regprocedure::text from pg_proc, unnest(array['anon', 'authenticated', 'service_role']) as role
+                    where pronamespace = 'lora_private'::regnamespace and (prorettype = 'trigger'::regtype or prosecdef)
+                      and has_function_privilege(role, pg_proc.oid, 'EXECUTE')";
+    assert_eq!(lines(&mut db, callable), [""; 0]);
+}
+
+#[test]
+fn every_table_has_row_level_security_and_one_policy_for_each_right() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let open = "select pg_class.oid::regclass::text from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+                where nspname in ('public', 'lora_migrate') and relkind in ('r', 'p') and not relrowsecurity";
+    assert_eq!(lines(&mut db, open), [""; 0]);
+    // A granted operation without a policy fails, a second permissive policy widens the first.
+    let odd = "select format('%s %s on %s: %s policies', role.name, command, relname, count(policy.oid))
+               from unnest(array['authenticated', 'service_role']) as role (name)
+               cross join
+                 (values ('SELECT', 'r'), ('INSERT', 'a'), ('UPDATE', 'w'), ('DELETE', 'd')) as operation (command, letter)
+               cross join pg_class left join pg_policy as policy on policy.polrelid = pg_class.oid
+                 and policy.polcmd in (letter::\"char\", '*') and policy.polpermissive
+                 and (policy.polroles = '{0}' or (select oid from pg_roles where rolname = role.name) = any (policy.polroles))
+               where relnamespace = 'public'::regnamespace and relkind = 'r'
+               group by role.name, command, relname, pg_class.oid
+               having count(policy.oid) <> has_table_privilege(role.name, pg_class.oid, command)::int
+               order by 1";
+    assert_eq!(lines(&mut db, odd), [""; 0]);
+    let everybody = "select polname::text from pg_policy where polroles = '{0}' and polrelid::regclass::text not like 'lora_migrate.%'";
+    assert_eq!(lines(&mut db, everybody), [""; 0]);
+    // auth.uid() in a subquery is computed once and not for each row.
+    let slow =
+        "select polname::text from pg_policy, pg_get_expr(coalesce(polqual, polwithcheck), polrelid) as rule
+                where rule ~ 'auth\\.uid\\(\\)' and rule !~ 'SELECT auth\\.uid\\(\\)'";
+    assert_eq!(lines(&mut db, slow), [""; 0]);
+}
+
+/// Databases differ in what they give to new objects by themselves.
+const WORLDS: [(&str, &str); 5] = [
+    (
+        "everything to the API's roles, as on an older Supabase project",
+        "alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+         alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
+         alter default privileges in schema public grant all on sequences to anon, authenticated, service_role",
+    ),
+    (
+        "nothing but truncate, as on a newer one",
+        "alter default privileges in schema public grant truncate, references, trigger on tables to anon, authenticated, service_role;
+         alter default privileges revoke execute on functions from public",
+    ),
+    (
+        "everything in every schema, schemas included",
+        "alter default privileges grant all on tables to public, anon, authenticated, service_role;
+         alter default privileges grant all on functions to public, anon, authenticated, service_role;
+         alter default privileges grant all on schemas to public, anon, authenticated, service_role",
+    ),
+    (
+        "create in schema public to everybody, as before PostgreSQL 15",
+        "grant all on schema public to public",
+    ),
+    (
+        "row-level security on every new table",
+        "create function public.secure_new_table() returns event_trigger language plpgsql as $$
+         declare made record;
+         begin
+           for made in select * from pg_event_trigger_ddl_commands() where object_type = 'table' loop
+             execute format('alter table %s enable row level security', made.object_identity);
+           end loop;
+         end $$;
+         create event trigger secure_new_table on ddl_command_end when tag in ('CREATE TABLE') execute function public.secure_new_table()",
+    ),
+];
+
+#[test]
+fn rights_are_the_same_in_every_world() {
+    let usual = Database::migrated();
+    let usual = effective_rights(&mut usual.connect());
+    assert!(
+        usual.iter().any(|right| right == "authenticated: execute check_dataset(text,jsonb)"),
+        "{usual:?}"
+    );
+    for (world, sql) in WORLDS {
+        let database = Database::empty();
+        let mut db = database.connect();
+        db.batch_execute(sql).unwrap();
+        database.pg_lora(&["migrate", "--platform", "standalone"]).expect(0);
+        // What the world itself made is its own.
+        let theirs = |right: &String| !right.contains("secure_new_table") && !right.ends_with(" on public");
+        let found: Vec<String> = effective_rights(&mut db).into_iter().filter(theirs).collect();
+        let expected: Vec<String> = usual.iter().filter(|right| theirs(right)).cloned().collect();
+        assert_eq!(found, expected, "{world}");
+        let check = Caller::user("00000000-0000-4000-8000-000000000001")
+            .ask(&mut db, "select public.check_dataset('{}')");
+        assert_eq!(check.unwrap()["lines"], 1, "{world}");
+        database.pg_lora(&["status", "--check"]).expect(0);
+    }
+}
