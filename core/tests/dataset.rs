@@ -112,6 +112,12 @@ fn every_rule_can_be_found() {
         ("header_not_first", format!("{good}\n{{\"_meta\":{{}}}}").into_bytes()),
         ("missing_field", br#"{"turns":[]}"#.to_vec()),
         ("wrong_type", turns(json!({})).into_bytes()),
+        (
+            "unknown_split",
+            json!({"conversation_id": "c", "split": "test", "turns": [{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"}]})
+                .to_string()
+                .into_bytes(),
+        ),
         ("empty_content", turns(json!([{"role":"user","content":"\u{200b} "}])).into_bytes()),
         ("null_target", null_target.to_string().into_bytes()),
         ("input_repeated_in_history", with_history(json!([{"role":"user","content":"in"}])).into_bytes()),
@@ -178,7 +184,18 @@ fn a_repeated_input_is_warned_of_once_and_counted() {
     assert_eq!(found(&report, Severity::Warning), [(1, "input_repeated_in_history")]);
     assert_eq!(report.counts["input_repeated_in_history"], 44);
     assert!(report.findings[0].error.ends_with("(44 lines in all)"));
+    assert_eq!((report.errors, report.warnings), (0, 44));
     assert!(!report.truncated);
+}
+
+#[test]
+fn roles_in_a_history_are_looked_at() {
+    let mut line = pair("a", "in", "out");
+    line["conversation_history"] = json!([{"role": "human", "content": "before"}, {"role": "assistant", "content": ""}, {"content": "in"}]);
+    assert_eq!(
+        found(&check(line.to_string()), Severity::Error),
+        [(0, "too_few_pairs"), (1, "empty_content"), (1, "missing_field"), (1, "unknown_role")]
+    );
 }
 
 #[test]
@@ -255,15 +272,23 @@ proptest! {
     }
 
     #[test]
-    fn any_damage_to_a_line_is_found(at in 0_usize..400, byte: u8) {
-        let good = pair("conversation", "a question", "an answer").to_string();
-        let mut bad = good.clone().into_bytes();
+    fn any_damage_to_a_line_is_found(at in 0_usize..400, byte in prop_oneof![Just(0_u8), Just(1), Just(0x80), Just(0xff)]) {
+        // None of these bytes may stand anywhere in a line of JSON: not bare in a text, and not outside of one.
+        let mut bad = pair("conversation", "a question", "an answer").to_string().into_bytes();
         let at = at % bad.len();
         bad[at] = byte;
         let report = check(&bad);
-        // A changed byte inside of a text is another text; anywhere else it is a fault or no change at all.
-        prop_assert!(report.lines >= 1);
-        prop_assert_eq!(report.valid, report.findings.iter().all(|f| f.severity != Severity::Error));
+        prop_assert!(!report.valid && report.errors > 0 && report.total_training_pairs == 0);
+    }
+
+    #[test]
+    fn a_missing_bracket_quote_or_colon_is_found(nth in 0_usize..60) {
+        let good = pair("conversation", "a question", "an answer").to_string();
+        let places: Vec<usize> = good.match_indices(['{', '}', '"', ':', ',']).map(|(at, _)| at).collect();
+        let mut bad = good.into_bytes();
+        bad.remove(places[nth % places.len()]);
+        let report = check(&bad);
+        prop_assert_eq!(report.counts.get("invalid_json"), Some(&1));
     }
 
     #[test]

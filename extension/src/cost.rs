@@ -1,7 +1,7 @@
 //! Exact cost of intervals, estimates, and sums by every grouping.
 
 use crate::arg::JsonText;
-use crate::error::report;
+use crate::error::with_sqlstate;
 use crate::state;
 use pg_lora_core::cost::{Amount, Breakdown, CostRow, Rate, Workload};
 use pg_lora_core::{Error, Result as CoreResult, cost};
@@ -29,11 +29,11 @@ fn interval_cost(
             };
             cost::interval_cost(elapsed, &rate)
         })
-        .map_err(report)?;
+        .map_err(with_sqlstate)?;
     Ok(numeric(cost))
 }
 
-/// Expected cost and hours of a run, by the formula that docs/costs.md gives
+/// Expected cost and hours of a run, from its work, its epochs and the price
 #[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
 fn estimate_cost(
     total_steps: i32,
@@ -54,7 +54,7 @@ fn estimate_cost(
                 gpus,
             })
         })
-        .map_err(report)?;
+        .map_err(with_sqlstate)?;
     Ok(JsonText(serde_json::to_string(&estimate).expect("an answer has text keys only")))
 }
 
@@ -67,13 +67,13 @@ fn elapsed(period: &Range<TimestampWithTimeZone>) -> CoreResult<i64> {
         let at = bound.and_then(|bound| bound.get()).filter(|at| at.is_finite());
         at.map(|at| at.into_inner()).ok_or_else(|| {
             Error::invalid_argument(
-                "the period has no end or no beginning",
+                "\"period\" has no end or no beginning",
                 "Pass a range with two finite bounds; an open interval ends at the instant of the question.",
             )
         })
     };
     bound(period.upper())?.checked_sub(bound(period.lower())?).ok_or_else(|| {
-        Error::out_of_range("the period is too long", "Pass a period of less than 292,000 years.")
+        Error::out_of_range("\"period\" is too long", "Pass a period of less than 292,000 years.")
     })
 }
 
@@ -81,19 +81,19 @@ fn elapsed(period: &Range<TimestampWithTimeZone>) -> CoreResult<i64> {
 fn micros(interval: Interval, name: &str) -> CoreResult<i64> {
     if interval.months() != 0 {
         return Err(Error::invalid_argument(
-            format!("{name} is given in months, whose length varies"),
+            format!("\"{name}\" is given in months, whose length varies"),
             "Give it in days, hours, minutes or seconds.",
         ));
     }
     i64::try_from(interval.as_micros()).map_err(|_| {
-        Error::out_of_range(format!("{name} is too long"), "Pass an interval of less than 292,000 years.")
+        Error::out_of_range(format!("\"{name}\" is too long"), "Pass an interval of less than 292,000 years.")
     })
 }
 
 /// A day as it is written; an infinite one is none.
 fn calendar_day(day: Date) -> CoreResult<String> {
     if !day.is_finite() {
-        return Err(Error::invalid_argument("day is infinite", "Pass a day of the calendar, or NULL."));
+        return Err(Error::invalid_argument("\"day\" is infinite", "Pass a day of the calendar, or NULL."));
     }
     Ok(format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day()))
 }
@@ -122,17 +122,17 @@ fn cost_breakdown_accum(
     let (state, breakdown) = state::get_or_insert::<Breakdown>(state, fcinfo)?;
     // As sum() does: what is unknown is not added.
     let Some(value) = amount else { return Ok(state) };
-    let day = day.map(calendar_day).transpose().map_err(report)?;
+    let day = day.map(calendar_day).transpose().map_err(with_sqlstate)?;
     let job_id = job_id.map(|id| id.to_string());
     self::amount(&value, "amount")
         .and_then(|amount| {
             let currency = currency.ok_or_else(|| {
-                Error::invalid_argument("currency is NULL", "Pass the currency of each amount.")
+                Error::invalid_argument("\"currency\" is NULL", "Pass the currency of each amount.")
             })?;
             let (day, job_id) = (day.as_deref(), job_id.as_deref());
             breakdown.add(&CostRow { amount, currency, day, cost_type, gpu_type, job_id, status })
         })
-        .map_err(report)?;
+        .map_err(with_sqlstate)?;
     Ok(state)
 }
 
@@ -144,7 +144,7 @@ fn cost_breakdown_combine(
 ) -> Result<Internal, ErrorReport> {
     let (state, breakdown) = state::get_or_insert::<Breakdown>(left, fcinfo)?;
     if let Some(other) = state::get::<Breakdown>(right.as_ref()) {
-        breakdown.merge(other).map_err(report)?;
+        breakdown.merge(other).map_err(with_sqlstate)?;
     }
     Ok(state)
 }
@@ -161,7 +161,7 @@ fn cost_breakdown_deserial(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> Result<Internal, ErrorReport> {
     let (state, breakdown) = state::get_or_insert::<Breakdown>(None, fcinfo)?;
-    *breakdown = Breakdown::decode(bytes.unwrap_or_default()).map_err(report)?;
+    *breakdown = Breakdown::decode(bytes.unwrap_or_default()).map_err(with_sqlstate)?;
     Ok(state)
 }
 

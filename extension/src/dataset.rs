@@ -1,7 +1,7 @@
 //! Dataset validation.
 
 use crate::arg::{JsonText, TextBytes};
-use crate::error::report;
+use crate::error::with_sqlstate;
 use pg_lora_core::dataset;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -22,7 +22,7 @@ fn dataset_report_text(
 }
 
 fn answer(content: &[u8], options: &JsonText) -> Result<JsonText, ErrorReport> {
-    let options = dataset::Options::from_json(&options.0).map_err(report)?;
+    let options = dataset::Options::from_json(&options.0).map_err(with_sqlstate)?;
     let answer = dataset::report(content, &options, &mut || {
         pgrx::check_for_interrupts!();
     });

@@ -5,7 +5,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::PgSqlErrorCode;
 
 /// An error of core as Postgres reports it: PostgREST answers 400 to all of these.
-pub(crate) fn report(error: Error) -> ErrorReport {
+pub(crate) fn with_sqlstate(error: Error) -> ErrorReport {
     let code = match error.code {
         ErrorCode::InvalidArgument | ErrorCode::DamagedState => {
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE

@@ -1,7 +1,8 @@
 //! The extension pg_lora: functions of schema `lora`.
 //!
-//! Invariant: glue only. A function borrows its arguments, calls core, maps the error and returns. There is
-//! no rule, no arithmetic, no table and no SPI here; all unsafe code lives in `arg` and `state`.
+//! Invariant: glue only. A function borrows its arguments, calls core, maps the error and returns. It decides
+//! no more than whether an argument can be converted at all; no rule, no table and no SPI is here, and all
+//! unsafe code lives in `arg` and `state`.
 
 #![allow(clippy::result_large_err, reason = "pgrx wants its own ErrorReport, by value")]
 
@@ -19,7 +20,7 @@ mod job;
 mod meta;
 mod state;
 
-pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
+pgrx::extension_sql_file!("../sql/rights_and_comments.sql", name = "rights_and_comments", finalize);
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "tests.rs"]

@@ -104,6 +104,7 @@ mod tests {
     #[pg_test]
     fn every_refusal_has_a_state_below_500_and_a_hint() {
         for (call, expected) in [
+            ("lora.is_job_transition('queued', 'banana')", REFUSED),
             ("lora.job_progress('paused', '', 1, null, null, now())", REFUSED),
             ("lora.job_progress('running', '', 0, null, null, now())", REFUSED),
             ("lora.job_progress('running', '', 1, '{1}', null, now())", REFUSED),

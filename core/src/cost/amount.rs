@@ -35,7 +35,7 @@ impl Amount {
     pub fn parse(text: &str, what: &str) -> Result<Self> {
         let invalid = || {
             Error::invalid_argument(
-                format!("{what} \"{text}\" is not an amount"),
+                format!("\"{what}\" is {text}, which is not an amount"),
                 "Pass a finite decimal with at most ten places.",
             )
         };
@@ -51,7 +51,7 @@ impl Amount {
         }
         if whole.trim_start_matches('0').len() > 28 {
             return Err(Error::out_of_range(
-                format!("{what} \"{text}\" is too large"),
+                format!("\"{what}\" is {text}, which is too large"),
                 "Pass an amount below 10^28.",
             ));
         }

@@ -68,19 +68,19 @@ pub struct Estimate {
 pub fn estimate(workload: &Workload) -> Result<Estimate> {
     let refuse = |what: &str| {
         Err(Error::invalid_argument(
-            format!("{what} is out of range"),
+            format!("\"{what}\" is out of range"),
             "Pass at least one step, one epoch and one GPU, and a throughput above 0.",
         ))
     };
     let Workload { steps, tokens_per_step, epochs, tokens_per_second, hourly_rate, gpus } = *workload;
     if steps < 1 {
-        return refuse("the number of steps");
+        return refuse("total_steps");
     }
     if epochs < 1 {
-        return refuse("the number of epochs");
+        return refuse("num_epochs");
     }
     if gpus < 1 {
-        return refuse("the number of GPUs");
+        return refuse("gpus");
     }
     if !(tokens_per_step.is_finite() && tokens_per_step >= 0.0) {
         return refuse("tokens_per_step");
@@ -136,16 +136,16 @@ mod tests {
     #[test]
     fn refuses_what_cannot_be() {
         let message = |workload: Workload| estimate(&workload).unwrap_err().message;
-        assert_eq!(message(Workload { steps: 0, ..workload() }), "the number of steps is out of range");
-        assert_eq!(message(Workload { epochs: 0, ..workload() }), "the number of epochs is out of range");
-        assert_eq!(message(Workload { gpus: 0, ..workload() }), "the number of GPUs is out of range");
+        assert_eq!(message(Workload { steps: 0, ..workload() }), "\"total_steps\" is out of range");
+        assert_eq!(message(Workload { epochs: 0, ..workload() }), "\"num_epochs\" is out of range");
+        assert_eq!(message(Workload { gpus: 0, ..workload() }), "\"gpus\" is out of range");
         assert_eq!(
             message(Workload { tokens_per_second: f64::NAN, ..workload() }),
-            "tokens_per_second is out of range"
+            "\"tokens_per_second\" is out of range"
         );
         assert_eq!(
             message(Workload { tokens_per_step: f64::INFINITY, ..workload() }),
-            "tokens_per_step is out of range"
+            "\"tokens_per_step\" is out of range"
         );
         assert_eq!(
             message(Workload { tokens_per_step: 1e300, ..workload() }),

@@ -43,19 +43,22 @@ pub struct Rate {
 pub fn interval_cost(elapsed_micros: i64, rate: &Rate) -> Result<Amount> {
     let negative = |what: &str, hint: &str| Err(Error::invalid_argument(format!("{what} is negative"), hint));
     if elapsed_micros < 0 {
-        return negative("the interval", "Pass an end that is not before the start.");
+        return negative("\"period\"", "Pass an end that is not before the start.");
     }
     if rate.hourly_rate < Amount::ZERO {
-        return negative("hourly_rate", "Pass a price of 0 or more; corrections are records of their own.");
+        return negative(
+            "\"hourly_rate\"",
+            "Pass a price of 0 or more; corrections are records of their own.",
+        );
     }
     if rate.gpus < 0 {
-        return negative("gpus", "Pass the number of GPUs, 0 or more.");
+        return negative("\"gpus\"", "Pass the number of GPUs, 0 or more.");
     }
     if rate.granularity_micros < 0 {
-        return negative("granularity", "Pass an interval of 0 or more.");
+        return negative("\"granularity\"", "Pass an interval of 0 or more.");
     }
     if rate.minimum_micros < 0 {
-        return negative("minimum", "Pass an interval of 0 or more.");
+        return negative("\"minimum\"", "Pass an interval of 0 or more.");
     }
     if elapsed_micros == 0 {
         return Ok(Amount::ZERO);
@@ -138,11 +141,14 @@ mod tests {
     #[test]
     fn refuses_what_cannot_be() {
         let message = |micros, rate: Rate| interval_cost(micros, &rate).unwrap_err().message;
-        assert_eq!(message(-1, rate("1", 1)), "the interval is negative");
-        assert_eq!(message(1, rate("-1", 1)), "hourly_rate is negative");
-        assert_eq!(message(1, rate("1", -1)), "gpus is negative");
-        assert_eq!(message(1, Rate { granularity_micros: -1, ..rate("1", 1) }), "granularity is negative");
-        assert_eq!(message(1, Rate { minimum_micros: -1, ..rate("1", 1) }), "minimum is negative");
+        assert_eq!(message(-1, rate("1", 1)), "\"period\" is negative");
+        assert_eq!(message(1, rate("-1", 1)), "\"hourly_rate\" is negative");
+        assert_eq!(message(1, rate("1", -1)), "\"gpus\" is negative");
+        assert_eq!(
+            message(1, Rate { granularity_micros: -1, ..rate("1", 1) }),
+            "\"granularity\" is negative"
+        );
+        assert_eq!(message(1, Rate { minimum_micros: -1, ..rate("1", 1) }), "\"minimum\" is negative");
         assert_eq!(message(i64::MAX, rate("9999999999999999999", i32::MAX)), "the cost is too large");
     }
 

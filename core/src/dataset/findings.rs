@@ -47,6 +47,7 @@ struct OfCode {
 pub(super) struct Findings {
     by_code: BTreeMap<&'static str, OfCode>,
     errors: u64,
+    warnings: u64,
 }
 
 impl Findings {
@@ -95,8 +96,10 @@ impl Findings {
         let entry = self.by_code.entry(rule.code).or_default();
         entry.count += 1;
         entry.once = rule.once;
-        if rule.severity == Severity::Error {
-            self.errors += 1;
+        match rule.severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+            Severity::Info => {}
         }
         if entry.kept.len() < if rule.once { 1 } else { FINDINGS_PER_CODE } {
             entry.kept.push(Finding {
@@ -115,6 +118,11 @@ impl Findings {
     /// Findings of severity error so far.
     pub fn errors(&self) -> u64 {
         self.errors
+    }
+
+    /// Findings of severity warning so far.
+    pub fn warnings(&self) -> u64 {
+        self.warnings
     }
 
     /// Exact counts, the kept findings by (severity, line, offset, code), and whether any was left out.

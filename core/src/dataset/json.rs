@@ -82,7 +82,10 @@ pub(super) fn parse(line: &str) -> Result<Parsed<'_>, ParseError> {
         Err(error) => {
             let full = error.to_string();
             // The position is given apart: a line has no line 1 of its own.
-            let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(text, _)| text).to_owned();
+            let message = match full.rsplit_once(" at line ").map_or(full.as_str(), |(text, _)| text) {
+                "expected ident" => "expected true, false or null".to_owned(),
+                text => text.replace("EOF while parsing", "the line ends inside of"),
+            };
             Err(ParseError::Invalid { message, offset: error.column().saturating_sub(1) })
         }
     }
@@ -218,7 +221,7 @@ mod tests {
         let Err(ParseError::Invalid { message, offset }) = parse(r#"{"a": nope}"#) else {
             panic!("accepted")
         };
-        assert_eq!(message, "expected ident");
+        assert_eq!(message, "expected true, false or null");
         assert_eq!(offset, 7);
         assert!(matches!(parse(r#"{"a":1} x"#), Err(ParseError::Invalid { .. })));
         assert!(matches!(parse(r#"{"a":1e999}"#), Err(ParseError::Invalid { .. })));

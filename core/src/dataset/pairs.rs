@@ -2,17 +2,19 @@
 //!
 //! Invariant: a line is checked whole before anything of it is counted.
 
+use super::field::{required_text, role, wrong_type};
 use super::findings::Place;
 use super::json::{Json, Object};
+use super::message::Role;
 use super::rules;
-use super::scan::{Role, Tally, is_blank};
+use super::tally::Tally;
 use super::tokens::Tokens;
 
 /// Checks the line and, when it is sound and its target not null, counts the pair.
 pub(super) fn check(object: &Object<'_>, place: Place<'_>, tally: &mut Tally) {
-    let conversation_id = required_text(object, "conversation_id", place, tally);
-    let system = required_text(object, "system_prompt", place, tally);
-    let input = required_text(object, "current_user_input", place, tally);
+    let conversation_id = required_text(object, "conversation_id", "conversation_id", place, tally);
+    let system = required_text(object, "system_prompt", "system_prompt", place, tally);
+    let input = required_text(object, "current_user_input", "current_user_input", place, tally);
     let target = match object.get("target_response") {
         Some(Json::Null) => {
             tally.findings.raise(
@@ -23,7 +25,7 @@ pub(super) fn check(object: &Object<'_>, place: Place<'_>, tally: &mut Tally) {
             );
             None
         }
-        _ => required_text(object, "target_response", place, tally),
+        _ => required_text(object, "target_response", "target_response", place, tally),
     };
     let history = history(object, place, tally);
     let (Some(id), Some(system), Some(input), Some(target)) = (conversation_id, system, input, target) else {
@@ -42,7 +44,8 @@ pub(super) fn check(object: &Object<'_>, place: Place<'_>, tally: &mut Tally) {
             "\"conversation_history\" already ends with \"current_user_input\"",
         );
     }
-    tally.count_pair(tally.is_validation(object));
+    let validation = tally.is_validation(object, place);
+    tally.count_pair(validation);
     tally.count_conversation(id);
     tally.count_message(id, Role::User, input);
     tally.count_message(id, Role::Assistant, target);
@@ -69,59 +72,14 @@ fn history<'o>(object: &'o Object<'_>, place: Place<'_>, tally: &mut Tally) -> V
     };
     let mut texts = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
+        let path = format!("conversation_history[{index}]");
         match entry {
-            Json::Object(message) => match message.get("content") {
-                Some(Json::Text(text)) => texts.push(text.as_ref()),
-                Some(other) => {
-                    wrong_type(
-                        &format!("conversation_history[{index}].content"),
-                        "text",
-                        other,
-                        place,
-                        tally,
-                    );
-                }
-                None => missing(&format!("conversation_history[{index}].content"), place, tally),
-            },
-            other => wrong_type(&format!("conversation_history[{index}]"), "an object", other, place, tally),
+            Json::Object(message) => {
+                role(message, &format!("{path}.role"), place, tally);
+                texts.extend(required_text(message, "content", &format!("{path}.content"), place, tally));
+            }
+            other => wrong_type(&path, "an object", other, place, tally),
         }
     }
     texts
-}
-
-/// A field that has to hold text that says something. What is wrong with it is raised here.
-pub(super) fn required_text<'o>(
-    object: &'o Object<'_>,
-    key: &str,
-    place: Place<'_>,
-    tally: &mut Tally,
-) -> Option<&'o str> {
-    match object.get(key) {
-        Some(Json::Text(text)) if is_blank(text) => {
-            tally.findings.raise(&rules::EMPTY_CONTENT, place, Some(key), format!("\"{key}\" is empty"));
-            None
-        }
-        Some(Json::Text(text)) => Some(text),
-        Some(other) => {
-            wrong_type(key, "text", other, place, tally);
-            None
-        }
-        None => {
-            missing(key, place, tally);
-            None
-        }
-    }
-}
-
-pub(super) fn missing(path: &str, place: Place<'_>, tally: &mut Tally) {
-    tally.findings.raise(&rules::MISSING_FIELD, place, Some(path), format!("\"{path}\" is missing"));
-}
-
-pub(super) fn wrong_type(path: &str, expected: &str, found: &Json<'_>, place: Place<'_>, tally: &mut Tally) {
-    tally.findings.raise(
-        &rules::WRONG_TYPE,
-        place,
-        Some(path),
-        format!("\"{path}\" is {}, {expected} is expected", found.type_name()),
-    );
 }

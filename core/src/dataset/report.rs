@@ -43,6 +43,10 @@ pub struct Report {
     pub avg_tokens_per_turn: Option<f64>,
     /// Tokens, with how they were counted.
     pub tokens: TokenReport,
+    /// Exact number of findings of severity error, kept or not.
+    pub errors: u64,
+    /// Exact number of findings of severity warning, kept or not.
+    pub warnings: u64,
     /// Exact number of findings of every code, kept or not.
     pub counts: BTreeMap<&'static str, u64>,
     /// The first findings, worst first.

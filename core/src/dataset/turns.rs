@@ -1,10 +1,11 @@
 //! A line of the shape `turns`: one conversation with its messages.
 
+use super::field::{missing, required_text, role, wrong_type};
 use super::findings::Place;
 use super::json::{Json, Object};
-use super::pairs::{missing, required_text, wrong_type};
+use super::message::Role;
 use super::rules;
-use super::scan::{Role, Tally, cut, is_blank};
+use super::tally::Tally;
 use super::tokens::Tokens;
 
 /// One message as far as it could be read.
@@ -16,7 +17,7 @@ struct Turn<'o> {
 /// Checks the line and, when it is sound, counts its messages and pairs. A pair is an assistant message that directly follows a
 /// user message.
 pub(super) fn check(object: &Object<'_>, place: Place<'_>, tally: &mut Tally) {
-    let id = required_text(object, "conversation_id", place, tally);
+    let id = required_text(object, "conversation_id", "conversation_id", place, tally);
     let entries = match object.get("turns") {
         Some(Json::Array(entries)) => entries,
         Some(other) => return wrong_type("turns", "an array", other, place, tally),
@@ -30,7 +31,7 @@ pub(super) fn check(object: &Object<'_>, place: Place<'_>, tally: &mut Tally) {
     check_roles(&turns, place, tally);
 
     let Some(id) = id.filter(|_| tally.line_is_sound()) else { return };
-    let validation = tally.is_validation(object);
+    let validation = tally.is_validation(object, place);
     let mut sequence = Tokens::default();
     let mut before = None;
     // A sound line has a role and a content in every turn.
@@ -53,48 +54,11 @@ fn turn<'o>(entry: &'o Json<'_>, index: usize, place: Place<'_>, tally: &mut Tal
         wrong_type(&format!("turns[{index}]"), "an object", entry, place, tally);
         return Turn { role: None, content: None };
     };
-    let path = format!("turns[{index}].role");
-    let role = match message.get("role") {
-        Some(Json::Text(name)) => Role::of(name).or_else(|| {
-            let error = format!("\"{path}\" is \"{}\", which is no known role", cut(name, 40));
-            match Role::meant_by(name) {
-                Some(meant) => tally.findings.raise_with(
-                    &rules::UNKNOWN_ROLE,
-                    place,
-                    Some(&path),
-                    error,
-                    &format!("Use \"{}\" in place of \"{}\".", meant.name(), cut(name, 40)),
-                ),
-                None => tally.findings.raise(&rules::UNKNOWN_ROLE, place, Some(&path), error),
-            }
-            None
-        }),
-        Some(other) => {
-            wrong_type(&path, "text", other, place, tally);
-            None
-        }
-        None => {
-            missing(&path, place, tally);
-            None
-        }
-    };
-    let path = format!("turns[{index}].content");
-    let content = match message.get("content") {
-        Some(Json::Text(text)) if is_blank(text) => {
-            tally.findings.raise(&rules::EMPTY_CONTENT, place, Some(&path), format!("\"{path}\" is empty"));
-            None
-        }
-        Some(Json::Text(text)) => Some(text.as_ref()),
-        Some(other) => {
-            wrong_type(&path, "text", other, place, tally);
-            None
-        }
-        None => {
-            missing(&path, place, tally);
-            None
-        }
-    };
-    Turn { role, content }
+    let path = format!("turns[{index}]");
+    Turn {
+        role: role(message, &format!("{path}.role"), place, tally),
+        content: required_text(message, "content", &format!("{path}.content"), place, tally),
+    }
 }
 
 /// The rules on the order of roles. A conversation with a role that is not known is not judged further.

@@ -5,45 +5,9 @@
 
 use super::pace::{Pace, Point};
 use super::stage::Band;
+use super::status::Status;
 use crate::{Error, Result};
 use serde::Serialize;
-
-/// A job's status, as the tables store it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Waiting for a worker.
-    Queued,
-    /// Claimed.
-    Initializing,
-    /// At work.
-    Running,
-    /// Done.
-    Completed,
-    /// Ended by a fault.
-    Failed,
-    /// Ended by its owner.
-    Cancelled,
-}
-
-impl Status {
-    /// Reads a status by its name.
-    pub fn from_name(name: &str) -> Result<Self> {
-        Ok(match name {
-            "queued" => Status::Queued,
-            "initializing" => Status::Initializing,
-            "running" => Status::Running,
-            "completed" => Status::Completed,
-            "failed" => Status::Failed,
-            "cancelled" => Status::Cancelled,
-            _ => {
-                return Err(Error::invalid_argument(
-                    format!("unknown job status \"{name}\""),
-                    "Use queued, initializing, running, completed, failed or cancelled.",
-                ));
-            }
-        })
-    }
-}
 
 /// What is known of a job at an instant.
 #[derive(Debug, Clone)]
@@ -103,13 +67,13 @@ pub fn progress(snapshot: &Snapshot<'_>) -> Result<Progress> {
     let total = snapshot.total_steps;
     if let Some(total) = total.filter(|&total| total < 1) {
         return Err(Error::invalid_argument(
-            format!("total_steps is {total}"),
+            format!("\"total_steps\" is {total}"),
             "Pass the steps of the whole run, 1 or more, or NULL.",
         ));
     }
     if let Some(point) = snapshot.points.iter().find(|point| point.step < 0) {
         return Err(Error::invalid_argument(
-            format!("step {} is negative", point.step),
+            format!("\"steps\" contains {}", point.step),
             "Count steps from 0 or 1.",
         ));
     }
@@ -258,10 +222,10 @@ mod tests {
         let point = [Point { step: -1, at: 0 }];
         let mut snapshot =
             Snapshot { status: Status::Running, stage: "", total_steps: Some(0), points: &[], at: 0 };
-        assert_eq!(progress(&snapshot).unwrap_err().message, "total_steps is 0");
+        assert_eq!(progress(&snapshot).unwrap_err().message, "\"total_steps\" is 0");
         snapshot.total_steps = None;
         snapshot.points = &point;
-        assert_eq!(progress(&snapshot).unwrap_err().message, "step -1 is negative");
+        assert_eq!(progress(&snapshot).unwrap_err().message, "\"steps\" contains -1");
     }
 
     proptest! {

@@ -18,6 +18,13 @@ from run, (values
 ) as job (status, stage, total);
 select lora.job_progress('initializing', 'loading_model', 100, '{}', '{}', now()) as progress;
 
+-- Where a job may go from each status.
+select from_status, string_agg(to_status, ', ' order by place) as may_become
+from unnest(array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled']) as from_status
+left join unnest(array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled']) with ordinality as next (to_status, place)
+  on from_status <> to_status and lora.is_job_transition(from_status, to_status)
+group by from_status order by from_status;
+
 select lora.job_progress('done', 'training', 100, '{}', '{}', now());
 \echo :SQLSTATE
 select lora.job_progress('running', 'training', 100, '{1,2}', array[now()], now());

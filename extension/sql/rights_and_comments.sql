@@ -6,12 +6,14 @@ comment on function lora.dataset_report(bytea, jsonb) is
   'Validates a dataset file and reports everything that is wrong with it';
 comment on function lora.dataset_report(text, jsonb) is
   'Validates a dataset file and reports everything that is wrong with it';
+comment on function lora.is_job_transition(text, text) is
+  'Whether a job may go from one status to another one; the same one again is no change';
 comment on function lora.job_progress(text, text, integer, integer[], timestamptz[], timestamptz) is
   'Percent and seconds left of one attempt, from its newest points';
 comment on function lora.interval_cost(tstzrange, numeric, integer, interval, interval) is
   'Exact cost of an interval of GPU time: hourly_rate x gpus x billed time, rounded once to ten places';
 comment on function lora.estimate_cost(integer, double precision, integer, double precision, numeric, integer) is
-  'Expected cost and hours of a run, by the formula that docs/costs.md gives';
+  'Expected cost and hours of a run, from its work, its epochs and the price';
 comment on aggregate lora.cost_breakdown(numeric, text, date, text, text, uuid, text) is
   'Amounts added up in all, by day, type, GPU, job and status, in one pass';
 comment on function lora.build_info() is
