@@ -11,10 +11,13 @@ declare
 begin
   if job.status <> 'running' then
     raise exception 'training job "%" is %, not running', job.id, job.status
-      using errcode = 'PT409', hint = 'Report at least one step before completing a job.';
+      using errcode = 'PT409', hint = case job.status
+        when 'cancelled' then 'Stop this worker: the job was cancelled.'
+        else 'Report at least one step before completing a job.'
+      end;
   elsif result #>> '{output,status}' = 'failed' then
     raise exception 'the result of training job "%" says that it failed', job.id
-      using errcode = 'PT409', hint = 'A run that failed inside is not complete, whatever its outer status says.';
+      using errcode = 'PT409', hint = 'Set the job to "failed": a run that failed inside is not complete, whatever its outer status says.';
   end if;
   update public.training_jobs set status = 'completed' where id = job.id returning * into job;
   return job;

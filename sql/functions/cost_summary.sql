@@ -10,8 +10,11 @@ as $$
 declare
   answer jsonb;
 begin
-  if from_date is null or to_date is null or from_date > to_date then
-    raise exception '"from_date" % is after "to_date" %', coalesce(from_date::text, 'null'), coalesce(to_date::text, 'null')
+  if from_date is null or to_date is null then
+    raise exception '"from_date" and "to_date" must not be null'
+      using errcode = '22023', hint = 'Pass the first day and the day after the last one.';
+  elsif from_date > to_date then
+    raise exception '"from_date" % is after "to_date" %', from_date, to_date
       using errcode = '22023', hint = 'Pass the first day and the day after the last one.';
   end if;
   begin
@@ -70,7 +73,8 @@ begin
   if record.period is null or record.hourly_rate is null or record.gpus is null
     or not pg_catalog.isfinite(pg_catalog.lower(record.period)) or not pg_catalog.isfinite(pg_catalog.upper(record.period))
     or pg_catalog.lower_inf(record.period) or pg_catalog.upper_inf(record.period) or pg_catalog.isempty(record.period)
-    or record.hourly_rate not between 0 and 1000000000 or record.gpus < 0 then
+    or record.hourly_rate not between 0 and 1000000000 or record.hourly_rate <> pg_catalog.round(record.hourly_rate, 10)
+    or record.gpus < 0 then
     return false;
   end if;
   return record.amount = lora.interval_cost(record.period, record.hourly_rate, record.gpus);

@@ -1,145 +1,36 @@
--- Rights on training jobs, and what holds for every new one, whichever door it came through.
-create or replace function lora_private.prepare_training_job()
+-- Rights on training jobs: clients create them and read theirs; every figure of a job is the database's own.
+create or replace function lora_private.guard_training_jobs()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
 declare
-  dataset public.datasets;
-  defaults jsonb;
   refused text;
-  steps numeric;
-  tokens_per_epoch double precision;
 begin
-  -- The specification has these nullable and calls them non-null to its readers.
-  new.status := coalesce(new.status, 'queued');
-  new.current_stage := coalesce(new.current_stage, 'queued');
-  new.progress := coalesce(new.progress, 0);
-  new.current_epoch := coalesce(new.current_epoch, 0);
-  new.current_step := coalesce(new.current_step, 0);
-  new.current_cost := coalesce(new.current_cost, 0);
-  new.retry_count := coalesce(new.retry_count, 0);
-
-  if lora_private.is_client() then
-    refused := lora_private.first_changed_column(
-      pg_catalog.jsonb_build_object(
-        'status', 'queued', 'current_stage', 'queued', 'progress', 0, 'current_epoch', 0, 'current_step', 0,
-        'current_cost', 0, 'retry_count', 0, 'attempt', 1
-      ),
-      pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb(new)),
-      array[
-        'id', 'user_id', 'dataset_id', 'preset_id', 'hyperparameters', 'gpu_config', 'idempotency_key',
-        'total_epochs', 'total_steps', 'estimated_total_cost', 'queued_at', 'created_at', 'updated_at'
-      ]
-    );
-    if refused is not null then
-      perform lora_private.refuse_column('training_jobs', refused,
-        'Insert user_id, dataset_id, preset_id, hyperparameters and gpu_config, or call create_training_job.');
-    end if;
+  refused := lora_private.first_changed_column(
+    pg_catalog.jsonb_build_object(
+      'status', 'queued', 'current_stage', 'queued', 'progress', 0, 'current_epoch', 0, 'current_step', 0,
+      'current_cost', 0, 'retry_count', 0, 'attempt', 1
+    ),
+    pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb(new)),
+    array[
+      'id', 'user_id', 'dataset_id', 'preset_id', 'hyperparameters', 'gpu_config', 'idempotency_key',
+      'total_epochs', 'total_steps', 'estimated_total_cost', 'queued_at', 'created_at', 'updated_at'
+    ]
+  );
+  if refused is not null then
+    perform lora_private.refuse_column('training_jobs', refused,
+      'Insert user_id, dataset_id, preset_id, hyperparameters and gpu_config, or call create_training_job.');
   end if;
-
-  -- The dataset of somebody else is not to be told from one that does not exist.
-  select * into dataset from public.datasets
-  where id = new.dataset_id and user_id = new.user_id and deleted_at is null
-  for key share;
-  if not found then
-    raise exception 'dataset "%" does not exist', new.dataset_id
-      using errcode = 'PT404', hint = 'Use a dataset of the same user that is not deleted.';
-  elsif dataset.status <> 'ready' or dataset.training_ready is not true then
-    raise exception 'dataset "%" is not ready', new.dataset_id
-      using errcode = 'PT409', detail = pg_catalog.format('Its status is "%s".', dataset.status),
-        hint = 'Validate the dataset first; see its validation_errors.';
-  end if;
-
-  defaults := lora.hyperparameter_presets() -> new.preset_id;
-  if defaults is null then
-    raise exception 'unknown preset "%"', new.preset_id
-      using errcode = '22023', hint = 'Use conservative, balanced, aggressive or custom.';
-  end if;
-  new.hyperparameters := defaults || coalesce(new.hyperparameters, '{}');
-  perform lora_private.check_whole_number(new.hyperparameters, 'num_epochs', 'hyperparameters', 1000);
-  perform lora_private.check_whole_number(new.hyperparameters, 'batch_size', 'hyperparameters', 100000);
-  perform lora_private.check_whole_number(new.gpu_config, 'num_gpus', 'gpu_config', 4096);
-  if pg_catalog.jsonb_typeof(new.gpu_config -> 'gpu_type') is distinct from 'string' then
-    raise exception 'gpu_config.gpu_type is missing' using errcode = '22023', hint = 'Name the GPU, such as "A100-80GB".';
-  elsif pg_catalog.jsonb_typeof(new.gpu_config -> 'cost_per_gpu_hour') is distinct from 'number'
-    or (new.gpu_config ->> 'cost_per_gpu_hour')::numeric not between 0 and 100000 then
-    -- 4096 GPUs at the highest price fill an amount of the ledger in a day; no currency comes near.
-    raise exception 'gpu_config.cost_per_gpu_hour is not a price'
-      using errcode = '22023', hint = 'Give the price of one GPU for one hour, a number from 0 to 100000.';
-  end if;
-
-  new.total_epochs := (new.hyperparameters ->> 'num_epochs')::integer;
-  if new.hyperparameters ? 'max_steps' then
-    -- As in the trainers: a number of steps overrides the number of epochs.
-    perform lora_private.check_whole_number(new.hyperparameters, 'max_steps', 'hyperparameters', 100000000);
-    new.total_steps := (new.hyperparameters ->> 'max_steps')::integer;
-  else
-    steps := new.total_epochs
-      * pg_catalog.ceil(dataset.total_training_pairs / (new.hyperparameters ->> 'batch_size')::numeric);
-    if steps > 100000000 then
-      raise exception 'the run has % steps', steps
-        using errcode = '22023', hint = 'Use a larger batch, fewer epochs, or max_steps; 100000000 steps at most.';
-    end if;
-    new.total_steps := steps;
-  end if;
-  tokens_per_epoch := coalesce(
-    (dataset.validation_report #>> '{tokens,sequence}')::double precision, dataset.total_tokens, 0);
-  new.estimated_total_cost := lora_private.displayed_cost((lora.estimate_cost(
-    new.total_steps,
-    tokens_per_epoch * new.total_epochs / new.total_steps,
-    new.total_epochs,
-    lora_private.gpu_tokens_per_second(new.gpu_config ->> 'gpu_type'),
-    (new.gpu_config ->> 'cost_per_gpu_hour')::numeric,
-    (new.gpu_config ->> 'num_gpus')::integer
-  ) ->> 'expected')::numeric);
-  new.queued_at := lora_private.clock();
-  new.created_at := lora_private.clock();
   return new;
 end
 $$;
+revoke all on function lora_private.guard_training_jobs() from public, anon, authenticated, service_role;
 
--- A field of a document that has to be a whole number from 1 to a limit.
-create or replace function lora_private.check_whole_number(document jsonb, field text, document_name text, most bigint)
-returns void
-language plpgsql immutable parallel safe
-set search_path = ''
-as $$
-declare
-  value jsonb := document -> field;
-begin
-  if pg_catalog.jsonb_typeof(value) is distinct from 'number'
-    or (value #>> '{}')::numeric not between 1 and most
-    or (value #>> '{}')::numeric % 1 <> 0 then
-    raise exception '%.% is %', document_name, field, coalesce(value #>> '{}', 'missing')
-      using errcode = '22023', hint = pg_catalog.format('Give a whole number from 1 to %s.', most);
-  end if;
-end
-$$;
-
--- Tokens that one GPU trains in a second: list figures of the providers. What is not on the list counts as the
--- slowest that is, so that an estimate is not too low.
-create or replace function lora_private.gpu_tokens_per_second(gpu_type text)
-returns double precision
-language sql immutable parallel safe
-set search_path = ''
-as $$
-  select case gpu_type when 'H100' then 2200 when 'A100-80GB' then 1800 when 'A100-40GB' then 1500 else 1200 end
-$$;
-
-revoke all on function
-  lora_private.prepare_training_job(),
-  lora_private.check_whole_number(jsonb, text, text, bigint),
-  lora_private.gpu_tokens_per_second(text)
-  from public, anon, authenticated, service_role;
-grant execute on function
-  lora_private.check_whole_number(jsonb, text, text, bigint),
-  lora_private.gpu_tokens_per_second(text)
-  to authenticated, service_role;
-
-create or replace trigger a_prepare_training_job
+create or replace trigger a_guard_training_jobs
   before insert on public.training_jobs
-  for each row execute function lora_private.prepare_training_job();
+  for each row when (lora_private.is_client())
+  execute function lora_private.guard_training_jobs();
 
 revoke all on public.training_jobs from public, anon, authenticated, service_role;
 grant select, insert on public.training_jobs to authenticated;

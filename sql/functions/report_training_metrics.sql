@@ -78,7 +78,7 @@ begin
     perform lora_private.refuse_bad_point(points);
   end if;
 
-  perform lora_private.advance_training_job(job.id);
+  perform lora_private.advance_training_job(job.id, (answer ->> 'accepted')::integer > 0);
   return answer || (
     select pg_catalog.jsonb_build_object('progress', advanced.progress, 'cancel_requested', false)
     from public.training_jobs as advanced where advanced.id = job.id
@@ -106,8 +106,8 @@ begin
     select number - 1 as index, point from pg_catalog.jsonb_array_elements(points) with ordinality as element (point, number)
   loop
     if pg_catalog.jsonb_typeof(item.point) <> 'object' then
-      raise exception 'points[%] is not an object', item.index
-        using errcode = '22023', hint = 'Each point is an object with step, epoch, training_loss and learning_rate.';
+      raise exception '"points[%]" is not an object', item.index
+        using errcode = '22023', hint = 'Give each point as an object with step, epoch, training_loss and learning_rate.';
     end if;
     for field in
       select name, kind, needed, item.point ->> name as value
@@ -128,7 +128,7 @@ begin
         good := false;
       end;
       if not good then
-        raise exception 'points[%].% is %', item.index, field.name, coalesce(pg_catalog.to_json(pg_catalog.left(field.value, 50))::text, 'missing')
+        raise exception '"points[%].%" is %', item.index, field.name, coalesce(pg_catalog.to_json(pg_catalog.left(field.value, 50))::text, 'missing')
           using errcode = '22023', hint = case field.kind
             when 'whole number' then 'Give a whole number from 0 to 2147483647.'
             when 'number' then 'Give a number that a double holds, or "NaN", "Infinity" or "-Infinity" as text.'
@@ -143,7 +143,7 @@ revoke all on function lora_private.refuse_bad_point(jsonb) from public, anon, a
 grant execute on function lora_private.refuse_bad_point(jsonb) to service_role;
 
 -- Brings a job's own columns up to its newest point.
-create or replace function lora_private.advance_training_job(job_id uuid)
+create or replace function lora_private.advance_training_job(job_id uuid, has_new_points boolean)
 returns void
 language plpgsql
 set search_path = ''
@@ -200,12 +200,12 @@ begin
         'non_finite', case when newest.training_loss in ('NaN', 'Infinity', '-Infinity') then true end
       )
     ),
-    last_progress_at = lora_private.clock(),
+    last_progress_at = case when has_new_points then lora_private.clock() else job.last_progress_at end,
     last_heartbeat_at = lora_private.clock(),
     lease_expires_at = lora_private.renewed_lease(job)
   where id = job.id;
 end
 $$;
 
-revoke all on function lora_private.advance_training_job(uuid) from public, anon, authenticated, service_role;
-grant execute on function lora_private.advance_training_job(uuid) to service_role;
+revoke all on function lora_private.advance_training_job(uuid, boolean) from public, anon, authenticated, service_role;
+grant execute on function lora_private.advance_training_job(uuid, boolean) to service_role;

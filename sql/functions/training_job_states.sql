@@ -1,27 +1,69 @@
 -- What follows from a job's status, whichever door changed it: times, cost, ledger, notifications.
 
-create or replace function lora_private.close_training_job()
+-- Refuses a change that the states do not allow, for every role, and sets what belongs to the new one.
+create or replace function lora_private.change_training_job_state()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+  known constant text[] := array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled'];
+  allowed boolean;
 begin
-  new.completed_at := coalesce(new.completed_at, lora_private.clock());
-  new.estimated_completion_at := null;
-  new.lease_expires_at := null;
-  new.final_cost := lora_private.displayed_cost(lora_private.training_job_cost(new, new.completed_at));
-  new.current_cost := coalesce(new.final_cost, new.current_cost);
-  if new.status = 'completed' then
-    new.progress := 100;
-    new.current_stage := 'completed';
+  -- An adopted database may hold a status that nobody knows: such a job can only be ended.
+  allowed := case
+    when old.status = any (known) then lora.is_job_transition(old.status, new.status)
+    else new.status in ('failed', 'cancelled')
+  end;
+  if not allowed then
+    raise exception 'training job "%" is "%" and cannot become "%"', old.id, old.status, new.status
+      using errcode = 'PT409', hint = case
+        when old.status in ('completed', 'cancelled') then 'Create a new job.'
+        else 'Follow the states: queued, initializing, running, completed.'
+      end;
+  end if;
+  if new.status = 'queued' then
+    new.attempt := old.attempt + 1;
+    new.retry_count := old.attempt;
+    new.queued_at := lora_private.clock();
+    new.current_stage := 'queued';
+    new.progress := 0;
+    new.current_step := 0;
+    new.current_epoch := 0;
+    new.current_metrics := null;
+    new.claimed_by := null;
+    new.started_at := null;
+    new.completed_at := null;
+    new.final_cost := null;
+    new.error_message := null;
+    new.error_stack := null;
+    new.external_job_id := null;
+    new.estimated_completion_at := null;
+    new.lease_expires_at := null;
+    new.last_heartbeat_at := null;
+    new.last_progress_at := null;
+  elsif new.status in ('completed', 'failed', 'cancelled') then
+    -- What a claimed job costs ends by our clock; a job that an application drives by itself by its own.
+    new.completed_at := case
+      when new.claimed_by is null then coalesce(new.completed_at, lora_private.clock()) else lora_private.clock()
+    end;
+    new.estimated_completion_at := null;
+    new.lease_expires_at := null;
+    new.final_cost := coalesce(
+      lora_private.displayed_cost(lora_private.training_job_cost(new, new.completed_at)), new.final_cost);
+    new.current_cost := coalesce(new.final_cost, new.current_cost);
+    if new.status = 'completed' then
+      new.progress := 100;
+      new.current_stage := 'completed';
+    end if;
   end if;
   return new;
 end
 $$;
 
--- What a claimed job has cost at an instant, exactly; NULL for the unknown instant, for a job that was never
--- claimed (whoever drives it by itself charges it), and for a price that is none.
-create or replace function lora_private.training_job_cost(job public.training_jobs, at timestamptz)
+-- What the current attempt of a claimed job has cost at an instant, exactly; NULL for the unknown instant, for a
+-- job that was never claimed (whoever drives it by itself charges it), and for a price that is none.
+create or replace function lora_private.attempt_cost(job public.training_jobs, at timestamptz)
 returns numeric
 language plpgsql stable
 set search_path = ''
@@ -40,6 +82,25 @@ begin
 end
 $$;
 
+-- The same with what earlier attempts were charged.
+create or replace function lora_private.training_job_cost(job public.training_jobs, at timestamptz)
+returns numeric
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  cost numeric := lora_private.attempt_cost(job, at);
+begin
+  if job.attempt > 1 then
+    select coalesce(pg_catalog.sum(record.amount), 0) + coalesce(cost, 0) into cost
+    from public.cost_records as record
+    where record.job_id = job.id and record.cost_type = 'training_compute' and pg_catalog.upper(record.period) <= at
+      and (record.details ->> 'attempt')::integer < job.attempt;
+  end if;
+  return cost;
+end
+$$;
+
 -- The job's own cost columns are for display and hold no more than this.
 create or replace function lora_private.displayed_cost(cost numeric)
 returns numeric
@@ -54,7 +115,8 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
-  cost constant numeric := lora_private.training_job_cost(new, new.completed_at);
+  ended_at constant timestamptz := coalesce(new.completed_at, lora_private.clock());
+  cost numeric;
   dataset_name text;
 begin
   select name into dataset_name from public.datasets where id = new.dataset_id;
@@ -71,43 +133,47 @@ begin
   ) as notice (status, type, title, what, priority)
   where notice.status = new.status;
 
-  -- No cost is known for a job that was never claimed, nor for one of an adopted database without a price.
-  if new.status in ('completed', 'failed', 'cancelled') and cost is not null and new.completed_at > new.started_at then
-    insert into public.cost_records (
-      user_id, job_id, cost_type, amount, billing_period, period, hourly_rate, gpu_type, gpus, idempotency_key, details
-    )
-    values (
-      new.user_id, new.id, 'training_compute',
-      cost,
-      (new.started_at at time zone 'UTC')::date,
-      pg_catalog.tstzrange(new.started_at, new.completed_at),
-      (new.gpu_config ->> 'cost_per_gpu_hour')::numeric,
-      new.gpu_config ->> 'gpu_type',
-      (new.gpu_config ->> 'num_gpus')::integer,
-      pg_catalog.format('training_compute:%s:%s', new.id, new.attempt),
-      pg_catalog.jsonb_build_object('attempt', new.attempt, 'status', new.status)
-    );
+  -- The interval of an attempt ends when its worker is done with it, or loses it. No cost is known for a job that
+  -- was never claimed, nor for one of an adopted database without a price.
+  if tg_op = 'UPDATE' and old.status in ('initializing', 'running') and new.status not in ('initializing', 'running') then
+    cost := lora_private.attempt_cost(old, ended_at);
+    if cost is not null and ended_at > old.started_at then
+      insert into public.cost_records (
+        user_id, job_id, cost_type, amount, billing_period, period, hourly_rate, gpu_type, gpus, idempotency_key, details
+      )
+      values (
+        old.user_id, old.id, 'training_compute', cost,
+        (old.started_at at time zone 'UTC')::date,
+        pg_catalog.tstzrange(old.started_at, ended_at),
+        (old.gpu_config ->> 'cost_per_gpu_hour')::numeric,
+        old.gpu_config ->> 'gpu_type',
+        (old.gpu_config ->> 'num_gpus')::integer,
+        pg_catalog.format('training_compute:%s:%s', old.id, old.attempt),
+        pg_catalog.jsonb_build_object('attempt', old.attempt, 'status', new.status)
+      );
+    end if;
   end if;
   return null;
 end
 $$;
 
 revoke all on function
-  lora_private.close_training_job(),
+  lora_private.change_training_job_state(),
+  lora_private.attempt_cost(public.training_jobs, timestamptz),
   lora_private.training_job_cost(public.training_jobs, timestamptz),
   lora_private.displayed_cost(numeric),
   lora_private.record_training_job_state()
   from public, anon, authenticated, service_role;
 grant execute on function
+  lora_private.attempt_cost(public.training_jobs, timestamptz),
   lora_private.training_job_cost(public.training_jobs, timestamptz),
   lora_private.displayed_cost(numeric)
   to authenticated, service_role;
 
-create or replace trigger close_training_job
+create or replace trigger change_training_job_state
   before update on public.training_jobs
-  for each row
-  when (new.status is distinct from old.status and new.status in ('completed', 'failed', 'cancelled'))
-  execute function lora_private.close_training_job();
+  for each row when (new.status is distinct from old.status)
+  execute function lora_private.change_training_job_state();
 
 create or replace trigger record_new_training_job
   after insert on public.training_jobs

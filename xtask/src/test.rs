@@ -133,7 +133,7 @@ impl Suite<'_> {
 
     fn cargo_test(&self, arguments: &[&str]) -> anyhow::Result<()> {
         let mut cargo = process::cargo(self.prepared.checkout.root());
-        cargo.arg("test").args(arguments).args(&self.args.filter);
+        cargo.args(["test", "--no-fail-fast"]).args(arguments).args(&self.args.filter);
         self.sizes(&mut cargo);
         process::run_or_fail(&mut cargo)
     }
@@ -159,7 +159,7 @@ impl Suite<'_> {
     fn end_to_end(&self) -> anyhow::Result<()> {
         self.prepared.with_extension()?;
         let mut cargo = process::cargo(self.prepared.checkout.root());
-        cargo.args(["test", "--package", "pg-lora-tests"]).args(&self.args.filter);
+        cargo.args(["test", "--no-fail-fast", "--package", "pg-lora-tests"]).args(&self.args.filter);
         cargo.env(environment::PG_CONFIG, self.prepared.tree.pg_config());
         cargo.env(environment::BIN, self.prepared.pg_lora()?);
         cargo.env(environment::XTASK, std::env::current_exe()?);

@@ -238,7 +238,7 @@ fn a_number_that_no_double_holds_is_named() {
     let (_, job) = claimed(&mut db);
     let points = r#"[{"step": 1, "epoch": 0, "training_loss": 1e400, "learning_rate": 1e-4}]"#;
     let sql = format!("select public.report_training_metrics('{job}', 1, '{points}')");
-    Refusal::of(Caller::service().ask(&mut db, &sql)).is("22023", "points[0].training_loss is \"1000");
+    Refusal::of(Caller::service().ask(&mut db, &sql)).is("22023", "\"points[0].training_loss\" is \"1000");
 }
 
 #[test]

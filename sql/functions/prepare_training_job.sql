@@ -1,0 +1,135 @@
+-- What holds for every new job, whichever door it came through: it begins in the queue, on a ready dataset of its
+-- owner, with whole documents, its steps counted and its cost estimated.
+create or replace function lora_private.prepare_training_job()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  dataset public.datasets;
+  defaults jsonb;
+  steps numeric;
+  tokens_per_epoch double precision;
+begin
+  -- The specification has these nullable and calls them non-null to its readers.
+  new.status := coalesce(new.status, 'queued');
+  new.current_stage := coalesce(new.current_stage, 'queued');
+  new.progress := coalesce(new.progress, 0);
+  new.current_epoch := coalesce(new.current_epoch, 0);
+  new.current_step := coalesce(new.current_step, 0);
+  new.current_cost := coalesce(new.current_cost, 0);
+  new.retry_count := coalesce(new.retry_count, 0);
+
+  if new.status <> 'queued' then
+    raise exception 'a training job cannot begin as "%"', new.status
+      using errcode = 'PT409', hint = 'Insert it as "queued".';
+  end if;
+
+  -- The dataset of somebody else is not to be told from one that does not exist.
+  select * into dataset from public.datasets
+  where id = new.dataset_id and user_id = new.user_id and deleted_at is null
+  for key share;
+  if not found then
+    raise exception 'dataset "%" does not exist', new.dataset_id
+      using errcode = 'PT404', hint = 'Use a dataset of the same user that is not deleted.';
+  elsif dataset.status <> 'ready' or dataset.training_ready is not true then
+    raise exception 'dataset "%" is not ready', new.dataset_id
+      using errcode = 'PT409', detail = pg_catalog.format('Its status is "%s".', dataset.status),
+        hint = 'Validate the dataset first; see its validation_errors.';
+  end if;
+
+  defaults := lora.hyperparameter_presets() -> new.preset_id;
+  if defaults is null then
+    raise exception 'unknown preset "%"', coalesce(new.preset_id, 'null')
+      using errcode = '22023', hint = 'Use conservative, balanced, aggressive or custom.';
+  end if;
+  if pg_catalog.jsonb_typeof(new.hyperparameters) <> 'object' then
+    raise exception '"hyperparameters" is not an object' using errcode = '22023', hint = 'Pass a JSON object.';
+  end if;
+  new.hyperparameters := defaults || coalesce(new.hyperparameters, '{}');
+  perform lora_private.check_whole_number(new.hyperparameters, 'num_epochs', 'hyperparameters', 1000);
+  perform lora_private.check_whole_number(new.hyperparameters, 'batch_size', 'hyperparameters', 100000);
+  perform lora_private.check_whole_number(new.gpu_config, 'num_gpus', 'gpu_config', 4096);
+  if pg_catalog.jsonb_typeof(new.gpu_config -> 'gpu_type') is distinct from 'string' then
+    raise exception '"gpu_config.gpu_type" is missing' using errcode = '22023', hint = 'Name the GPU, such as "A100-80GB".';
+  elsif pg_catalog.jsonb_typeof(new.gpu_config -> 'cost_per_gpu_hour') is distinct from 'number'
+    or (new.gpu_config ->> 'cost_per_gpu_hour')::numeric not between 0 and 100000 then
+    -- 4096 GPUs at the highest price fill an amount of the ledger in a day; no currency comes near.
+    raise exception '"gpu_config.cost_per_gpu_hour" is not a price'
+      using errcode = '22023', hint = 'Give the price of one GPU for one hour, a number from 0 to 100000.';
+  end if;
+
+  new.total_epochs := (new.hyperparameters ->> 'num_epochs')::integer;
+  if new.hyperparameters ? 'max_steps' then
+    -- As in the trainers: a number of steps overrides the number of epochs.
+    perform lora_private.check_whole_number(new.hyperparameters, 'max_steps', 'hyperparameters', 100000000);
+    new.total_steps := (new.hyperparameters ->> 'max_steps')::integer;
+  else
+    steps := new.total_epochs
+      * pg_catalog.ceil(dataset.total_training_pairs / (new.hyperparameters ->> 'batch_size')::numeric);
+    if steps > 100000000 then
+      raise exception 'the run has % steps', steps
+        using errcode = '22023', hint = 'Use a larger batch, fewer epochs, or max_steps; 100000000 steps at most.';
+    end if;
+    new.total_steps := steps;
+  end if;
+  tokens_per_epoch := coalesce(
+    (dataset.validation_report #>> '{tokens,sequence}')::double precision, dataset.total_tokens, 0);
+  new.estimated_total_cost := lora_private.displayed_cost((lora.estimate_cost(
+    new.total_steps,
+    tokens_per_epoch * new.total_epochs / new.total_steps,
+    new.total_epochs,
+    lora_private.gpu_tokens_per_second(new.gpu_config ->> 'gpu_type'),
+    (new.gpu_config ->> 'cost_per_gpu_hour')::numeric,
+    (new.gpu_config ->> 'num_gpus')::integer
+  ) ->> 'expected')::numeric);
+  new.queued_at := lora_private.clock();
+  new.created_at := lora_private.clock();
+  return new;
+end
+$$;
+
+-- A field of a document that has to be a whole number from 1 to a limit.
+create or replace function lora_private.check_whole_number(document jsonb, field text, document_name text, most bigint)
+returns void
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+declare
+  value jsonb := document -> field;
+begin
+  if pg_catalog.jsonb_typeof(value) is distinct from 'number'
+    or (value #>> '{}')::numeric not between 1 and most
+    or (value #>> '{}')::numeric % 1 <> 0 then
+    raise exception '"%.%" is %', document_name, field, coalesce(value #>> '{}', 'missing')
+      using errcode = '22023', hint = pg_catalog.format('Give a whole number from 1 to %s.', most);
+  end if;
+end
+$$;
+
+-- Tokens that one GPU trains in a second: list figures of the providers. What is not on the list counts as the
+-- slowest that is, so that an estimate is not too low.
+create or replace function lora_private.gpu_tokens_per_second(gpu_type text)
+returns double precision
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select case gpu_type
+    when 'H100' then 2200 when 'A100-80GB' then 1800 when 'A100-40GB' then 1500 when 'V100-32GB' then 1200 else 1200
+  end
+$$;
+
+revoke all on function
+  lora_private.prepare_training_job(),
+  lora_private.check_whole_number(jsonb, text, text, bigint),
+  lora_private.gpu_tokens_per_second(text)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  lora_private.check_whole_number(jsonb, text, text, bigint),
+  lora_private.gpu_tokens_per_second(text)
+  to authenticated, service_role;
+
+-- After the guard, which refuses what is filled in here.
+create or replace trigger b_prepare_training_job
+  before insert on public.training_jobs
+  for each row execute function lora_private.prepare_training_job();

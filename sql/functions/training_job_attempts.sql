@@ -1,0 +1,47 @@
+-- What every write of a worker has in common: it names its attempt, and renews its lease.
+
+-- The job that a worker writes to, locked, after the checks that every such write has in common. A write of
+-- an attempt that is over is refused: its worker lost the job and must stop.
+create or replace function lora_private.lock_attempt(job_id uuid, attempt integer)
+returns public.training_jobs
+language plpgsql
+set search_path = ''
+as $$
+declare
+  job public.training_jobs;
+begin
+  select * into job from public.training_jobs as candidate
+  where candidate.id = lock_attempt.job_id
+  for no key update;
+  if not found then
+    raise exception 'training job "%" does not exist', coalesce(lock_attempt.job_id::text, 'null')
+      using errcode = 'PT404', hint = 'Pass the id of a claimed job.';
+  elsif lock_attempt.attempt is null or lock_attempt.attempt > job.attempt then
+    raise exception 'attempt % of training job "%" has not begun', coalesce(lock_attempt.attempt::text, 'null'), job.id
+      using errcode = '22023', detail = pg_catalog.format('The current attempt is %s.', job.attempt),
+        hint = 'Pass the attempt that the claim answered.';
+  elsif lock_attempt.attempt < job.attempt then
+    raise exception 'attempt % of training job "%" is over', lock_attempt.attempt, job.id
+      using errcode = 'PT409', detail = pg_catalog.format('The current attempt is %s.', job.attempt),
+        hint = 'Stop this worker: the job was given to another one.';
+  elsif job.status not in ('initializing', 'running', 'cancelled') then
+    raise exception 'training job "%" is %', job.id, job.status
+      using errcode = 'PT409', hint = 'Report only on a job that is initializing or running.';
+  end if;
+  return job;
+end
+$$;
+
+-- The end of a lease renewed now, for as long as the claim asked for.
+create or replace function lora_private.renewed_lease(job public.training_jobs)
+returns timestamptz
+language sql stable
+set search_path = ''
+as $$
+  select lora_private.clock() + coalesce(job.lease_expires_at - job.last_heartbeat_at, '5 minutes')
+$$;
+
+revoke all on function lora_private.lock_attempt(uuid, integer), lora_private.renewed_lease(public.training_jobs)
+  from public, anon, authenticated, service_role;
+grant execute on function lora_private.lock_attempt(uuid, integer), lora_private.renewed_lease(public.training_jobs)
+  to service_role;
