@@ -64,15 +64,11 @@ pub fn migrated(prepared: &Prepared<'_>) -> anyhow::Result<Cluster> {
 /// left running before is stopped.
 pub fn keep(checkout: &Checkout, cluster: Cluster) -> anyhow::Result<String> {
     sweep(checkout)?;
-    let pg_config = cluster.tree().pg_config().to_owned();
-    let kept = cluster.detach()?;
+    // Written first: if we are killed in between, the cluster goes and the note is swept, not the other way round.
     let file = state_file(checkout)?;
-    let state = format!("{}\n{}\n", kept.dir().display(), pg_config.display());
-    if let Err(error) = fs::write(&file, state) {
-        kept.stop()?;
-        return Err(error).with_context(|| format!("could not write \"{}\"", file.display()));
-    }
-    Ok(kept.url(DATABASE))
+    let state = format!("{}\n{}\n", cluster.socket_dir().display(), cluster.tree().pg_config().display());
+    fs::write(&file, state).with_context(|| format!("could not write \"{}\"", file.display()))?;
+    Ok(cluster.detach()?.url(DATABASE))
 }
 
 fn up(checkout: &Checkout, pg_config: Option<&Path>) -> anyhow::Result<()> {
