@@ -101,12 +101,12 @@ begin
 end
 $$;
 
--- The job's own cost columns are for display and hold no more than this.
+-- The job's own cost columns are for display and hold no more than this. (least() would answer it for NULL.)
 create or replace function lora_private.displayed_cost(cost numeric)
 returns numeric
 language sql immutable parallel safe
 set search_path = ''
-as 'select least(cost, 99999999.99)';
+as 'select case when cost > 99999999.99 then 99999999.99 else cost end';
 
 -- As the owner of the tables: a client that creates a job has no right to notify, and nobody has one to charge.
 create or replace function lora_private.record_training_job_state()

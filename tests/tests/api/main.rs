@@ -6,3 +6,4 @@ mod jobs;
 mod metrics;
 mod progress;
 mod queue;
+mod states;
