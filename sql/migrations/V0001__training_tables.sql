@@ -2,6 +2,9 @@
 -- succeeds on a database where the specification's own SQL was run by hand; what differs there on purpose is
 -- the work of the versions after this one.
 
+-- Roles belong to the server and this grant to the database: whoever made the roles may have been elsewhere.
+grant usage on schema public to anon, authenticated, service_role;
+
 create schema if not exists lora_private;
 revoke all on schema lora_private from public, anon, authenticated, service_role;
 grant usage on schema lora_private to authenticated, service_role;

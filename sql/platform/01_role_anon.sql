@@ -3,4 +3,3 @@
 -- tests and tools can then `set role` as well.
 create role anon nologin noinherit;
 grant anon to current_user;
-grant usage on schema public to anon;

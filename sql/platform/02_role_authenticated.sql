@@ -2,4 +2,3 @@
 -- Whoever calls with a session; which user it is stands in the JWT claims.
 create role authenticated nologin noinherit;
 grant authenticated to current_user;
-grant usage on schema public to authenticated;

@@ -10,4 +10,3 @@ exception
 end
 $$;
 grant service_role to current_user;
-grant usage on schema public to service_role;

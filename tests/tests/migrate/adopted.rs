@@ -1,0 +1,95 @@
+//! A database on which somebody ran the specification's own SQL by hand, and then used it.
+
+use pg_lora_tests::{Database, story::TABLES};
+use serde_json::json;
+
+use crate::{assert_same, recorded, schema, seeded, value};
+
+/// What an application leaves behind in two years: a run that diverged, points that were sent again and again, a
+/// job that nobody priced.
+const ROWS: &str = "
+insert into auth.users (id, email) values
+  ('00000000-0000-4000-8000-00000000000a', 'alice@example.org'), ('00000000-0000-4000-8000-00000000000b', 'bob@example.org');
+insert into public.datasets (id, user_id, name, status, storage_path, file_name, file_size, training_ready, format) values
+  ('00000000-0000-4000-8000-0000000000d1', '00000000-0000-4000-8000-00000000000a', 'one', 'ready', 'anywhere/x', 'x', -1, true, null),
+  ('00000000-0000-4000-8000-0000000000d2', '00000000-0000-4000-8000-00000000000b', 'two', 'banana', 'y', 'y', 0, null, 'x');
+insert into public.training_jobs (id, user_id, dataset_id, preset_id, hyperparameters, gpu_config, status, total_epochs, estimated_total_cost, external_job_id) values
+  ('00000000-0000-4000-8000-000000000e01', '00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-0000000000d1', 'fast', '{\"epochs\": 3}', '{\"type\": \"A100\", \"count\": 2}', 'running', 3, 4.1, 'x-1'),
+  ('00000000-0000-4000-8000-000000000e02', '00000000-0000-4000-8000-00000000000b', '00000000-0000-4000-8000-0000000000d1', 'quality', '[]', 'null', null, 3, -4.1, null);
+insert into public.metrics_points (id, job_id, timestamp, epoch, step, training_loss, learning_rate) values
+  ('00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000e01', '2026-01-01 10:00Z', 1, 7, 2.5, 0.0002),
+  ('00000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-000000000e01', '2026-01-01 10:01Z', 1, 7, 2.25, 0.0002),
+  ('00000000-0000-4000-8000-000000000003', '00000000-0000-4000-8000-000000000e01', null, 1, 7, 2.75, 0.0002),
+  ('00000000-0000-4000-8000-000000000004', '00000000-0000-4000-8000-000000000e01', '2026-01-01 10:02Z', 1, 8, 'NaN', 0.0002),
+  ('00000000-0000-4000-8000-000000000005', '00000000-0000-4000-8000-000000000e02', '2026-01-01 10:00Z', 1, 7, 0.123456, 0.0000000001);
+insert into public.model_artifacts (user_id, job_id, dataset_id, name, quality_metrics, training_summary, configuration, artifacts) values
+  ('00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-000000000e01', '00000000-0000-4000-8000-0000000000d1', 'adapter', '{}', '{}', '{}', '{}');
+insert into public.cost_records (user_id, job_id, cost_type, amount, billing_period) values
+  ('00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-000000000e01', 'training_compute', 12.34, '2026-01-01'),
+  ('00000000-0000-4000-8000-00000000000b', null, 'Odd Type', -99999999.99, '2026-01-01');
+insert into public.notifications (user_id, type, title, message) values
+  ('00000000-0000-4000-8000-00000000000a', 'job_queued', 'Queued', 'x');
+";
+
+/// All rows, in the columns that the specification has, numbers as they compare.
+fn rows(database: &Database) -> Vec<serde_json::Value> {
+    let mut db = database.connect();
+    TABLES
+        .iter()
+        .map(|table| {
+            let ours = "array['attempt', 'claimed_by', 'lease_expires_at', 'last_heartbeat_at', 'last_progress_at', \
+                        'cancel_requested_at', 'idempotency_key', 'period', 'hourly_rate', 'gpu_type', 'gpus', 'currency', \
+                        'content_sha256', 'validation_report', 'ruleset_version']";
+            let job_message = if *table == "training_jobs" { "" } else { " - 'error_message'" };
+            value(&mut db, &format!("select jsonb_agg(to_jsonb(t) - {ours}{job_message} order by id) from public.{table} t"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_seeded_database_keeps_every_row() {
+    let database = seeded();
+    let mut db = database.connect();
+    db.batch_execute(ROWS).unwrap();
+    let before = rows(&database);
+    database.pg_lora(&["migrate"]).expect(0);
+    assert_eq!(rows(&database), before);
+
+    // The newest of the points that were sent twice is the curve's; the others stay beside it.
+    let attempts = "select jsonb_object_agg(right(id::text, 1), attempt) from public.metrics_points";
+    assert_eq!(value(&mut db, attempts), json!({"1": 0, "2": 1, "3": -1, "4": 1, "5": 1}));
+    let nan = "select training_loss = 'NaN' from public.metrics_points where step = 8";
+    assert_eq!(value(&mut db, nan), json!(true));
+    assert_eq!(database.pg_lora(&["migrate", "--output", "json"]).expect(0).json()["changed"], false);
+    database.pg_lora(&["status", "--check"]).expect(0);
+}
+
+/// Fresh = adopted: the two catalogues differ in what only the specification's SQL makes.
+#[test]
+fn a_seeded_database_ends_like_a_fresh_one() {
+    let database = seeded();
+    database.pg_lora(&["migrate"]).expect(0);
+    // Ours has another name, as an application may have its own function of this common one.
+    database.connect().batch_execute("drop function public.update_updated_at_column()").unwrap();
+    let fresh = Database::migrated();
+    assert_same(&schema(&database, &[]), &schema(&fresh, &[]));
+    assert_eq!(recorded(&mut database.connect()), recorded(&mut fresh.connect()));
+}
+
+#[test]
+fn an_applications_own_function_of_a_common_name_stays() {
+    let database = seeded();
+    let mut db = database.connect();
+    db.batch_execute(
+        "create table public.theirs (id int, updated_at text);
+         create or replace function public.update_updated_at_column() returns trigger language plpgsql as
+           $$ begin new.updated_at := 'theirs'; return new; end $$;
+         create trigger t before update on public.theirs for each row execute function public.update_updated_at_column();
+         insert into public.theirs values (1)",
+    )
+    .unwrap();
+    database.pg_lora(&["migrate"]).expect(0);
+    assert_eq!(value(&mut db, "select count(*) from public.theirs"), json!(1));
+    db.batch_execute("update public.theirs set id = 2").unwrap();
+    assert_eq!(value(&mut db, "select updated_at from public.theirs"), json!("theirs"));
+}
