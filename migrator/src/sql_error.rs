@@ -68,6 +68,7 @@ fn own_hint(sqlstate: &str) -> Option<&'static str> {
         "55P03" => Some("end the session that holds the lock, or run the command again when it is done"),
         "3D000" => Some("create the database, or name another one"),
         "53300" | "57P01" | "57P02" | "57P03" => Some("run the command again in a moment"),
+        "28000" => Some("check the user, and what the server's pg_hba.conf allows it"),
         "28P01" => Some("check the user and the password, in the URL or in PGPASSWORD"),
         _ => None,
     }

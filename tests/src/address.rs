@@ -43,15 +43,16 @@ impl Address {
     pub fn tcp_url(&self, database: &str, user: &str, password: &str) -> String {
         format!(
             "postgresql://{}:{}@127.0.0.1:{}/{}",
-            percent_encoded(user),
-            percent_encoded(password),
+            percent_encoded(user).replace('/', "%2F"),
+            percent_encoded(password).replace('/', "%2F"),
             self.port,
             percent_encoded(database)
         )
     }
 }
 
-/// RFC 3986: unreserved characters stay, and the slash, which a query may hold and people want to read.
+/// RFC 3986: unreserved characters stay, and the slash, which a path or a query may hold and people want to read.
+/// Before the host it has to go too.
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -83,6 +84,7 @@ mod tests {
     #[test]
     fn a_password_may_hold_anything() {
         let url = Address::new(PathBuf::from("/tmp/x"), 1).tcp_url("db", "u", "p@ss:/?#%");
+        assert_eq!(url, "postgresql://u:p%40ss%3A%2F%3F%23%25@127.0.0.1:1/db");
         let config: postgres::Config = url.parse().unwrap();
         assert_eq!(config.get_password(), Some("p@ss:/?#%".as_bytes()));
     }

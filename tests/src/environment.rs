@@ -16,6 +16,8 @@ pub const PG_CONFIG: &str = "PG_LORA_PG_CONFIG";
 pub const BIN: &str = "PG_LORA_BIN";
 /// The built `xtask`.
 pub const XTASK: &str = "PG_LORA_XTASK";
+/// The `pg_config` of a PostgreSQL 14, which has to be refused.
+pub const OLD_PG_CONFIG: &str = "PG_LORA_POSTGRES_14";
 /// A folder with more data than the checkout holds. Optional.
 pub const DATA: &str = "PG_LORA_DATA";
 /// `1`: the sizes of `cargo xtask test --full`.
@@ -36,6 +38,11 @@ pub fn pg_lora() -> anyhow::Result<PathBuf> {
 /// The built `xtask`.
 pub fn xtask() -> anyhow::Result<PathBuf> {
     file(XTASK, std::env::var_os(XTASK))
+}
+
+/// A Postgres installation that is too old.
+pub fn old_tree() -> anyhow::Result<Tree> {
+    Tree::of_any_version(&file(OLD_PG_CONFIG, std::env::var_os(OLD_PG_CONFIG))?)
 }
 
 /// Whether the tests run at the sizes that the issues name, and not at a tenth of them.

@@ -21,9 +21,15 @@ pub struct Tree {
 impl Tree {
     /// Asks `pg_config` where everything is.
     pub fn from_pg_config(pg_config: &Path) -> anyhow::Result<Self> {
+        let tree = Self::of_any_version(pg_config)?;
+        supported(tree.major).with_context(|| format!("cannot use \"{}\"", pg_config.display()))?;
+        Ok(tree)
+    }
+
+    /// The same, of a version that pg_lora may not run on: for the tests that it does not.
+    pub fn of_any_version(pg_config: &Path) -> anyhow::Result<Self> {
         let version = ask(pg_config, "--version")?;
-        let major =
-            supported_major(&version).with_context(|| format!("cannot use \"{}\"", pg_config.display()))?;
+        let major = major(&version).with_context(|| format!("cannot use \"{}\"", pg_config.display()))?;
         let tree = Self {
             bindir: PathBuf::from(ask(pg_config, "--bindir")?),
             pkglibdir: PathBuf::from(ask(pg_config, "--pkglibdir")?),
@@ -96,14 +102,17 @@ fn ask(pg_config: &Path, option: &str) -> anyhow::Result<String> {
 }
 
 /// `PostgreSQL 15.20 (Debian 15.20-0+deb12u1)` → 15; `PostgreSQL 18beta1` → 18.
-fn supported_major(version: &str) -> anyhow::Result<u16> {
+fn major(version: &str) -> anyhow::Result<u16> {
     let number = version.strip_prefix("PostgreSQL ").unwrap_or_default();
     let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
-    match number[..end].parse() {
-        Ok(major) if major >= 15 => Ok(major),
-        Ok(major) => bail!("postgres {major} is too old\nhint: use 15, 16 or 17"),
-        Err(_) => bail!("\"{version}\" does not name a postgres version"),
+    number[..end].parse().with_context(|| format!("\"{version}\" does not name a postgres version"))
+}
+
+fn supported(major: u16) -> anyhow::Result<()> {
+    if major < 15 {
+        bail!("postgres {major} is too old\nhint: use 15, 16 or 17");
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -112,16 +121,16 @@ mod tests {
 
     #[test]
     fn the_major_version_is_the_first_number() {
-        assert_eq!(supported_major("PostgreSQL 15.20 (Debian 15.20-0+deb12u1)").unwrap(), 15);
-        assert_eq!(supported_major("PostgreSQL 18beta1").unwrap(), 18);
-        assert_eq!(supported_major("PostgreSQL 17").unwrap(), 17);
-        assert!(supported_major("psql 15").is_err());
-        assert!(supported_major("PostgreSQL devel").is_err());
+        assert_eq!(major("PostgreSQL 15.20 (Debian 15.20-0+deb12u1)").unwrap(), 15);
+        assert_eq!(major("PostgreSQL 18beta1").unwrap(), 18);
+        assert_eq!(major("PostgreSQL 17").unwrap(), 17);
+        assert!(major("psql 15").is_err());
+        assert!(major("PostgreSQL devel").is_err());
     }
 
     #[test]
     fn an_old_server_is_refused_with_a_hint() {
-        let error = supported_major("PostgreSQL 14.3").unwrap_err().to_string();
+        let error = supported(14).unwrap_err().to_string();
         assert_eq!(error, "postgres 14 is too old\nhint: use 15, 16 or 17");
     }
 

@@ -8,6 +8,7 @@ mod db;
 mod demo;
 mod extension;
 mod interrupt;
+mod old_server;
 mod packages;
 mod pgrx;
 mod process;

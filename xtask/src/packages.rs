@@ -172,7 +172,8 @@ fn has_libclang() -> bool {
     })
 }
 
-fn install(checkout: &Checkout, packages: &[String]) -> anyhow::Result<()> {
+/// Installs packages, or says how to.
+pub fn install(checkout: &Checkout, packages: &[String]) -> anyhow::Result<()> {
     let by_hand = format!(
         "sudo apt-get update && sudo apt-get install --yes --no-install-recommends {}",
         packages.join(" ")

@@ -76,7 +76,7 @@ pub fn provide(checkout: &Checkout, source: &Tree) -> anyhow::Result<Trees> {
 
 /// The folder for copies: under `target`, or, where the servers' account cannot go there (a checkout in a closed
 /// home folder), under the system's folder for temporary files.
-fn home(checkout: &Checkout) -> anyhow::Result<PathBuf> {
+pub fn home(checkout: &Checkout) -> anyhow::Result<PathBuf> {
     let inside = checkout.place("trees")?;
     make_readable_dir(&inside)?;
     let Some(account) = Account::for_servers()? else { return Ok(inside) };
@@ -257,7 +257,8 @@ fn same_folder(one: &Path, other: &Path) -> bool {
     matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-fn remove(path: &Path) -> anyhow::Result<()> {
+/// Removes a file or folder that may be absent.
+pub fn remove(path: &Path) -> anyhow::Result<()> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => {
