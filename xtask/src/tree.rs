@@ -71,7 +71,25 @@ pub fn provide(checkout: &Checkout, source: &Tree) -> anyhow::Result<Trees> {
         copy(source, &private_dir, How::Copy)?
     };
     let pgrx = copy(&private, &home.join(format!("{name}-pgrx")), How::Link)?;
+    for tree in [&private, &pgrx] {
+        lend_clients(tree)?;
+    }
     Ok(Trees { private, pgrx })
+}
+
+/// pgrx's test framework expects these beside the server, and a server made for applications comes without. Those
+/// of another version do the same.
+fn lend_clients(tree: &Tree) -> anyhow::Result<()> {
+    for program in ["createdb", "dropdb", "psql"] {
+        let place = tree.bindir().join(program);
+        if !place.exists() {
+            let lent = tree.client(program)?;
+            // A link whose program is gone.
+            remove(&place)?;
+            symlink(&lent, &place).with_context(|| format!("could not link \"{}\"", lent.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The folder for copies: under `target`, or, where the servers' account cannot go there (a checkout in a closed
