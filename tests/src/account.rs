@@ -52,8 +52,17 @@ impl Account {
     /// Whether this account can enter a folder and list it, asked of the system itself: every folder on the way
     /// counts, and not only its mode bits.
     pub fn can_read(&self, folder: &Path) -> bool {
+        self.succeeds("cd \"$1\" && ls . >/dev/null", folder)
+    }
+
+    /// The same, and make and remove folders in it.
+    pub(crate) fn can_write(&self, folder: &Path) -> bool {
+        self.succeeds("cd \"$1\" && test -w .", folder)
+    }
+
+    fn succeeds(&self, script: &str, folder: &Path) -> bool {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "cd \"$1\" && ls . >/dev/null", "sh"]).arg(folder).current_dir("/");
+        command.args(["-c", script, "sh"]).arg(folder).current_dir("/");
         self.apply(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
@@ -97,6 +106,7 @@ mod tests {
             assert_ne!(account.uid, 0);
             assert!(account.can_read(Path::new("/")));
             assert!(!account.can_read(Path::new("/no/such/folder")));
+            assert!(account.can_write(Path::new("/tmp")) && !account.can_write(Path::new("/")));
         }
     }
 }

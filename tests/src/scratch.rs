@@ -102,8 +102,9 @@ impl Drop for Scratch {
 }
 
 fn make_dir(account: Option<&Account>) -> anyhow::Result<PathBuf> {
-    let parent =
-        parent_for_sockets(&std::env::temp_dir(), |dir| account.is_none_or(|account| account.can_read(dir)));
+    // Its shell, which runs as that account, has to remove the folder from there, also when we are killed.
+    let usable = |dir: &Path| account.is_none_or(|account| account.can_write(dir));
+    let parent = parent_for_sockets(&std::env::temp_dir(), usable);
     for _ in 0..16 {
         let dir = parent.join(format!("pglora-{:06x}", RandomState::new().hash_one(()) & 0xff_ffff));
         // Only the servers' account and root may enter: trust authentication is not for other users.
@@ -123,7 +124,7 @@ fn make_dir(account: Option<&Account>) -> anyhow::Result<PathBuf> {
     bail!("could not find a free name for a folder in \"{}\"", parent.display())
 }
 
-/// TMPDIR, unless its name is too long for a socket or the servers' account cannot go there.
+/// TMPDIR, unless its name is too long for a socket or the servers' account cannot make folders there.
 fn parent_for_sockets(wanted: &Path, usable: impl Fn(&Path) -> bool) -> PathBuf {
     let length = wanted.as_os_str().len() + "/pglora-000000".len();
     if length <= LONGEST_SOCKET_DIR && usable(wanted) { wanted.to_owned() } else { PathBuf::from("/tmp") }
