@@ -1,12 +1,17 @@
 //! Every limit of this crate: its value, why it is that value, and what happens beyond it.
 
-/// Longest line of a dataset that is parsed, in bytes. A parser cannot be interrupted inside one value, and
-/// 16 MB take it about 50 ms; no trainer's window comes near. Beyond: finding `line_too_long`.
+/// Longest line of a dataset that is parsed, in bytes. A parser cannot be interrupted inside one line, and
+/// 16 MB of text take it about 50 ms; no trainer's window comes near. Beyond: finding `line_too_long`.
 pub const LINE_BYTES: usize = 16 << 20;
 
 /// Deepest nesting of a line. Real files nest to 5; each level costs the parser stack. Beyond: finding
 /// `nesting_too_deep`.
 pub const NESTING_DEPTH: usize = 64;
+
+/// Most values (texts, numbers, arrays, objects, …) in one line: 10,000 messages with ten fields each. A value
+/// takes up to 64 bytes of memory wherever it has two bytes in the file, so that without a limit 8 MB of `[[0],…`
+/// become 600 MB. Beyond: finding `too_many_values`.
+pub const LINE_VALUES: u32 = 100_000;
 
 /// Findings kept for each code. Ten show the pattern; the exact count is always reported beside them.
 /// Beyond: counted, not kept, `truncated` says so.

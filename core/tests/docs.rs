@@ -2,7 +2,8 @@
 
 use pg_lora_core::dataset::rules;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 #[test]
 fn the_table_of_rules_is_that_of_the_code() {
@@ -11,11 +12,50 @@ fn the_table_of_rules_is_that_of_the_code() {
         let severity = format!("{:?}", rule.severity).to_lowercase();
         writeln!(table, "| `{}` | {severity} | {} | {} |", rule.code, rule.title, rule.suggestion).unwrap();
     }
-    compare(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/datasets.md"), "rules", &table);
+    compare(&root().join("docs/datasets.md"), "rules", &table);
+}
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    use pg_lora_core::limits::*;
+    let rows = [
+        ("bytes of a line", LINE_BYTES, "finding `line_too_long`, the line is not read"),
+        ("levels of nesting", NESTING_DEPTH, "finding `nesting_too_deep`, the line is not read"),
+        ("values of a line", LINE_VALUES as usize, "finding `too_many_values`, the line is not read"),
+        ("findings kept of each code", FINDINGS_PER_CODE, "counted, not kept; `truncated`"),
+        ("findings kept in all", FINDINGS_IN_ALL, "counted, not kept; `truncated`"),
+        ("characters of an excerpt", EXCERPT_CHARS, "cut, with an ellipsis"),
+        ("conversations of the sample", SAMPLE_CONVERSATIONS, "left out"),
+        ("messages of a conversation in the sample", SAMPLE_MESSAGES, "left out"),
+        ("characters of a message in the sample", SAMPLE_MESSAGE_CHARS, "cut, with an ellipsis"),
+    ];
+    let mut table = String::from("\n| limit | value | beyond |\n|---|---|---|\n");
+    for (limit, value, beyond) in rows {
+        writeln!(table, "| {limit} | {value} | {beyond} |").unwrap();
+    }
+    compare(&root().join("docs/datasets.md"), "limits", &table);
+}
+
+#[test]
+fn sql_reads_as_many_points_as_the_pace_looks_at() {
+    let limit = format!("limit {}\n", pg_lora_core::limits::PACE_POINTS);
+    let sql = std::fs::read_to_string(root().join("sql/functions/training_job_progress.sql")).unwrap();
+    assert_eq!(
+        sql.matches(&limit).count(),
+        1,
+        "fewer would change the answer, more would be read for nothing"
+    );
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Compares, or with `PG_LORA_BLESS=1` replaces, what stands between `<!-- NAME: … -->` and `<!-- end of NAME -->`.
 fn compare(file: &Path, name: &str, expected: &str) {
+    // Tests run in threads, and a page has more than one table.
+    static PAGE: Mutex<()> = Mutex::new(());
+    let _page = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let text = std::fs::read_to_string(file).unwrap();
     let head = text.find(&format!("<!-- {name}: ")).expect("the page has the marker");
     let begin = head + text[head..].find("-->\n").unwrap() + 4;

@@ -25,10 +25,21 @@ begin
       using errcode = '22023', hint = 'Use a name such as "Europe/Berlin" or "UTC".';
   end;
 
-  -- A record whose amount is the cost of its period is split at the midnights of the zone: the part [a, b) costs
+  if exists (
+    select from public.cost_records as record
+    where cost_summary.job_id is null or record.job_id = cost_summary.job_id
+    having pg_catalog.count(distinct record.currency) > 1
+  ) then
+    raise exception 'costs in several currencies cannot be added together'
+      using errcode = '22023', hint = 'Pass "job_id" to add up one job at a time.';
+  end if;
+
+  -- No row of the ledger may stop the summary: names are cut to what the aggregate takes, and an amount of an
+  -- adopted database that is no number is left out. A record whose amount is the cost of its period is split at the midnights of the zone: the part [a, b) costs
   -- C(b) - C(a), so the parts sum exactly to the amount. Any other one belongs to its billing_period.
   select lora.cost_breakdown(
-    part.amount, record.currency::text, part.day, record.cost_type, record.gpu_type, record.job_id, job.status)
+    part.amount, record.currency::text, part.day, record.cost_type,
+    pg_catalog.left(record.gpu_type, 50), record.job_id, job.status)
   into answer
   from public.cost_records as record
   left join public.training_jobs as job on job.id = record.job_id
@@ -53,7 +64,7 @@ begin
     ) as day
     where day.since < day.until
   ) as part
-  where part.day >= from_date and part.day < to_date
+  where part.day >= from_date and part.day < to_date and part.amount <> 'NaN'
     and (cost_summary.job_id is null or record.job_id = cost_summary.job_id);
   return answer || pg_catalog.jsonb_build_object('from_date', from_date, 'to_date', to_date, 'time_zone', time_zone);
 end
@@ -74,7 +85,7 @@ begin
     or not pg_catalog.isfinite(pg_catalog.lower(record.period)) or not pg_catalog.isfinite(pg_catalog.upper(record.period))
     or pg_catalog.lower_inf(record.period) or pg_catalog.upper_inf(record.period) or pg_catalog.isempty(record.period)
     or record.hourly_rate not between 0 and 1000000000 or record.hourly_rate <> pg_catalog.round(record.hourly_rate, 10)
-    or record.gpus < 0 then
+    or record.gpus not between 0 and 4096 or pg_catalog.upper(record.period) > pg_catalog.lower(record.period) + '20 years'::interval then
     return false;
   end if;
   return record.amount = lora.interval_cost(record.period, record.hourly_rate, record.gpus);

@@ -28,6 +28,11 @@ begin
     from public.datasets as dataset where dataset.id = create_training_job.dataset_id;
     owner_id := coalesce(create_training_job.user_id, owner_id);
   end if;
+  -- Before the column's own 50 characters refuse it without a word on what is right.
+  if not lora.hyperparameter_presets() ? coalesce(create_training_job.preset_id, '') then
+    raise exception 'unknown preset "%"', coalesce(pg_catalog.left(create_training_job.preset_id, 50), 'null')
+      using errcode = '22023', hint = 'Use conservative, balanced, aggressive or custom.';
+  end if;
   if owner_id is null then
     raise exception 'dataset "%" does not exist', coalesce(create_training_job.dataset_id::text, 'null')
       using errcode = 'PT404', hint = 'Pass the id of a dataset.';

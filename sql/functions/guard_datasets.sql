@@ -16,7 +16,8 @@ begin
   if tg_op = 'INSERT' then
     select column_name into refused
     from pg_catalog.unnest(decided_by_validation || 'deleted_at'::text) as column_name
-    where coalesce(pg_catalog.to_jsonb(new) -> column_name, 'null') not in ('null', 'false')
+    where coalesce(pg_catalog.to_jsonb(new) -> column_name, 'null')
+      not in ('null', case column_name when 'training_ready' then 'false'::jsonb else 'null' end)
     order by column_name limit 1;
     if refused is null and coalesce(new.status, '') not in ('uploading', 'validating') then
       refused := 'status';
@@ -29,11 +30,13 @@ begin
       perform lora_private.refuse_column('datasets', refused, case refused
         when 'status' then 'Insert a dataset as "uploading" or "validating"; validation sets it "ready".'
         when 'storage_bucket' then 'Upload to bucket "lora-datasets".'
-        when 'storage_path' then 'Begin the path with your user id, as in "<user id>/<dataset id>/<file name>".'
+        when 'storage_path' then
+          'Use "<user id>/<dataset id>/<file name>", in at most 1000 characters and without % ? # \ or control characters.'
         else 'Leave it out: validate_dataset sets it.'
       end);
     end if;
     new.created_at := lora_private.clock();
+    new.updated_at := new.created_at;
     return new;
   end if;
 
@@ -56,15 +59,17 @@ end
 $$;
 
 -- Whether a path of storage leads into a folder for every reader of it: one that resolves "..", that takes "\" for
--- a separator, or that skips what it cannot print, included.
+-- a separator, that skips what it cannot print, or that puts it into a URL as it is ("%2e%2e", "?", "#"), included.
+-- An index entry holds no more than 2,700 bytes.
 create or replace function lora_private.is_path_below(path text, folder text)
 returns boolean
 language sql immutable parallel safe
 set search_path = ''
 as $$
   select pg_catalog.starts_with(path, folder || '/')
-    and path ~ '^[^/\\[:cntrl:]]+(/[^/\\[:cntrl:]]+)+$'
+    and path ~ '^[^/\\%?#[:cntrl:]]+(/[^/\\%?#[:cntrl:]]+)+$'
     and path !~ '(^|/)\.{1,2}(/|$)'
+    and pg_catalog.length(path) <= 1000 and pg_catalog.octet_length(path) <= 2000
 $$;
 revoke all on function lora_private.guard_datasets(), lora_private.is_path_below(text, text)
   from public, anon, authenticated, service_role;

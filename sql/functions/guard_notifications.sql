@@ -7,6 +7,15 @@ as $$
 declare
   refused text;
 begin
+  if tg_op = 'INSERT' then
+    new.created_at := lora_private.clock();
+    new.read := coalesce(new.read, false);
+    new.priority := coalesce(new.priority, 'medium');
+    if new.priority not in ('low', 'medium', 'high') then
+      perform lora_private.refuse_column('notifications', 'priority', 'Use "low", "medium" or "high".');
+    end if;
+    return new;
+  end if;
   refused := lora_private.first_changed_column(
     pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new), array['read']);
   if refused is not null then
@@ -18,7 +27,7 @@ $$;
 revoke all on function lora_private.guard_notifications() from public, anon, authenticated, service_role;
 
 create or replace trigger a_guard_notifications
-  before update on public.notifications
+  before insert or update on public.notifications
   for each row when (lora_private.is_client())
   execute function lora_private.guard_notifications();
 

@@ -32,7 +32,8 @@ begin
   if not found then
     raise exception 'dataset "%" does not exist', new.dataset_id
       using errcode = 'PT404', hint = 'Use a dataset of the same user that is not deleted.';
-  elsif dataset.status <> 'ready' or dataset.training_ready is not true then
+  elsif dataset.status is distinct from 'ready' or dataset.training_ready is not true
+    or coalesce(dataset.total_training_pairs, 0) < 1 then
     raise exception 'dataset "%" is not ready', new.dataset_id
       using errcode = 'PT409', detail = pg_catalog.format('Its status is "%s".', dataset.status),
         hint = 'Validate the dataset first; see its validation_errors.';
@@ -50,20 +51,30 @@ begin
   perform lora_private.check_whole_number(new.hyperparameters, 'num_epochs', 'hyperparameters', 1000);
   perform lora_private.check_whole_number(new.hyperparameters, 'batch_size', 'hyperparameters', 100000);
   perform lora_private.check_whole_number(new.gpu_config, 'num_gpus', 'gpu_config', 4096);
-  if pg_catalog.jsonb_typeof(new.gpu_config -> 'gpu_type') is distinct from 'string' then
-    raise exception '"gpu_config.gpu_type" is missing' using errcode = '22023', hint = 'Name the GPU, such as "A100-80GB".';
+  if pg_catalog.jsonb_typeof(new.gpu_config -> 'gpu_type') is distinct from 'string'
+    or pg_catalog.length(new.gpu_config ->> 'gpu_type') not between 1 and 50 then
+    raise exception '"gpu_config.gpu_type" is no name'
+      using errcode = '22023', hint = 'Name the GPU in 1 to 50 characters, such as "A100-80GB".';
   elsif pg_catalog.jsonb_typeof(new.gpu_config -> 'cost_per_gpu_hour') is distinct from 'number'
-    or (new.gpu_config ->> 'cost_per_gpu_hour')::numeric not between 0 and 100000 then
-    -- 4096 GPUs at the highest price fill an amount of the ledger in a day; no currency comes near.
+    or (new.gpu_config ->> 'cost_per_gpu_hour')::numeric not between 0 and 100000
+    or (new.gpu_config ->> 'cost_per_gpu_hour')::numeric <> pg_catalog.round((new.gpu_config ->> 'cost_per_gpu_hour')::numeric, 10) then
     raise exception '"gpu_config.cost_per_gpu_hour" is not a price'
-      using errcode = '22023', hint = 'Give the price of one GPU for one hour, a number from 0 to 100000.';
+      using errcode = '22023', hint = 'Give the price of one GPU for one hour, a number from 0 to 100000 with at most ten places.';
+  elsif (new.gpu_config ->> 'cost_per_gpu_hour')::numeric * (new.gpu_config ->> 'num_gpus')::numeric > 100000 then
+    -- At this rate an amount of the ledger is full after eleven years. A job must always be possible to close.
+    raise exception 'the GPUs cost more than 100000 an hour'
+      using errcode = '22023', hint = 'Check "gpu_config.num_gpus" and "gpu_config.cost_per_gpu_hour".';
+  end if;
+  if pg_catalog.length(new.idempotency_key) > 200 then
+    raise exception '"idempotency_key" has % characters', pg_catalog.length(new.idempotency_key)
+      using errcode = '22023', hint = 'Use a key of at most 200 characters.';
   end if;
 
-  new.total_epochs := (new.hyperparameters ->> 'num_epochs')::integer;
+  new.total_epochs := (new.hyperparameters ->> 'num_epochs')::numeric::integer;
   if new.hyperparameters ? 'max_steps' then
     -- As in the trainers: a number of steps overrides the number of epochs.
     perform lora_private.check_whole_number(new.hyperparameters, 'max_steps', 'hyperparameters', 100000000);
-    new.total_steps := (new.hyperparameters ->> 'max_steps')::integer;
+    new.total_steps := (new.hyperparameters ->> 'max_steps')::numeric::integer;
   else
     steps := new.total_epochs
       * pg_catalog.ceil(dataset.total_training_pairs / (new.hyperparameters ->> 'batch_size')::numeric);
@@ -81,7 +92,7 @@ begin
     new.total_epochs,
     lora_private.gpu_tokens_per_second(new.gpu_config ->> 'gpu_type'),
     (new.gpu_config ->> 'cost_per_gpu_hour')::numeric,
-    (new.gpu_config ->> 'num_gpus')::integer
+    (new.gpu_config ->> 'num_gpus')::numeric::integer
   ) ->> 'expected')::numeric);
   new.queued_at := lora_private.clock();
   new.created_at := lora_private.clock();
@@ -101,7 +112,7 @@ begin
   if pg_catalog.jsonb_typeof(value) is distinct from 'number'
     or (value #>> '{}')::numeric not between 1 and most
     or (value #>> '{}')::numeric % 1 <> 0 then
-    raise exception '"%.%" is %', document_name, field, coalesce(value #>> '{}', 'missing')
+    raise exception '"%.%" is %', document_name, field, coalesce(pg_catalog.left(value #>> '{}', 50), 'missing')
       using errcode = '22023', hint = pg_catalog.format('Give a whole number from 1 to %s.', most);
   end if;
 end

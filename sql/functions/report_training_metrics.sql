@@ -190,7 +190,8 @@ begin
     estimated_completion_at =
       lora_private.clock() + pg_catalog.make_interval(secs => (answer #>> '{eta,expected}')::double precision),
     current_cost = coalesce(lora_private.displayed_cost((answer #>> '{cost,current}')::numeric), job.current_cost),
-    current_metrics = coalesce(job.current_metrics, '{}') - 'non_finite' || pg_catalog.jsonb_strip_nulls(
+    current_metrics = case when pg_catalog.jsonb_typeof(job.current_metrics) = 'object' then job.current_metrics else '{}' end
+      - 'non_finite' || pg_catalog.jsonb_strip_nulls(
       pg_catalog.jsonb_build_object(
         'training_loss', last.training_loss,
         'validation_loss', last.validation_loss,

@@ -7,6 +7,9 @@ as $$
 declare
   job public.training_jobs;
 begin
+  if not pg_catalog.isfinite(training_job_progress.at) then
+    raise exception '"at" is infinite' using errcode = '22023', hint = 'Pass an instant, or leave it out for now.';
+  end if;
   select * into job from public.training_jobs as candidate where candidate.id = training_job_progress.job_id;
   if not found then
     raise exception 'training job "%" does not exist', coalesce(training_job_progress.job_id::text, 'null')
@@ -34,12 +37,13 @@ declare
   answer jsonb;
 begin
   select lora.job_progress(
-    job.status, job.current_stage, job.total_steps,
+    job.status, job.current_stage, nullif(greatest(job.total_steps, 0), 0),
     pg_catalog.array_agg(point.step), pg_catalog.array_agg(point."timestamp"), asked_at
   ) into answer
   from (
     select step, "timestamp" from public.metrics_points
-    where job_id = job.id and attempt = job.attempt and (at is null or "timestamp" <= at)
+    where job_id = job.id and attempt = job.attempt and step >= 0 and "timestamp" is not null
+      and (training_job_progress.at is null or "timestamp" <= training_job_progress.at)
     order by step desc limit 64
   ) as point;
   -- A worker may announce a stage that comes before the last one; percent does not follow it down.

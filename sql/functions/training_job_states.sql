@@ -15,7 +15,7 @@ begin
     when old.status = any (known) then lora.is_job_transition(old.status, new.status)
     else new.status in ('failed', 'cancelled')
   end;
-  if not allowed then
+  if allowed is not true then
     raise exception 'training job "%" is "%" and cannot become "%"', old.id, old.status, new.status
       using errcode = 'PT409', hint = case
         when old.status in ('completed', 'cancelled') then 'Create a new job.'
@@ -62,23 +62,35 @@ end
 $$;
 
 -- What the current attempt of a claimed job has cost at an instant, exactly; NULL for the unknown instant, for a
--- job that was never claimed (whoever drives it by itself charges it), and for a price that is none.
+-- job that was never claimed (whoever drives it by itself charges it), for a price that is none, and for a figure
+-- that no amount holds.
 create or replace function lora_private.attempt_cost(job public.training_jobs, at timestamptz)
 returns numeric
 language plpgsql stable
 set search_path = ''
 as $$
+declare
+  hourly_rate numeric;
+  gpus numeric;
+  cost numeric;
 begin
-  if at is null or job.claimed_by is null or job.started_at is null
+  if at is null or job.claimed_by is null or job.started_at is null or not pg_catalog.isfinite(job.started_at)
     or pg_catalog.jsonb_typeof(job.gpu_config -> 'cost_per_gpu_hour') is distinct from 'number'
     or pg_catalog.jsonb_typeof(job.gpu_config -> 'num_gpus') is distinct from 'number' then
     return null;
   end if;
-  return lora.interval_cost(
+  hourly_rate := (job.gpu_config ->> 'cost_per_gpu_hour')::numeric;
+  gpus := (job.gpu_config ->> 'num_gpus')::numeric;
+  -- An adopted job may hold anything; it has to be closed all the same.
+  if hourly_rate not between 0 and 100000 or hourly_rate <> pg_catalog.round(hourly_rate, 10)
+    or gpus not between 0 and 4096 or gpus % 1 <> 0 then
+    return null;
+  end if;
+  cost := lora.interval_cost(
     pg_catalog.tstzrange(job.started_at, greatest(job.started_at, least(at, job.completed_at))),
-    (job.gpu_config ->> 'cost_per_gpu_hour')::numeric,
-    (job.gpu_config ->> 'num_gpus')::integer
+    hourly_rate, gpus::integer
   );
+  return case when cost < 10000000000 then cost end;
 end
 $$;
 
@@ -115,9 +127,10 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
-  ended_at constant timestamptz := coalesce(new.completed_at, lora_private.clock());
+  ended_at constant pg_catalog.timestamptz := coalesce(new.completed_at, lora_private.clock());
   cost numeric;
-  dataset_name text;
+  -- Types are named with their schema: in a definer's body the caller's pg_temp would come first.
+  dataset_name pg_catalog.text;
 begin
   select name into dataset_name from public.datasets where id = new.dataset_id;
   insert into public.notifications (user_id, type, title, message, priority, metadata)
@@ -136,6 +149,8 @@ begin
   -- The interval of an attempt ends when its worker is done with it, or loses it. No cost is known for a job that
   -- was never claimed, nor for one of an adopted database without a price.
   if tg_op = 'UPDATE' and old.status in ('initializing', 'running') and new.status not in ('initializing', 'running') then
+    -- What an application has written there is not the end of it.
+    old.completed_at := null;
     cost := lora_private.attempt_cost(old, ended_at);
     if cost is not null and ended_at > old.started_at then
       insert into public.cost_records (
@@ -143,11 +158,11 @@ begin
       )
       values (
         old.user_id, old.id, 'training_compute', cost,
-        (old.started_at at time zone 'UTC')::date,
+        (old.started_at at time zone 'UTC')::pg_catalog.date,
         pg_catalog.tstzrange(old.started_at, ended_at),
         (old.gpu_config ->> 'cost_per_gpu_hour')::numeric,
         old.gpu_config ->> 'gpu_type',
-        (old.gpu_config ->> 'num_gpus')::integer,
+        (old.gpu_config ->> 'num_gpus')::numeric::integer,
         pg_catalog.format('training_compute:%s:%s', old.id, old.attempt),
         pg_catalog.jsonb_build_object('attempt', old.attempt, 'status', new.status)
       );

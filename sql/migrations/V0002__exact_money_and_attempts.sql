@@ -71,6 +71,9 @@ alter table public.cost_records
 -- One amount that is no number would make every sum no number. Existing rows are looked at later.
 alter table public.cost_records drop constraint if exists cost_records_amount_check;
 alter table public.cost_records add constraint cost_records_amount_check check (amount <> 'NaN') not valid;
+alter table public.cost_records drop constraint if exists cost_records_idempotency_key_check;
+alter table public.cost_records
+  add constraint cost_records_idempotency_key_check check (length(idempotency_key) <= 200) not valid;
 create unique index if not exists cost_records_idempotency_key_key on public.cost_records (idempotency_key);
 comment on column public.cost_records.amount is 'Exact amount in the currency, ten places';
 comment on column public.cost_records.idempotency_key is 'Key of the event that is charged; it can be charged once';

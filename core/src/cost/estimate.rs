@@ -94,7 +94,8 @@ pub fn estimate(workload: &Workload) -> Result<Estimate> {
         + END_SECONDS;
     // 2^53 microseconds are 285 years, and the last figure that a float holds exactly.
     let micros = seconds * 1e6;
-    if micros > 9e15 {
+    // Infinity over infinity is no number and above nothing.
+    if micros.is_nan() || micros > 9e15 {
         return Err(Error::out_of_range(
             "the run would take more than 285 years",
             "Check the number of steps and the throughput.",

@@ -97,6 +97,8 @@ impl Findings {
         entry.count += 1;
         entry.once = rule.once;
         match rule.severity {
+            // What is found once for a file counts once, however many lines it concerns.
+            _ if rule.once && entry.count > 1 => {}
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
             Severity::Info => {}

@@ -3,7 +3,7 @@
 //! serde_json does the parsing; this type only keeps what its own `Value` throws away: a key that stands
 //! twice, and text that need not be copied out of the line.
 
-use crate::limits::NESTING_DEPTH;
+use crate::limits::{LINE_VALUES, NESTING_DEPTH};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -60,6 +60,7 @@ pub(super) struct Parsed<'a> {
 /// Why a line could not be read.
 pub(super) enum ParseError {
     TooDeep,
+    TooManyValues,
     /// serde_json's own words, and the 0-based byte of the line where it stopped.
     Invalid {
         message: String,
@@ -79,6 +80,7 @@ pub(super) fn parse(line: &str) -> Result<Parsed<'_>, ParseError> {
             Ok(Parsed { value, duplicate_key: notes.duplicate_key.take(), has_nul: notes.has_nul.get() })
         }
         Err(_) if notes.too_deep.get() => Err(ParseError::TooDeep),
+        Err(_) if notes.values.get() > LINE_VALUES => Err(ParseError::TooManyValues),
         Err(error) => {
             let full = error.to_string();
             // The position is given apart: a line has no line 1 of its own.
@@ -96,6 +98,7 @@ struct Notes {
     duplicate_key: Cell<Option<String>>,
     has_nul: Cell<bool>,
     too_deep: Cell<bool>,
+    values: Cell<u32>,
 }
 
 struct Seed<'n> {
@@ -108,6 +111,10 @@ impl Seed<'_> {
         if self.depth >= NESTING_DEPTH {
             self.notes.too_deep.set(true);
             return Err(E::custom("nesting too deep"));
+        }
+        self.notes.values.set(self.notes.values.get() + 1);
+        if self.notes.values.get() > LINE_VALUES {
+            return Err(E::custom("too many values"));
         }
         Ok(Seed { depth: self.depth + 1, notes: self.notes })
     }
@@ -227,5 +234,8 @@ mod tests {
         assert!(matches!(parse(r#"{"a":1e999}"#), Err(ParseError::Invalid { .. })));
         assert!(matches!(parse(r#"{"a":"\ud800"}"#), Err(ParseError::Invalid { .. })));
         assert!(matches!(parse(&"[".repeat(100_000)), Err(ParseError::TooDeep)));
+        let values = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+        assert!(parse(&values(LINE_VALUES as usize - 1)).is_ok());
+        assert!(matches!(parse(&values(LINE_VALUES as usize + 1)), Err(ParseError::TooManyValues)));
     }
 }

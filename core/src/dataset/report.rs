@@ -45,7 +45,7 @@ pub struct Report {
     pub tokens: TokenReport,
     /// Exact number of findings of severity error, kept or not.
     pub errors: u64,
-    /// Exact number of findings of severity warning, kept or not.
+    /// Exact number of findings of severity warning, kept or not; what is found once for a file counts once.
     pub warnings: u64,
     /// Exact number of findings of every code, kept or not.
     pub counts: BTreeMap<&'static str, u64>,

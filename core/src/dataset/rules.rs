@@ -105,6 +105,10 @@ rules! {
     NESTING_TOO_DEEP: Error, "nesting_too_deep",
         "JSON nested deeper than 64 levels",
         "Flatten the object; no format that is accepted here nests that deep.";
+    /// More values than any example has.
+    TOO_MANY_VALUES: Error, "too_many_values",
+        "a line with more than 100000 values",
+        "Split the example into several lines.";
     /// One key twice in one object.
     DUPLICATE_KEY: Error, "duplicate_key",
         "a key that stands twice in one object",

@@ -8,7 +8,7 @@ use super::report::Report;
 use super::shape::{LineKind, Shape, classify};
 use super::tally::Tally;
 use super::{field, pairs, rules, turns};
-use crate::limits::LINE_BYTES;
+use crate::limits::{LINE_BYTES, LINE_VALUES};
 
 /// Bytes after which `tick` is called: at the parser's 300 MB/s that is every 3 ms.
 const TICK_BYTES: usize = 1 << 20;
@@ -106,6 +106,10 @@ fn scan_line(line: &[u8], number: u64, offset: u64, tally: &mut Tally) {
         }
         Err(ParseError::TooDeep) => {
             tally.findings.raise(&rules::NESTING_TOO_DEEP, place, None, "the line is nested too deep");
+        }
+        Err(ParseError::TooManyValues) => {
+            let error = format!("the line has more than {LINE_VALUES} values");
+            tally.findings.raise(&rules::TOO_MANY_VALUES, place, None, error);
         }
         Err(ParseError::Invalid { message, offset }) => {
             let error = format!("invalid JSON at column {}: {message}", offset + 1);

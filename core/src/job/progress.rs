@@ -9,6 +9,10 @@ use super::status::Status;
 use crate::{Error, Result};
 use serde::Serialize;
 
+/// Longer than any run takes. Beyond it some point has a time that cannot be, such as the year 1; the estimate
+/// would be wrong, and its end no instant that a calendar holds.
+const LONGEST_SECONDS: f64 = 10.0 * 365.25 * 86_400.0;
+
 /// What is known of a job at an instant.
 #[derive(Debug, Clone)]
 pub struct Snapshot<'a> {
@@ -48,8 +52,8 @@ pub struct Eta {
     pub expected: Option<f64>,
     /// If every step is as slow as the slowest quarter, with twice the pauses.
     pub high: Option<f64>,
-    /// Why the three are NULL: `queued`, `no_points`, `one_point`, `total_steps_unknown`, `saving` or
-    /// `ended`.
+    /// Why the three are NULL: `queued`, `no_points`, `one_point`, `total_steps_unknown`, `implausible` (more
+    /// than ten years: a worker's clock was wrong), `saving` or `ended`.
     pub reason: Option<&'static str>,
 }
 
@@ -122,6 +126,9 @@ fn eta(snapshot: &Snapshot<'_>, band: Band, newest: Option<&Point>, pace: Option
     let left = (total - newest.step).max(0) as f64;
     // Time since the newest point has been worked off already; it cannot make the rest negative.
     let since = snapshot.at.saturating_sub(newest.at).max(0) as f64 / 1e6;
+    if left * (pace.quartiles.1 + 2.0 * pace.pause_per_step) > LONGEST_SECONDS {
+        return Eta::unknown("implausible");
+    }
     let seconds = |per_step: f64| Some(round((left * per_step - since).max(0.0), 1.0));
     Eta {
         low: seconds(pace.quartiles.0),
@@ -197,6 +204,10 @@ mod tests {
         let two = run(2);
         snapshot.points = &two;
         assert_eq!(reason(&snapshot), None);
+        let year_one = [Point { step: 1, at: -63_000_000_000_000_000 }, Point { step: 2, at: 0 }];
+        snapshot.points = &year_one;
+        assert_eq!(reason(&snapshot), Some("implausible"));
+        snapshot.points = &two;
         snapshot.stage = "uploading";
         assert_eq!(reason(&snapshot), Some("saving"));
         snapshot.status = Status::Failed;

@@ -2,6 +2,7 @@
 
 mod costs;
 mod datasets;
+mod hostile;
 mod jobs;
 mod metrics;
 mod progress;

@@ -1,5 +1,7 @@
 //! What the demo found out. What the tables have a column for bears that column's name.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -40,9 +42,12 @@ pub struct Dataset {
     /// What the file's own header says.
     pub declared_pairs: Value,
     pub tokens: Value,
-    pub errors: usize,
-    pub warnings: usize,
+    /// Exact numbers, kept or not.
+    pub errors: Value,
+    pub warnings: Value,
+    /// The first ones.
     pub findings: Vec<Value>,
+    pub truncated: Value,
 }
 
 #[derive(Serialize)]
@@ -61,8 +66,8 @@ pub struct Job {
     pub estimated_total_cost: f64,
     pub final_cost: Option<f64>,
     pub current_metrics: Value,
-    /// What was recorded twice when the worker sent its last point again.
-    pub points_doubled_by_a_retry: i64,
+    /// Points that were recorded anew when the worker sent its last one again.
+    pub points_recorded_by_a_retry: i64,
 }
 
 #[derive(Serialize)]
@@ -97,7 +102,7 @@ pub struct Notification {
 #[derive(Serialize)]
 pub struct SecondUser {
     /// Rows of each of the six tables.
-    pub rows: Vec<(String, i64)>,
+    pub rows: BTreeMap<&'static str, i64>,
     /// What asking for the first user's job answers.
     pub job: Option<Refused>,
 }

@@ -11,6 +11,8 @@ mod trace;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pg_lora_tests::environment;
+
 use crate::checkout::Checkout;
 use crate::{db, process, setup};
 use trace::Trace;
@@ -19,6 +21,8 @@ use trace::Trace;
 #[derive(clap::Args)]
 pub struct Args {
     /// The dataset to train on, in place of the project's own sample.
+    ///
+    /// A relative path that does not exist here is looked up in the folder that PG_LORA_DATA names.
     #[arg(long, value_name = "FILE")]
     dataset: Option<PathBuf>,
     /// What the worker reports, one JSON object per line, in place of the project's own trace.
@@ -80,7 +84,10 @@ impl std::error::Error for Refusal {}
 /// Runs the demo.
 pub fn run(checkout: &Checkout, pg_config: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     let fixtures = checkout.root().join("tests/fixtures");
-    let dataset = args.dataset.clone().unwrap_or_else(|| fixtures.join("sample-pairs.jsonl"));
+    let dataset = match &args.dataset {
+        Some(file) => in_data_folder(file),
+        None => fixtures.join("sample-pairs.jsonl"),
+    };
     let content = read_text(&dataset)?;
     let trace_file = args.trace.clone().unwrap_or_else(|| fixtures.join("sample-trace.jsonl"));
     let trace = Trace::parse(&read_text(&trace_file)?)
@@ -111,6 +118,14 @@ pub fn run(checkout: &Checkout, pg_config: Option<&Path>, args: &Args) -> anyhow
         .into());
     }
     Ok(())
+}
+
+/// The file itself, or the one of that name among the extra data.
+fn in_data_folder(file: &Path) -> PathBuf {
+    match std::env::var_os(environment::DATA).map(|folder| Path::new(&folder).join(file)) {
+        Some(extra) if !file.exists() && extra.exists() => extra,
+        _ => file.to_owned(),
+    }
 }
 
 /// A whole file, which has to be text: a `text` argument holds neither NUL nor a byte that is not UTF-8.

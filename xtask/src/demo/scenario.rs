@@ -3,6 +3,8 @@
 //! Time is the trace's: the one function that all SQL reads it from is replaced before each step, as its owner.
 //! Nothing else is arranged; what is printed afterwards is read back through the API.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use pg_lora_tests::{Caller, sqlstate};
@@ -30,16 +32,16 @@ pub fn play(client: &mut Client, file_name: &str, content: &str, trace: &Trace) 
 
     let mut job_id = None;
     let mut progress = Vec::new();
-    let mut doubled = 0;
+    let mut recorded = 0;
     if ready {
         set_clock(client, trace.start() - SignedDuration::from_mins(1))?;
         let id = create_job(client, &user, &dataset_id, trace)?;
-        (progress, doubled) = train(client, &user, &id, trace)?;
+        (progress, recorded) = train(client, &user, &id, trace)?;
         job_id = Some(id);
     }
 
     let dataset = read_dataset(client, &user, &dataset_id, &report)?;
-    let job = job_id.as_ref().map(|id| read_job(client, &user, id, doubled)).transpose()?;
+    let job = job_id.as_ref().map(|id| read_job(client, &user, id, recorded)).transpose()?;
     let second_user = look_as(client, &Caller::user(&stranger), job_id.as_deref())?;
     Ok(Figures {
         metrics: read_metrics(client, &user)?,
@@ -110,8 +112,8 @@ fn create_job(client: &mut Client, user: &Caller, dataset_id: &str, trace: &Trac
     Ok(row.context("the user could not create a job")?.get(0))
 }
 
-/// The worker's life. Answers where the job stood at a quarter, half and end, and how many points a retry
-/// doubled.
+/// The worker's life. Answers where the job stood at a quarter, half and end, and how many points were
+/// recorded anew when the worker repeated its last one.
 fn train(
     client: &mut Client,
     user: &Caller,
@@ -153,13 +155,13 @@ fn train(
     if let Some(point) = last_point {
         report(client, &service, job_id, attempt, point)?;
     }
-    let doubled = count_points(client, job_id)? - before;
+    let recorded = count_points(client, job_id)? - before;
     let complete = "select status from public.complete_training_job($1::text::uuid, $2)";
     service
         .run(client, |t| t.query_one(complete, &[&job_id, &attempt]))
         .context("the job could not be completed")?;
     progress.push(ask_progress(client, user, job_id, "end", trace.end(), trace)?);
-    Ok((progress, doubled))
+    Ok((progress, recorded))
 }
 
 fn report(
@@ -200,8 +202,6 @@ fn read_dataset(client: &mut Client, user: &Caller, id: &str, report: &Value) ->
     let sql = "select *, id::text as id_text, avg_turns_per_conversation::float8 as turns, \
                avg_tokens_per_turn::float8 as tokens from public.datasets where id = $1::text::uuid";
     let row = user.run(client, |t| t.query_one(sql, &[&id]))?;
-    let findings = report["findings"].as_array().cloned().unwrap_or_default();
-    let count = |severity: &str| findings.iter().filter(|finding| finding["severity"] == severity).count();
     Ok(Dataset {
         id: row.get("id_text"),
         file_name: row.get("file_name"),
@@ -220,13 +220,14 @@ fn read_dataset(client: &mut Client, user: &Caller, id: &str, report: &Value) ->
         messages: report["messages"].clone(),
         declared_pairs: report["declared_pairs"].clone(),
         tokens: report["tokens"].clone(),
-        errors: count("error"),
-        warnings: count("warning"),
-        findings,
+        errors: report["errors"].clone(),
+        warnings: report["warnings"].clone(),
+        findings: report["findings"].as_array().cloned().unwrap_or_default(),
+        truncated: report["truncated"].clone(),
     })
 }
 
-fn read_job(client: &mut Client, user: &Caller, id: &str, doubled: i64) -> anyhow::Result<Job> {
+fn read_job(client: &mut Client, user: &Caller, id: &str, recorded: i64) -> anyhow::Result<Job> {
     let sql = "select *, id::text as id_text, progress::float8 as percent, \
                estimated_total_cost::float8 as estimate, final_cost::float8 as final, \
                to_json(queued_at) #>> '{}' as queued, to_json(started_at) #>> '{}' as started, \
@@ -248,7 +249,7 @@ fn read_job(client: &mut Client, user: &Caller, id: &str, doubled: i64) -> anyho
         estimated_total_cost: row.get("estimate"),
         final_cost: row.get("final"),
         current_metrics: row.get("current_metrics"),
-        points_doubled_by_a_retry: doubled,
+        points_recorded_by_a_retry: recorded,
     })
 }
 
@@ -282,10 +283,10 @@ fn read_notifications(client: &mut Client, user: &Caller) -> anyhow::Result<Vec<
 
 /// What somebody else sees: nothing, and no difference between a hidden job and none.
 fn look_as(client: &mut Client, stranger: &Caller, job_id: Option<&str>) -> anyhow::Result<SecondUser> {
-    let mut rows = Vec::new();
+    let mut rows = BTreeMap::new();
     for table in TABLES {
         let count = format!("select count(*) from public.{table}");
-        rows.push((table.to_owned(), stranger.run(client, |t| t.query_one(&count, &[]))?.get(0)));
+        rows.insert(table, stranger.run(client, |t| t.query_one(&count, &[]))?.get(0));
     }
     let sql = "select public.training_job_progress($1::text::uuid)";
     let job = match job_id.map(|id| stranger.run(client, |t| t.query_one(sql, &[&id]))) {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use textplots::{Chart, Plot, Shape};
 
@@ -22,14 +23,14 @@ pub fn render(figures: &Figures) -> anyhow::Result<String> {
     }
     heading(&mut out, "Notifications")?;
     for notification in &figures.notifications {
-        let time = clock_time(&notification.created_at);
+        let time = day_and_time(&notification.created_at);
         writeln!(out, "  {time}  {:<14} {}", notification.kind, notification.message)?;
     }
-    heading(&mut out, "What a second user sees")?;
-    let rows: Vec<String> =
-        figures.second_user.rows.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
-    writeln!(out, "  rows: {}", rows.join(", "))?;
     if let Some(refused) = &figures.second_user.job {
+        heading(&mut out, "What a second user sees")?;
+        let rows = &figures.second_user.rows;
+        let rows: Vec<String> = rows.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
+        writeln!(out, "  rows: {}", rows.join(", "))?;
         writeln!(out, "  the job, by its id: {} {}", refused.code, refused.message)?;
     }
     Ok(out)
@@ -63,17 +64,19 @@ fn dataset(out: &mut String, dataset: &Dataset) -> std::fmt::Result {
     let band = &tokens["error_band_pct"];
     line(out, "tokens", format!("{} (±{band} %, {method})", tokens["content"]))?;
     line(out, "sequence tokens per epoch", &tokens["sequence"])?;
-    line(out, "findings", format!("{} errors, {} warnings", dataset.errors, dataset.warnings))?;
+    let count = |count: &Value, what: &str| {
+        format!("{count} {what}{}", if count.as_u64() == Some(1) { "" } else { "s" })
+    };
+    let (errors, warnings) = (count(&dataset.errors, "error"), count(&dataset.warnings, "warning"));
+    let kept = if dataset.truncated == true { "; the first ones of each code:" } else { "" };
+    line(out, "findings", format!("{errors}, {warnings}{kept}"))?;
     for finding in &dataset.findings {
         let text = |key: &str| finding[key].as_str().unwrap_or_default();
-        writeln!(
-            out,
-            "    line {}: {}[{}]: {}",
-            finding["line"],
-            text("severity"),
-            text("code"),
-            text("error")
-        )?;
+        let place = match finding["line"].as_u64() {
+            Some(0) | None => "file".to_owned(),
+            Some(line) => format!("line {line}"),
+        };
+        writeln!(out, "    {place}: {}[{}]: {}", text("severity"), text("code"), text("error"))?;
         writeln!(out, "      {}", text("suggestion"))?;
     }
     Ok(())
@@ -91,41 +94,43 @@ fn job(out: &mut String, job: &Job) -> std::fmt::Result {
     let name = gpus["gpu_type"].as_str().unwrap_or("–");
     let price = money(gpus["cost_per_gpu_hour"].as_f64());
     line(out, "GPUs", format!("{} × {name} at {price} an hour", gpus["num_gpus"]))?;
-    line(
-        out,
-        "estimated, final cost",
-        format!("{:.2}, {}", job.estimated_total_cost, money(job.final_cost)),
-    )?;
-    line(out, "points doubled by a retry", job.points_doubled_by_a_retry)
+    let estimate = money(Some(job.estimated_total_cost));
+    line(out, "estimated before the start", format!("{estimate} USD, at the GPU's list throughput"))?;
+    line(out, "final cost", format!("{} USD, for the time that the trace took", money(job.final_cost)))?;
+    line(out, "last point sent twice", format!("{} recorded anew", job.points_recorded_by_a_retry))
 }
 
 fn progress(out: &mut String, moments: &[Moment]) -> std::fmt::Result {
-    heading(out, "Progress")?;
+    heading(out, "Progress (UTC)")?;
     for moment in moments {
         let answer = &moment.answer;
         let stage = answer["stage"].as_str().unwrap_or("–");
         let eta = &answer["eta"];
-        let left = match eta["expected"].as_f64() {
-            Some(expected) => format!(
-                "{} to the last step ({} to {}), in truth {}",
-                duration(expected),
-                duration(eta["low"].as_f64().unwrap_or(expected)),
-                duration(eta["high"].as_f64().unwrap_or(expected)),
-                duration(moment.seconds_left as f64),
-            ),
-            None => format!("no estimate: {}", eta["reason"].as_str().unwrap_or("–")),
-        };
-        let cost = &answer["cost"];
         writeln!(
             out,
-            "  {}  {:<8}{:>6} %  step {:>4}  {stage:<12} {left}; cost {} of {}",
-            clock_time(&moment.at),
+            "  {}  {:<8}{:>6} %  step {:>4}  {stage}",
+            day_and_time(&moment.at),
             moment.moment,
             format!("{:.2}", answer["percent"].as_f64().unwrap_or_default()),
             or_none(answer["step"].as_i64()),
-            money(cost["current"].as_f64()),
-            money(cost["projected"].as_f64()),
         )?;
+        let cost = &answer["cost"];
+        let (current, projected) = (money(cost["current"].as_f64()), money(cost["projected"].as_f64()));
+        match eta["expected"].as_f64() {
+            Some(expected) => {
+                let bound = |name: &str| duration(eta[name].as_f64().unwrap_or(expected));
+                writeln!(
+                    out,
+                    "    to the last step: {} at the pace so far ({} to {}), and it took {}",
+                    duration(expected),
+                    bound("low"),
+                    bound("high"),
+                    duration(moment.seconds_left as f64),
+                )?;
+                writeln!(out, "    cost: {current} USD so far, {projected} by then")?;
+            }
+            None => writeln!(out, "    cost: {current} USD")?,
+        }
     }
     Ok(())
 }
@@ -200,9 +205,9 @@ fn duration(seconds: f64) -> String {
     format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// The time of day of a timestamp's text.
-fn clock_time(timestamp: &str) -> &str {
-    timestamp.get(11..19).unwrap_or(timestamp)
+/// Month, day and time of a timestamp's text: `01-15 23:00:34`, UTC as the text is.
+fn day_and_time(timestamp: &str) -> String {
+    timestamp.get(5..19).unwrap_or(timestamp).replace('T', " ")
 }
 
 #[cfg(test)]
@@ -213,7 +218,7 @@ mod tests {
     fn durations_and_times_are_short() {
         assert_eq!(duration(3907.4), "1:05:07");
         assert_eq!(duration(0.0), "0:00:00");
-        assert_eq!(clock_time("2026-01-15T23:00:34.798Z"), "23:00:34");
+        assert_eq!(day_and_time("2026-01-15T23:00:34.798Z"), "01-15 23:00:34");
     }
 
     #[test]
