@@ -28,6 +28,8 @@ impl Tree {
 
     /// The same, of a version that pg_lora may not run on: for the tests that it does not.
     pub fn of_any_version(pg_config: &Path) -> anyhow::Result<Self> {
+        // It is run, here and later, from other folders than the one that a relative path was meant in.
+        let pg_config = &std::path::absolute(pg_config).context("the path of pg_config is empty")?;
         let version = ask(pg_config, "--version")?;
         let major = major(&version).with_context(|| format!("cannot use \"{}\"", pg_config.display()))?;
         let tree = Self {
