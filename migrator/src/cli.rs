@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::error::EXIT_CODES;
 use crate::secret::Secret;
 
 /// Brings a Postgres or Supabase database to the state that this version of pg_lora describes.
@@ -9,7 +10,7 @@ use crate::secret::Secret;
 /// The database is named by --database-url, else by PG_LORA_DATABASE_URL, DATABASE_URL or the variables
 /// PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE, which also fill what a URL leaves open.
 #[derive(Debug, Parser)]
-#[command(name = "pg-lora", version, after_long_help = EXIT_CODES)]
+#[command(name = "pg-lora", version, after_long_help = exit_codes())]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -83,22 +84,12 @@ pub struct Status {
     pub check: bool,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-    0  done, or nothing to do
-    1  internal error
-    2  the command line or the connection string cannot be understood
-    3  the database cannot be reached (retry)
-    4  authentication, TLS or a right is missing
-    5  something is pending or out of date (status --check)
-    6  another runner holds the lock (retry)
-    7  the recorded history is not one of this build's
-    8  a SQL statement failed and was rolled back
-   10  the database is not what this version should have made of it
-   11  refused before anything was written
-   12  a table lock was not obtained in time (retry)
-  130  interrupted, rolled back (retry)
-  143  terminated, rolled back (retry)";
+fn exit_codes() -> String {
+    let line = |(code, meaning, retry): &(u8, &str, bool)| {
+        format!("\n  {code:>3}  {meaning}{}", if *retry { " (retry)" } else { "" })
+    };
+    format!("Exit codes:{}", EXIT_CODES.iter().map(line).collect::<String>())
+}
 
 #[cfg(test)]
 mod tests {

@@ -41,6 +41,25 @@ pub enum Exit {
     Terminated = 143,
 }
 
+/// Every exit code of the program: its meaning, and whether the same command may succeed when it is run again.
+/// The help and docs/migrate.md say these words.
+pub const EXIT_CODES: [(u8, &str, bool); 14] = [
+    (0, "done, or nothing to do", false),
+    (1, "internal error", false),
+    (2, "the command line or the connection string cannot be understood", false),
+    (3, "the database cannot be reached", true),
+    (4, "authentication, TLS or a right is missing", false),
+    (5, "something is pending or out of date (status --check)", false),
+    (6, "another runner holds the lock", true),
+    (7, "the recorded history is not one of this build's", false),
+    (8, "a SQL statement failed and was rolled back", false),
+    (10, "the database is not what this version should have made of it", false),
+    (11, "refused before anything was written", false),
+    (12, "a table lock was not obtained in time", true),
+    (130, "interrupted, rolled back", true),
+    (143, "terminated, rolled back", true),
+];
+
 impl Serialize for Exit {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(*self as u8)
@@ -117,7 +136,7 @@ pub fn listed<S: AsRef<str>>(things: &[S]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, Exit, listed};
+    use super::{EXIT_CODES, Error, Exit, listed};
     use crate::place::Place;
 
     #[test]
@@ -139,5 +158,19 @@ mod tests {
         assert_eq!(listed::<&str>(&[]), "");
         assert_eq!(listed(&["a"]), "\"a\"");
         assert_eq!(listed(&["a", "b", "c"]), "\"a\", \"b\" and \"c\"");
+    }
+
+    #[test]
+    fn the_documentation_lists_them_in_these_words() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/migrate.md")).unwrap();
+        let listed: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit())
+            .collect();
+        let expected = EXIT_CODES.map(|(code, meaning, retry)| {
+            format!("| {code} | {meaning} | {} |", if retry { "yes" } else { "" }).replace("|  |", "| |")
+        });
+        assert_eq!(listed, expected);
     }
 }

@@ -21,6 +21,16 @@ pub fn check(survey: &Survey, plan: &Plan, platform: bool) -> Result<(), Error> 
             .detail("it is a standby, or default_transaction_read_only is on")
             .hint("name the primary server"));
     }
+    if facts.encoding != "UTF8" {
+        return Err(Error::new(
+            Exit::Refused,
+            format!(
+                "database \"{}\" has the encoding {}, and pg_lora needs UTF8",
+                facts.database, facts.encoding
+            ),
+        )
+        .hint("create a database with encoding UTF8"));
+    }
     if !platform {
         check_platform(plan)?;
     }

@@ -14,7 +14,7 @@ use crate::survey::Survey;
 /// The catalogues of a complete database, with some of it replaced.
 fn facts(changes: Value) -> Value {
     let mut facts = json!({
-        "server_version": "15.1", "database": "d", "role": "r", "read_only": false,
+        "server_version": "15.1", "database": "d", "role": "r", "encoding": "UTF8", "read_only": false,
         "may_create_schemas": true, "may_create_roles": true,
         "platform": embedded::platform().map(|thing| thing.name).collect::<Vec<_>>(),
         "tables": { "storage.buckets": { "readable": true, "filtered": false } },
@@ -117,6 +117,13 @@ fn without_the_storage_schema_buckets_are_left_out_and_with_the_platform_they_co
 #[test]
 fn a_standby_is_refused_where_something_is_to_be_written() {
     assert_eq!(refusal(json!({ "read_only": true, "extension": null }), false).exit, Exit::Refused);
+}
+
+#[test]
+fn a_database_that_cannot_hold_every_text_is_refused() {
+    let error = refusal(json!({ "encoding": "LATIN1", "extension": null }), false);
+    assert_eq!(error.exit, Exit::Refused);
+    assert_eq!(error.message, "database \"d\" has the encoding LATIN1, and pg_lora needs UTF8");
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub struct Facts {
     pub server_version: String,
     pub database: String,
     pub role: String,
+    pub encoding: String,
     pub read_only: bool,
     pub may_create_schemas: bool,
     pub may_create_roles: bool,

@@ -4,6 +4,7 @@ select jsonb_build_object(
   'server_version', current_setting('server_version'),
   'database', current_database(),
   'role', current_user,
+  'encoding', current_setting('server_encoding'),
   'read_only', pg_is_in_recovery() or current_setting('default_transaction_read_only')::boolean,
   'may_create_schemas', has_database_privilege(current_database(), 'create'),
   'may_create_roles', (select rolsuper or rolcreaterole from pg_roles where rolname = current_user),
