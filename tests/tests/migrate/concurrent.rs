@@ -52,7 +52,7 @@ fn runners_that_start_together_apply_each_version_once() {
     applied.sort_unstable();
     assert_eq!(json!(applied), recorded(&mut database.connect()));
     database.pg_lora(&["status", "--check"]).expect(0);
-    assert_same(&schema(&database, &[]), &schema(&Database::migrated(), &[]));
+    assert_same(&schema(&database), &schema(&Database::migrated()));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_stopped_runner_leaves_nothing_half_written() {
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         // While it waits for the lock.
         let database = Database::empty();
-        let before = schema(&database, &[]);
+        let before = schema(&database);
         let mut holder = database.connect();
         let mut open = holder.transaction().unwrap();
         open.execute(LOCK, &[]).unwrap();
@@ -113,11 +113,11 @@ fn a_stopped_runner_leaves_nothing_half_written() {
         assert!(began.elapsed() < Duration::from_secs(5), "{name}");
         assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
         drop(open);
-        assert_same(&schema(&database, &[]), &before);
+        assert_same(&schema(&database), &before);
 
         // While a statement of it waits inside the server.
         let database = crate::seeded();
-        let before = schema(&database, &[]);
+        let before = schema(&database);
         let mut holder = database.connect();
         let mut open = holder.transaction().unwrap();
         open.batch_execute("lock table public.datasets in access share mode").unwrap();
@@ -130,7 +130,7 @@ fn a_stopped_runner_leaves_nothing_half_written() {
         signal(&runner, name);
         end(runner).expect(code);
         drop(open);
-        assert_same(&schema(&database, &[]), &before);
+        assert_same(&schema(&database), &before);
         database.pg_lora(&["migrate"]).expect(0);
     }
 }
@@ -138,13 +138,13 @@ fn a_stopped_runner_leaves_nothing_half_written() {
 #[test]
 fn a_table_that_is_in_use_is_not_waited_for_long() {
     let database = crate::seeded();
-    let before = schema(&database, &[]);
+    let before = schema(&database);
     let mut holder = database.connect();
     let mut open = holder.transaction().unwrap();
     open.batch_execute("lock table public.cost_records in access exclusive mode").unwrap();
     let outcome = database.pg_lora(&["migrate"]).expect(12);
     assert!(outcome.stderr.contains("(55P03)") && outcome.stderr.contains("hint: "), "{}", outcome.stderr);
     drop(open);
-    assert_same(&schema(&database, &[]), &before);
+    assert_same(&schema(&database), &before);
     database.pg_lora(&["migrate"]).expect(0);
 }

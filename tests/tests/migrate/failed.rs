@@ -11,7 +11,7 @@ fn the_first_version_fails_on_a_name_that_is_taken() {
     let mut db = database.connect();
     crate::create_platform(&mut db);
     db.batch_execute("create view public.datasets as select 1 as user_id, '' as status, now() as created_at, now() as deleted_at").unwrap();
-    let before = schema(&database, &[]);
+    let before = schema(&database);
     let outcome = database.pg_lora(&["migrate"]).expect(8);
     assert!(
         outcome.stderr.starts_with("error: sql/migrations/V0001__training_tables.sql:"),
@@ -24,7 +24,7 @@ fn the_first_version_fails_on_a_name_that_is_taken() {
             .stderr
             .contains("rolled back: nothing of \"sql/migrations/V0001__training_tables.sql\" was kept")
     );
-    assert_same(&schema(&database, &[]), &before);
+    assert_same(&schema(&database), &before);
 
     let error = database.pg_lora(&["migrate", "--output", "json"]).expect(8).json()["error"].clone();
     assert_eq!((&error["exit_code"], &error["sqlstate"]), (&json!(8), &json!("42809")));

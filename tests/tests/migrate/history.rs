@@ -8,7 +8,7 @@ fn refused(change: &str, what: &[&str]) {
     let database = Database::migrated();
     let mut db = database.connect();
     db.batch_execute(change).unwrap();
-    let before = schema(&database, &[]);
+    let before = schema(&database);
     let rows = "select jsonb_agg(to_jsonb(h) order by version) from lora_migrate.refinery_schema_history h";
     let history = crate::value(&mut db, rows);
     for command in
@@ -20,7 +20,7 @@ fn refused(change: &str, what: &[&str]) {
         }
         assert!(outcome.stderr.contains("\nhint: "), "{}", outcome.stderr);
     }
-    assert_same(&schema(&database, &[]), &before);
+    assert_same(&schema(&database), &before);
     assert_eq!(crate::value(&mut db, rows), history, "{change}");
 }
 

@@ -27,7 +27,7 @@ fn exists(database: &Database, function: &str) -> bool {
 #[test]
 fn what_an_older_layer_made_is_dropped() {
     let database = Database::migrated();
-    let fresh = schema(&database, &[]);
+    let fresh = schema(&database);
     database.connect().batch_execute(OLDER).unwrap();
     database.pg_lora(&["status", "--check"]).expect(5);
     let answer = database.pg_lora(&["migrate", "--output", "json"]).expect(0).json();
@@ -42,7 +42,7 @@ fn what_an_older_layer_made_is_dropped() {
     {
         assert!(dropped.contains(&name), "{name}: {dropped:?}");
     }
-    assert_same(&schema(&database, &[]), &fresh);
+    assert_same(&schema(&database), &fresh);
     let manifest = "select count(*) from lora_migrate.layers, jsonb_array_elements(manifest) as object \
                     where object ->> 'identity' like '%old\\_%' or object ->> 'identity' like '%long_gone%'";
     assert_eq!(value(&mut database.connect(), manifest), json!(0));
@@ -54,14 +54,14 @@ fn somebody_elses_object_that_depends_on_it_refuses_the_drop() {
     let mut db = database.connect();
     db.batch_execute(OLDER).unwrap();
     db.batch_execute("create view public.their_view as select public.old_api(1)").unwrap();
-    let before = schema(&database, &[]);
+    let before = schema(&database);
     let layers = "select jsonb_agg(to_jsonb(l)) from lora_migrate.layers l";
     let recorded = value(&mut db, layers);
     let outcome = database.pg_lora(&["migrate"]).expect(11);
     assert!(outcome.stderr.contains("old_api(integer,text)"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("their_view"), "the dependant is not named: {}", outcome.stderr);
     assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
-    assert_same(&schema(&database, &[]), &before);
+    assert_same(&schema(&database), &before);
     assert_eq!(value(&mut db, layers), recorded);
 
     db.batch_execute("drop view public.their_view").unwrap();
@@ -96,7 +96,7 @@ fn what_others_made_stays() {
 #[test]
 fn a_function_whose_signature_changed_is_made_anew() {
     let database = Database::migrated();
-    let fresh = schema(&database, &[]);
+    let fresh = schema(&database);
     database
         .connect()
         .batch_execute(
@@ -108,13 +108,13 @@ fn a_function_whose_signature_changed_is_made_anew() {
     let answer = database.pg_lora(&["migrate", "--output", "json"]).expect(0).json();
     let recreated = answer["functions"]["recreated"][0]["identity"].as_str().unwrap_or_default();
     assert!(recreated.starts_with("public.check_dataset("), "{answer}");
-    assert_same(&schema(&database, &[]), &fresh);
+    assert_same(&schema(&database), &fresh);
 }
 
 #[test]
 fn a_missing_function_comes_back_with_the_layer() {
     let database = Database::migrated();
-    let fresh = schema(&database, &[]);
+    let fresh = schema(&database);
     database
         .connect()
         .batch_execute(
@@ -123,5 +123,5 @@ fn a_missing_function_comes_back_with_the_layer() {
         )
         .unwrap();
     database.pg_lora(&["migrate"]).expect(0);
-    assert_same(&schema(&database, &[]), &fresh);
+    assert_same(&schema(&database), &fresh);
 }

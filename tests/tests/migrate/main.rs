@@ -8,31 +8,25 @@ mod history;
 mod layers;
 mod refused;
 
-use std::process::Command;
-
 use pg_lora_tests::Database;
 use postgres::Client;
 use serde_json::Value;
 
-/// The SQL of a database's schema, as pg_dump writes it. Equal texts are equal catalogues.
-fn schema(database: &Database, options: &[&str]) -> String {
-    let pg_dump = database.server().tree().client("pg_dump").unwrap();
-    let output = Command::new(pg_dump)
-        .args(["--schema-only", "--dbname", &database.url()])
-        .args(options)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    // A key that is another one in each dump.
-    text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
+/// What a database's catalogue holds, one line for each thing.
+fn catalogue(db: &mut Client) -> Vec<String> {
+    db.query(include_str!("catalogue.sql"), &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Checks that two schemas are the same, and shows only the lines that differ.
+/// The same of a test's own database.
+fn schema(database: &Database) -> Vec<String> {
+    catalogue(&mut database.connect())
+}
+
+/// Checks that two catalogues are the same, and shows only the lines that differ.
 #[track_caller]
-fn assert_same(left: &str, right: &str) {
-    let only_in = |one: &str, other: &str| -> Vec<String> {
-        one.lines().filter(|line| !other.lines().any(|known| known == *line)).map(str::to_owned).collect()
+fn assert_same(left: &[String], right: &[String]) {
+    let only_in = |one: &[String], other: &[String]| -> Vec<String> {
+        one.iter().filter(|line| !other.contains(line)).cloned().collect()
     };
     assert!(left == right, "left: {:#?}\nright: {:#?}", only_in(left, right), only_in(right, left));
 }
