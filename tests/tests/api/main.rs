@@ -7,4 +7,5 @@ mod jobs;
 mod metrics;
 mod progress;
 mod queue;
+mod random;
 mod states;
