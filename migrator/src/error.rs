@@ -111,7 +111,7 @@ impl Error {
             write!(text, " ({sqlstate})").expect("a String");
         }
         text.push('\n');
-        if let Some(excerpt) = self.place.as_deref().and_then(Place::excerpt) {
+        if let Some(excerpt) = self.place.as_deref().map(Place::excerpt) {
             text.push_str(&excerpt);
         }
         for (label, words) in [("detail", &self.detail), ("hint", &self.hint)] {

@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::connect::Session;
 use crate::embedded::{self, BUILD_VERSION, FUNCTION_FILES, SqlFile};
 use crate::error::{Error, Exit};
-use crate::step::{self, Step};
+use crate::step::{self, FailedStatement, Step};
 use crate::{history, sql_error};
 
 /// The name of the layer that `sql/functions` makes.
@@ -170,9 +170,9 @@ fn run_carefully(
         // Undone even where it worked: rows written under a savepoint carry another transaction id, and would
         // be missing from the manifest.
         step.run("rollback to savepoint lora_file; release savepoint lora_file", doing)?;
-        let Err(error) = outcome else { return step.run_file(file) };
-        let Some(object) = standing_in_the_way(step, &error, manifest)? else {
-            return Err(sql_error::in_file(&error, file));
+        let Err(failed) = outcome else { return step.run_file(file) };
+        let Some(object) = standing_in_the_way(step, &failed, manifest)? else {
+            return Err(sql_error::in_file(&failed, file));
         };
         drop_object(step, &object)?;
         recreated.push(object);
@@ -183,10 +183,11 @@ fn run_carefully(
 /// name in it is not; one that has been dropped is found no more.
 fn standing_in_the_way(
     step: &mut Step,
-    error: &postgres::Error,
+    failed: &FailedStatement,
     manifest: &[Object],
 ) -> Result<Option<Object>, Error> {
-    let Some(hint) = error
+    let Some(hint) = failed
+        .error
         .as_db_error()
         .filter(|error| error.code().code() == CANNOT_REPLACE)
         .and_then(|error| error.hint())

@@ -33,14 +33,12 @@ mod query;
 mod report;
 mod secret;
 mod sql_error;
+mod sql_text;
 mod status;
 mod step;
 mod survey;
 mod target;
 mod verify;
-
-#[cfg(test)]
-mod sql_text;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -1,22 +1,16 @@
 //! Where in a SQL file an error is: the server counts characters of the text it was sent, people count lines.
 //!
-//! Invariant: a file is always sent alone and whole, so that the server's position is a position in the file.
+//! Invariant: statements are sent as they stand in the file, so that a position in one is a position in the file.
 
 use serde::Serialize;
 
 /// How much of a long line an excerpt shows.
 const EXCERPT_WIDTH: usize = 120;
 
-/// A file, and the point in it where that is known.
+/// A point in a file.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
     file: String,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    point: Option<Point>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Point {
     /// From 1.
     line: usize,
     /// From 1, in characters.
@@ -27,52 +21,43 @@ struct Point {
 }
 
 impl Place {
-    /// Somewhere in the file.
-    pub fn somewhere(file: &str) -> Self {
-        Self { file: file.to_owned(), point: None }
-    }
-
     /// At the `position`-th character (from 1, as the server counts) of the file's text.
     pub fn at_character(file: &str, text: &str, position: usize) -> Self {
         let index = position.saturating_sub(1);
         let byte = text.char_indices().nth(index).map_or(text.len(), |(byte, _)| byte);
         let before = &text[..byte];
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let point = Point {
+        Self {
+            file: file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: text[start..byte].chars().count() + 1,
             text: text[start..].lines().next().unwrap_or("").to_owned(),
-        };
-        Self { file: file.to_owned(), point: Some(point) }
-    }
-
-    /// `file`, or `file:line:column`.
-    pub fn address(&self) -> String {
-        match &self.point {
-            Some(point) => format!("{}:{}:{}", self.file, point.line, point.column),
-            None => self.file.clone(),
         }
     }
 
-    /// The line and under it a caret at the column, both ended; nothing where the point is not known.
-    pub fn excerpt(&self) -> Option<String> {
-        let point = self.point.as_ref()?;
+    /// `file:line:column`.
+    pub fn address(&self) -> String {
+        format!("{}:{}:{}", self.file, self.line, self.column)
+    }
+
+    /// The line and under it a caret at the column, both ended.
+    pub fn excerpt(&self) -> String {
         // A long line is cut to a window that has the column in its middle.
-        let skipped = match point.text.chars().count() > EXCERPT_WIDTH {
-            true => (point.column - 1).saturating_sub(EXCERPT_WIDTH / 2),
+        let skipped = match self.text.chars().count() > EXCERPT_WIDTH {
+            true => (self.column - 1).saturating_sub(EXCERPT_WIDTH / 2),
             false => 0,
         };
-        let shown: String = point.text.chars().skip(skipped).take(EXCERPT_WIDTH).collect();
+        let shown: String = self.text.chars().skip(skipped).take(EXCERPT_WIDTH).collect();
         // Tabs are repeated, so that the caret stands where the terminal put the character.
-        let margin: String = point
+        let margin: String = self
             .text
             .chars()
             .chain(std::iter::repeat(' '))
-            .take(point.column - 1)
+            .take(self.column - 1)
             .skip(skipped)
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
-        Some(format!("  | {shown}\n  | {margin}^\n"))
+        format!("  | {shown}\n  | {margin}^\n")
     }
 }
 
@@ -90,7 +75,7 @@ mod tests {
         let position = text.chars().take_while(|c| *c != 'w').count() + 1;
         assert_eq!(address(text, position), "f:2:13");
         assert_eq!(
-            Place::at_character("f", text, position).excerpt().unwrap(),
+            Place::at_character("f", text, position).excerpt(),
             "  | select 'é', wrong;\n  |             ^\n"
         );
     }
@@ -104,19 +89,17 @@ mod tests {
         assert_eq!(address("a\nb", 4), "f:2:2");
         assert_eq!(address("a\nb\n", 99), "f:3:1");
         assert_eq!(address("", 1), "f:1:1");
-        assert_eq!(Place::somewhere("f").address(), "f");
-        assert_eq!(Place::somewhere("f").excerpt(), None);
     }
 
     #[test]
     fn a_tab_before_the_column_is_repeated_in_the_margin() {
-        assert_eq!(Place::at_character("f", "\tx y", 4).excerpt().unwrap(), "  | \tx y\n  | \t  ^\n");
+        assert_eq!(Place::at_character("f", "\tx y", 4).excerpt(), "  | \tx y\n  | \t  ^\n");
     }
 
     #[test]
     fn a_long_line_is_cut_around_the_column() {
         let text = format!("{}!{}", "a".repeat(500), "b".repeat(500));
-        let excerpt = Place::at_character("f", &text, 501).excerpt().unwrap();
+        let excerpt = Place::at_character("f", &text, 501).excerpt();
         let (line, caret) = excerpt.split_once('\n').unwrap();
         assert_eq!(line.chars().count(), 4 + 120);
         assert_eq!(line.chars().position(|c| c == '!'), caret.chars().position(|c| c == '^'));

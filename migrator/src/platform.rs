@@ -48,10 +48,10 @@ fn create_role(step: &mut Step, role: &PlatformThing) -> Result<bool, Error> {
             step.run("release savepoint lora_role", doing)?;
             Ok(true)
         }
-        Err(error) if error.code().is_some_and(|code| MADE_MEANWHILE.contains(&code.code())) => {
+        Err(failed) if failed.error.code().is_some_and(|code| MADE_MEANWHILE.contains(&code.code())) => {
             step.run("rollback to savepoint lora_role; release savepoint lora_role", doing)?;
             Ok(false)
         }
-        Err(error) => Err(sql_error::in_file(&error, &role.file)),
+        Err(failed) => Err(sql_error::in_file(&failed, &role.file)),
     }
 }

@@ -8,6 +8,7 @@ use postgres::error::{DbError, ErrorPosition};
 use crate::embedded::SqlFile;
 use crate::error::{Error, Exit};
 use crate::place::Place;
+use crate::step::FailedStatement;
 
 /// A statement of this program's own failed while `doing` something.
 pub fn while_doing(error: &postgres::Error, doing: &str) -> Error {
@@ -22,18 +23,17 @@ pub fn while_doing(error: &postgres::Error, doing: &str) -> Error {
 }
 
 /// A file of SQL failed.
-pub fn in_file(error: &postgres::Error, file: &SqlFile) -> Error {
-    let Some(sent) = error.as_db_error() else { return not_sent(error, file.path) };
+pub fn in_file(failed: &FailedStatement, file: &SqlFile) -> Error {
+    let Some(sent) = failed.error.as_db_error() else { return not_sent(&failed.error, file.path) };
     let mut error = sent_by_server(sent);
-    let place = match sent.position() {
-        Some(ErrorPosition::Original(position)) => {
-            Place::at_character(file.path, file.text, *position as usize)
-        }
-        _ => Place::somewhere(file.path),
+    // The server counts characters of the statement, from 1. Where it names none, the statement is to blame; inside
+    // of a function or a DO block the server's context, below, says where it was.
+    let inside = match sent.position() {
+        Some(ErrorPosition::Original(position)) => *position as usize,
+        _ => 1,
     };
-    error.place = Some(place.into());
-    // An error inside a function or a DO block has no position in the file; the server's context says where
-    // it was.
+    let before = file.text[..failed.at].chars().count();
+    error.place = Some(Place::at_character(file.path, file.text, before + inside).into());
     let rolled_back = format!("rolled back: nothing of \"{}\" was kept", file.path);
     let facts = [error.detail.take(), sent.where_().map(str::to_owned), Some(rolled_back)];
     error.detail = Some(facts.into_iter().flatten().collect::<Vec<_>>().join("\n"));

@@ -1,4 +1,4 @@
-//! What a SQL file of this project may not contain, found without a server.
+//! Where the statements of a SQL file are, and what such a file may not contain, found without a server.
 //!
 //! Invariant: text inside quotes, dollar quotes and comments is never mistaken for a statement, so `begin` in
 //! the body of a PL/pgSQL function is left alone and `commit;` between two statements is not.
@@ -7,7 +7,10 @@
 //! dependencies on what they call), CRLF and a byte order mark (they change the checksum from one checkout to
 //! the next).
 //!
-//! Compiled twice: into the build script, which refuses to build, and into the tests.
+//! Compiled twice: into the build script, which refuses to build, and into the program, which runs the statements
+//! one by one.
+
+use std::ops::Range;
 
 /// One reason to refuse a file, and the line (from 1) where it stands.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +20,7 @@ pub struct Refusal {
 }
 
 /// Everything in `text` that this project's files may not contain, in the order of the lines.
+#[cfg_attr(not(test), allow(dead_code, reason = "asked by the build script"))]
 pub fn refusals(text: &str) -> Vec<Refusal> {
     let mut found = Vec::new();
     if text.starts_with('\u{feff}') {
@@ -28,21 +32,49 @@ pub fn refusals(text: &str) -> Vec<Refusal> {
             break;
         }
     }
-    Scanner { rest: text.trim_start_matches('\u{feff}'), line: 1, words: Vec::new(), found }.run()
+    let mut scanner = Scanner::new(text.trim_start_matches('\u{feff}'));
+    scanner.run();
+    found.append(&mut scanner.found);
+    found.sort_by_key(|refusal| refusal.line);
+    found
+}
+
+/// The bytes of each statement, from its first word to its semicolon.
+pub fn statements(text: &str) -> Vec<Range<usize>> {
+    let mut scanner = Scanner::new(text);
+    scanner.run();
+    scanner.statements
 }
 
 /// Walks over one file, keeping the first words of the statement that it is in.
 struct Scanner<'a> {
+    text: &'a str,
     rest: &'a str,
+    /// Where the current statement begins, once anything of it was seen.
+    begin: Option<usize>,
+    statements: Vec<Range<usize>>,
     line: usize,
     /// The words of the current statement outside of quotes and comments, lower case, with their lines.
     words: Vec<(String, usize)>,
     found: Vec<Refusal>,
 }
 
-impl Scanner<'_> {
-    fn run(mut self) -> Vec<Refusal> {
+impl<'a> Scanner<'a> {
+    fn new(text: &'a str) -> Self {
+        let (words, found, statements) = (Vec::new(), Vec::new(), Vec::new());
+        Self { text, rest: text, begin: None, statements, line: 1, words, found }
+    }
+
+    fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
+    fn run(&mut self) {
         while let Some(c) = self.rest.chars().next() {
+            let is_comment = self.rest.starts_with("--") || self.rest.starts_with("/*");
+            if !is_comment && !c.is_whitespace() && self.begin.is_none() {
+                self.begin = Some(self.at());
+            }
             if self.rest.starts_with("--") {
                 self.skip(self.rest.find('\n').unwrap_or(self.rest.len()));
             } else if self.rest.starts_with("/*") {
@@ -58,15 +90,14 @@ impl Scanner<'_> {
             } else {
                 if c == '\\' {
                     self.refuse(self.line, "a psql command, which the server does not know".into());
-                } else if c == ';' {
-                    self.end_of_statement();
                 }
                 self.skip(c.len_utf8());
+                if c == ';' {
+                    self.end_of_statement();
+                }
             }
         }
         self.end_of_statement();
-        self.found.sort_by_key(|refusal| refusal.line);
-        self.found
     }
 
     fn word(&mut self) {
@@ -87,6 +118,8 @@ impl Scanner<'_> {
     }
 
     fn end_of_statement(&mut self) {
+        let end = self.at();
+        self.statements.extend(self.begin.take().map(|begin| begin..end));
         let words = std::mem::take(&mut self.words);
         let first = |n: usize| words.get(n).map_or("", |(word, _)| word.as_str());
         // How many of its words name the statement.
@@ -165,7 +198,23 @@ fn block_comment(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::refusals;
+    use super::{refusals, statements};
+
+    #[test]
+    fn statements_begin_at_their_first_word_and_end_at_their_semicolon() {
+        let text = "-- größe\n\nselect 1; /* a; b */ create function f() returns void as $x$ begin; end; $x$\n  language sql;\ndo ';';\n-- the end\n";
+        let found: Vec<&str> = statements(text).into_iter().map(|range| &text[range]).collect();
+        assert_eq!(
+            found,
+            [
+                "select 1;",
+                "create function f() returns void as $x$ begin; end; $x$\n  language sql;",
+                "do ';';"
+            ]
+        );
+        assert_eq!(statements("select 'a;b'").first(), Some(&(0..12)));
+        assert!(statements(" -- nothing\n").is_empty());
+    }
 
     /// The refused lines of a text, with the first word of each reason's quotation.
     fn lines(text: &str) -> Vec<usize> {

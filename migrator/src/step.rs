@@ -14,10 +14,17 @@ use crate::connect::Session;
 use crate::embedded::SqlFile;
 use crate::error::{Error, Exit};
 use crate::query::{self, Parameter};
-use crate::{lock, report, sql_error};
+use crate::{lock, report, sql_error, sql_text};
 
 /// How long to sleep between two tries.
 const TRY_EVERY: Duration = Duration::from_millis(250);
+
+/// A statement of a file that the server refused.
+pub struct FailedStatement {
+    /// The byte of the file at which the statement begins.
+    pub at: usize,
+    pub error: postgres::Error,
+}
 
 /// The transaction of a step.
 pub struct Step<'a> {
@@ -118,14 +125,22 @@ impl<'a> Step<'a> {
         )
     }
 
-    /// Runs a file alone and whole, so that the server's positions are the file's.
+    /// Runs a file.
     pub fn run_file(&mut self, file: &SqlFile) -> Result<(), Error> {
-        self.try_file(file).map_err(|error| sql_error::in_file(&error, file))
+        self.try_file(file).map_err(|failed| sql_error::in_file(&failed, file))
     }
 
     /// The same, with the driver's error for those who look into it.
-    pub fn try_file(&mut self, file: &SqlFile) -> Result<(), postgres::Error> {
-        self.transaction.batch_execute(file.text)
+    ///
+    /// Statement by statement: for many errors the server gives no position, and then the statement's own is the
+    /// best that there is.
+    pub fn try_file(&mut self, file: &SqlFile) -> Result<(), FailedStatement> {
+        for statement in sql_text::statements(file.text) {
+            let at = statement.start;
+            let outcome = self.transaction.batch_execute(&file.text[statement]);
+            outcome.map_err(|error| FailedStatement { at, error })?;
+        }
+        Ok(())
     }
 
     /// Runs statements of this program's own.

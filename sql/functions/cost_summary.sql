@@ -40,6 +40,8 @@ begin
   select lora.cost_breakdown(
     part.amount, record.currency::text, part.day, record.cost_type,
     pg_catalog.left(record.gpu_type, 50), record.job_id, job.status)
+    -- Rows of the ledger, and not the days that they were split into.
+    || pg_catalog.jsonb_build_object('records', pg_catalog.count(distinct record.id))
   into answer
   from public.cost_records as record
   left join public.training_jobs as job on job.id = record.job_id

@@ -12,8 +12,12 @@ declare
   lease timestamptz;
 begin
   if pg_catalog.length(stage) > 50 then
-    raise exception 'the stage has % characters', pg_catalog.length(stage)
+    raise exception '"stage" has % characters', pg_catalog.length(stage)
       using errcode = '22023', hint = 'Name the stage in at most 50 characters.';
+  end if;
+  if pg_catalog.length(heartbeat_training_job.external_job_id) > 255 then
+    raise exception '"external_job_id" has % characters', pg_catalog.length(heartbeat_training_job.external_job_id)
+      using errcode = '22023', hint = 'Use an id of at most 255 characters.';
   end if;
   -- A cancelled job answers and is not written to.
   if job.status <> 'cancelled' then
@@ -28,7 +32,12 @@ begin
     -- A separate statement: it takes the stronger lock that a unique column needs only when it has to.
     if heartbeat_training_job.external_job_id is distinct from job.external_job_id
       and heartbeat_training_job.external_job_id is not null then
-      update public.training_jobs set external_job_id = heartbeat_training_job.external_job_id where id = job.id;
+      begin
+        update public.training_jobs set external_job_id = heartbeat_training_job.external_job_id where id = job.id;
+      exception when unique_violation then
+        raise exception 'another training job has the external id "%"', heartbeat_training_job.external_job_id
+          using errcode = 'PT409', hint = 'Report the id that the GPU provider gave to this job.';
+      end;
     end if;
   end if;
   return pg_catalog.jsonb_build_object('cancel_requested', job.status = 'cancelled', 'lease_expires_at', lease);

@@ -2,6 +2,7 @@
 //! test on a bad example; all problems are listed together, as `path:line: what`.
 
 mod arrows;
+mod comments;
 mod programs;
 mod sql;
 mod texts;
@@ -75,6 +76,7 @@ pub fn run(prepared: &Prepared<'_>) -> anyhow::Result<()> {
     let mut problems = Vec::new();
     problems.extend(texts::check(&sources));
     problems.extend(sql::check(&sources));
+    problems.extend(comments::check(&sources));
     problems.extend(arrows::check(prepared.checkout.metadata(), &sources)?);
     problems.extend(versions::check(prepared.checkout.metadata(), &sources)?);
     problems.extend(programs::check(prepared)?);

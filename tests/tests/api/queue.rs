@@ -248,6 +248,7 @@ fn a_stage_or_an_external_id_that_does_not_fit_is_refused() {
     assert!(beat(&mut db, &format!("'{first}', 1, external_job_id => 'runpod-7'")).is_ok());
     let before = digests(&mut db);
     Refusal::of(beat(&mut db, &format!("'{first}', 1, repeat('x', 51)"))).is("22023", "51 characters");
-    Refusal::of(beat(&mut db, &format!("'{second}', 1, external_job_id => 'runpod-7'"))).has_code("23505");
+    Refusal::of(beat(&mut db, &format!("'{second}', 1, external_job_id => 'runpod-7'")))
+        .is("PT409", "has the external id");
     assert_eq!(digests(&mut db), before);
 }

@@ -5,6 +5,13 @@ use serde_json::json;
 
 use crate::{assert_same, recorded, schema, seeded, value};
 
+/// The line of a migration that begins with these words.
+fn line_of(file: &str, words: &str) -> usize {
+    let path = format!("{}/../sql/migrations/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().position(|line| line.starts_with(words)).unwrap() + 1
+}
+
 #[test]
 fn the_first_version_fails_on_a_name_that_is_taken() {
     let database = Database::empty();
@@ -29,6 +36,9 @@ fn the_first_version_fails_on_a_name_that_is_taken() {
     let error = database.pg_lora(&["migrate", "--output", "json"]).expect(8).json()["error"].clone();
     assert_eq!((&error["exit_code"], &error["sqlstate"]), (&json!(8), &json!("42809")));
     assert_eq!(error["file"], "sql/migrations/V0001__training_tables.sql");
+    // The server gives no position for this error; the statement's own is shown.
+    let line = line_of("V0001__training_tables.sql", "create index if not exists idx_datasets_user_id");
+    assert_eq!((&error["line"], &error["column"]), (&json!(line), &json!(1)));
 
     db.batch_execute("drop view public.datasets").unwrap();
     database.pg_lora(&["migrate"]).expect(0);
@@ -46,8 +56,14 @@ fn a_later_version_fails_and_the_ones_before_it_stay() {
     db.batch_execute("alter table public.notifications drop constraint notifications_user_id_fkey").unwrap();
     db.batch_execute(&retype("text")).unwrap();
     let outcome = database.pg_lora(&["migrate"]).expect(8);
-    let place = "error: sql/migrations/V0003__row_level_security.sql:";
-    assert!(outcome.stderr.starts_with(place), "{}", outcome.stderr);
+    let line = line_of("V0003__row_level_security.sql", "create policy \"Users can view own notifications\"");
+    let place = format!("error: sql/migrations/V0003__row_level_security.sql:{line}:1: ");
+    assert!(outcome.stderr.starts_with(&place), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("\n  | create policy \"Users can view own notifications\""),
+        "{}",
+        outcome.stderr
+    );
     assert!(outcome.stderr.contains("operator does not exist: text = uuid (42883)"), "{}", outcome.stderr);
 
     assert_eq!(recorded(&mut db), json!([1, 2]));
