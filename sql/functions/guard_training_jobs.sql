@@ -10,7 +10,7 @@ begin
   refused := lora_private.first_changed_column(
     pg_catalog.jsonb_build_object(
       'status', 'queued', 'current_stage', 'queued', 'progress', 0, 'current_epoch', 0, 'current_step', 0,
-      'current_cost', 0, 'retry_count', 0, 'attempt', 1
+      'current_cost', 0, 'retry_count', 0, 'attempt', 1, 'max_attempts', 3
     ),
     pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb(new)),
     array[
