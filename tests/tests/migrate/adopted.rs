@@ -39,7 +39,8 @@ fn rows(database: &Database) -> Vec<serde_json::Value> {
         .map(|table| {
             let ours = "array['attempt', 'claimed_by', 'lease_expires_at', 'last_heartbeat_at', 'last_progress_at', \
                         'cancel_requested_at', 'idempotency_key', 'period', 'hourly_rate', 'gpu_type', 'gpus', 'currency', \
-                        'content_sha256', 'validation_report', 'ruleset_version']";
+                        'content_sha256', 'content_digest', 'validation_report', 'ruleset_version', 'max_attempts', \
+                        'failure_class', 'retry_of', 'corrects']";
             let job_message = if *table == "training_jobs" { "" } else { " - 'error_message'" };
             value(&mut db, &format!("select jsonb_agg(to_jsonb(t) - {ours}{job_message} order by id) from public.{table} t"))
         })

@@ -76,8 +76,8 @@ fn a_later_version_fails_and_the_ones_before_it_stay() {
     db.batch_execute(&retype("uuid")).unwrap();
     db.batch_execute(&format!("alter table public.notifications add constraint {key}")).unwrap();
     let answer = database.pg_lora(&["migrate", "--output", "json"]).expect(0).json();
-    assert_eq!(answer["versions_applied"].as_array().unwrap().len(), 1, "{answer}");
-    assert_eq!(recorded(&mut db), json!([1, 2, 3]));
+    assert_eq!(answer["versions_applied"][0]["version"], 3, "{answer}");
+    assert_eq!(recorded(&mut db), recorded(&mut Database::migrated().connect()));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_function_that_is_somebody_elses_is_not_replaced() {
     );
     assert_eq!(value(&mut db, "select public.cost_summary(null, null, null, null)"), json!("theirs"));
     // The versions are applied, the layer is not, and no part of it: the tables are closed to clients.
-    assert_eq!(recorded(&mut db), json!([1, 2, 3]));
+    assert_eq!(recorded(&mut db), recorded(&mut Database::migrated().connect()));
     let made = "select count(*) from pg_proc where pronamespace = 'public'::regnamespace and proname <> 'update_updated_at_column'";
     assert_eq!(value(&mut db, made), json!(1));
     let open = "select has_table_privilege('authenticated', 'public.datasets', 'select')";

@@ -4,12 +4,15 @@ use pg_lora_tests::{Caller, Database};
 use postgres::Client;
 
 /// What each role may do with each table, as PostgREST's roles hold it.
-const TABLES: [(&str, &str, &str); 6] = [
+const TABLES: [(&str, &str, &str); 9] = [
+    ("cost_budgets", "INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
     ("cost_records", "SELECT", "INSERT SELECT"),
     ("datasets", "INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
+    ("gpu_prices", "SELECT", "DELETE INSERT SELECT UPDATE"),
     ("metrics_points", "SELECT", "INSERT SELECT"),
     ("model_artifacts", "SELECT", "DELETE INSERT SELECT UPDATE"),
     ("notifications", "DELETE INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
+    ("training_job_events", "SELECT", "INSERT SELECT"),
     ("training_jobs", "INSERT SELECT", "INSERT SELECT UPDATE"),
 ];
 

@@ -1,0 +1,41 @@
+-- Rights on events, prices and budgets. Clients only read the first two; of their budget they decide all but the
+-- limit that the platform sets.
+create or replace function lora_private.guard_cost_budgets()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  refused text;
+begin
+  if tg_op = 'INSERT' then
+    if new.platform_limit is not null then
+      refused := 'platform_limit';
+    end if;
+    new.created_at := lora_private.clock();
+    new.updated_at := new.created_at;
+  else
+    refused := lora_private.first_changed_column(
+      pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
+      array['monthly_limit', 'hard_stop', 'time_zone', 'currency', 'updated_at']);
+  end if;
+  if refused is not null then
+    perform lora_private.refuse_column('cost_budgets', refused,
+      'Set monthly_limit, hard_stop, time_zone or currency; the service sets platform_limit.');
+  end if;
+  return new;
+end
+$$;
+revoke all on function lora_private.guard_cost_budgets() from public, anon, authenticated, service_role;
+
+create or replace trigger a_guard_cost_budgets
+  before insert or update on public.cost_budgets
+  for each row when (lora_private.is_client())
+  execute function lora_private.guard_cost_budgets();
+
+revoke all on public.training_job_events, public.gpu_prices, public.cost_budgets
+  from public, anon, authenticated, service_role;
+grant select on public.training_job_events, public.gpu_prices to authenticated;
+grant select, insert, update on public.cost_budgets to authenticated;
+grant select, insert on public.training_job_events to service_role;
+grant select, insert, update, delete on public.gpu_prices, public.cost_budgets to service_role;
