@@ -42,6 +42,7 @@ begin
     new.lease_expires_at := null;
     new.last_heartbeat_at := null;
     new.last_progress_at := null;
+    new.cancel_requested_at := null;
   elsif new.status in ('completed', 'failed', 'cancelled') then
     -- What a claimed job costs ends by our clock; a job that an application drives by itself by its own.
     new.completed_at := case
@@ -52,7 +53,9 @@ begin
     new.final_cost := coalesce(
       lora_private.displayed_cost(lora_private.training_job_cost(new, new.completed_at)), new.final_cost);
     new.current_cost := coalesce(new.final_cost, new.current_cost);
-    if new.status = 'completed' then
+    if new.status = 'cancelled' then
+      new.cancel_requested_at := coalesce(new.cancel_requested_at, lora_private.clock());
+    elsif new.status = 'completed' then
       new.progress := 100;
       new.current_stage := 'completed';
     end if;
@@ -120,6 +123,18 @@ language sql immutable parallel safe
 set search_path = ''
 as 'select case when cost > 99999999.99 then 99999999.99 else cost end';
 
+-- Who does this: the user of the token, else its role, else whoever has the connection.
+create or replace function lora_private.actor()
+returns text
+language sql stable
+set search_path = ''
+as $$
+  select pg_catalog.left(coalesce(claims ->> 'sub', claims ->> 'role', session_user), 200)
+  from (
+    select nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::pg_catalog.jsonb as claims
+  ) as token
+$$;
+
 -- As the owner of the tables: a client that creates a job has no right to notify, and nobody has one to charge.
 create or replace function lora_private.record_training_job_state()
 returns trigger
@@ -145,6 +160,14 @@ begin
     ('cancelled', 'job_cancelled', 'Training job cancelled', 'was cancelled', 'medium')
   ) as notice (status, type, title, what, priority)
   where notice.status = new.status;
+
+  insert into public.training_job_events (job_id, sequence, actor, kind, from_status, to_status, attempt, payload)
+  select new.id, coalesce(pg_catalog.max(event.sequence), 0) + 1, lora_private.actor(),
+    case tg_op when 'INSERT' then 'created' else 'status' end,
+    case tg_op when 'UPDATE' then old.status end, new.status, new.attempt,
+    pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+      'worker', new.claimed_by, 'reason', case when new.status in ('failed', 'cancelled') then new.error_message end))
+  from public.training_job_events as event where event.job_id = new.id;
 
   -- The interval of an attempt ends when its worker is done with it, or loses it. No cost is known for a job that
   -- was never claimed, nor for one of an adopted database without a price.
@@ -177,6 +200,7 @@ revoke all on function
   lora_private.attempt_cost(public.training_jobs, timestamptz),
   lora_private.training_job_cost(public.training_jobs, timestamptz),
   lora_private.displayed_cost(numeric),
+  lora_private.actor(),
   lora_private.record_training_job_state()
   from public, anon, authenticated, service_role;
 grant execute on function

@@ -32,9 +32,9 @@ const STRANGER: [(&str, Rights); 6] = [
     ("notifications", ["0", "42501", "0", "0", "42501"]),
 ];
 
-/// What the service may do. A dataset with a job is kept by its key, whoever deletes it.
+/// What the service may do. A dataset that was used is kept, whoever deletes it.
 const SERVICE: [(&str, Rights); 6] = [
-    ("datasets", ["2", "1", "2", "23503", "42501"]),
+    ("datasets", ["2", "1", "2", "PT409", "42501"]),
     ("training_jobs", ["1", "1", "1", "42501", "42501"]),
     ("metrics_points", ["2", "1", "42501", "42501", "42501"]),
     ("model_artifacts", ["1", "23505", "1", "1", "42501"]),

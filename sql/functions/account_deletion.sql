@@ -1,0 +1,48 @@
+-- Deleting an account takes everything of it along, and nobody's rows can block that: not its own, whose keys refuse to
+-- lose their parents, and not what other users' rows of an adopted database point at.
+create or replace function lora_private.release_account()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  dataset_ids constant pg_catalog.uuid[] := array(select id from public.datasets where user_id = old.id);
+  job_ids constant pg_catalog.uuid[] := array(
+    select id from public.training_jobs where user_id = old.id or dataset_id = any (dataset_ids));
+  artifact_ids constant pg_catalog.uuid[] := array(
+    select id from public.model_artifacts
+    where user_id = old.id or job_id = any (job_ids) or dataset_id = any (dataset_ids));
+begin
+  update public.training_jobs set artifact_id = null where artifact_id = any (artifact_ids);
+  update public.model_artifacts set parent_model_id = null where parent_model_id = any (artifact_ids);
+  delete from public.model_artifacts where id = any (artifact_ids);
+  delete from public.training_jobs where id = any (job_ids);
+  return old;
+end
+$$;
+revoke all on function lora_private.release_account() from public, anon, authenticated, service_role;
+
+create or replace trigger lora_release_account
+  before delete on auth.users
+  for each row execute function lora_private.release_account();
+
+-- A dataset that was trained on stays as long as its owner does: its jobs and models say what they came from.
+create or replace function lora_private.keep_used_dataset()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  if exists (select from public.training_jobs where dataset_id = old.id)
+    or exists (select from public.model_artifacts where dataset_id = old.id) then
+    raise exception 'dataset "%" was used by a training job', old.id
+      using errcode = 'PT409', hint = 'Set "deleted_at": a dataset that was used is only hidden.';
+  end if;
+  return old;
+end
+$$;
+revoke all on function lora_private.keep_used_dataset() from public, anon, authenticated, service_role;
+
+create or replace trigger b_keep_used_dataset
+  before delete on public.datasets
+  for each row execute function lora_private.keep_used_dataset();

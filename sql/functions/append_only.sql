@@ -1,0 +1,63 @@
+-- The ledger and the event log are only ever added to, by everybody, the owner of the tables included. A row goes when
+-- its account or its job is gone, and a ledger row forgets a job that is gone. Whether it is gone is looked up: that a
+-- trigger runs inside of another one proves nothing, anybody can arrange that.
+
+create or replace function lora_private.keep_cost_record()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  if tg_op = 'UPDATE' and new.job_id is null and old.job_id is not null
+    and pg_catalog.to_jsonb(new) - 'job_id' = pg_catalog.to_jsonb(old) - 'job_id'
+    and not exists (select from public.training_jobs where id = old.job_id) then
+    return new;
+  elsif tg_op = 'DELETE' and not exists (select from auth.users where id = old.user_id) then
+    return old;
+  end if;
+  raise exception 'cost records are only ever added to'
+    using errcode = 'PT409', hint = 'Record a correction: a row with the difference, whose "corrects" names this one.';
+end
+$$;
+
+create or replace function lora_private.keep_training_job_event()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  if tg_op = 'DELETE' and not exists (select from public.training_jobs where id = old.job_id) then
+    return old;
+  end if;
+  raise exception 'events of training jobs are only ever added to'
+    using errcode = 'PT409', hint = 'Add an event that says what has changed.';
+end
+$$;
+
+create or replace function lora_private.refuse_truncate()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception 'table "%" is only ever added to', tg_table_name
+    using errcode = 'PT409', hint = 'Delete the accounts whose rows are to go.';
+end
+$$;
+
+revoke all on function
+  lora_private.keep_cost_record(), lora_private.keep_training_job_event(), lora_private.refuse_truncate()
+  from public, anon, authenticated, service_role;
+
+create or replace trigger a_keep_cost_record
+  before update or delete on public.cost_records
+  for each row execute function lora_private.keep_cost_record();
+create or replace trigger a_keep_training_job_event
+  before update or delete on public.training_job_events
+  for each row execute function lora_private.keep_training_job_event();
+create or replace trigger a_refuse_truncate
+  before truncate on public.cost_records
+  for each statement execute function lora_private.refuse_truncate();
+create or replace trigger a_refuse_truncate
+  before truncate on public.training_job_events
+  for each statement execute function lora_private.refuse_truncate();
