@@ -3,6 +3,7 @@
 //! Every subcommand does the set-up it needs. Data goes to stdout, words to stderr. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage, 13 a dataset with errors, 128 + n ended by signal n (130 is Ctrl-C).
 
+mod bench;
 mod checkout;
 mod db;
 mod demo;
@@ -51,6 +52,8 @@ enum Task {
     Db(db::Action),
     /// Run every test: tidy, unit and property tests, the extension in a server, golden SQL, end to end.
     Test(test::Args),
+    /// Measure on a fresh server, and print each figure beside its target.
+    Bench(bench::Args),
     /// Check what the compiler does not: format, lints, arrows between crates, SQL files, versions, texts.
     Tidy,
 }
@@ -75,6 +78,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Demo(args) => demo::run(&checkout, pg_config, &args),
         Task::Db(action) => db::run(&checkout, pg_config, action),
         Task::Test(args) => test::run(&checkout, pg_config, &args),
+        Task::Bench(args) => bench::run(&checkout, pg_config, &args),
         Task::Tidy => tidy::run(&setup::prepare(&checkout, pg_config)?),
     }
 }
