@@ -1,6 +1,6 @@
 //! A database on which somebody ran the specification's own SQL by hand, and then used it.
 
-use pg_lora_tests::{Database, story::TABLES};
+use pg_lora_tests::{Caller, Database, story::TABLES};
 use serde_json::json;
 
 use crate::{assert_same, recorded, schema, seeded, value};
@@ -28,7 +28,14 @@ insert into public.cost_records (user_id, job_id, cost_type, amount, billing_per
   ('00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-000000000e01', 'training_compute', 12.34, '2026-01-01'),
   ('00000000-0000-4000-8000-00000000000b', null, 'Odd Type', -99999999.99, '2026-01-01');
 insert into public.notifications (user_id, type, title, message) values
-  ('00000000-0000-4000-8000-00000000000a', 'job_queued', 'Queued', 'x');
+  ('00000000-0000-4000-8000-00000000000a', 'job_queued', 'Queued', 'x'),
+  ('00000000-0000-4000-8000-00000000000a', 'Odd Type', 'Odd', 'x');
+insert into public.datasets (id, user_id, name, storage_path, file_name, file_size, created_at, updated_at) values
+  ('00000000-0000-4000-8000-0000000000d3', '00000000-0000-4000-8000-00000000000a', 'three', 'z', 'z', 1, null, '2026-01-02 10:00Z');
+insert into public.training_jobs (id, user_id, dataset_id, preset_id, hyperparameters, gpu_config, status, total_epochs, estimated_total_cost, current_cost, progress) values
+  ('00000000-0000-4000-8000-000000000e03', '00000000-0000-4000-8000-00000000000b', '00000000-0000-4000-8000-0000000000d1', 'fast', '{}', '{}', 'banana', 0, -4.1, -3, 180);
+insert into public.cost_records (user_id, job_id, cost_type, amount, billing_period) values
+  ('00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-000000000e01', 'Odd Type', -1, '2026-01-01');
 ";
 
 /// All rows, in the columns that the specification has, numbers as they compare.
@@ -52,8 +59,16 @@ fn a_seeded_database_keeps_every_row() {
     let database = seeded();
     let mut db = database.connect();
     db.batch_execute(ROWS).unwrap();
-    let before = rows(&database);
+    let mut before = rows(&database);
     database.pg_lora(&["migrate"]).expect(0);
+    // What readers are told is never NULL has the one right value now, and nothing else is another.
+    let [datasets, jobs] = &mut before[..2] else { panic!("no tables") };
+    datasets[0]["format"] = json!("brightrun_lora_v4");
+    datasets[1]["training_ready"] = json!(false);
+    datasets[2]["created_at"] = datasets[2]["updated_at"].clone();
+    jobs[1]["status"] = json!("failed");
+    jobs[1]["error_message"] = json!("the job had no status");
+    jobs[1]["completed_at"] = jobs[1]["updated_at"].clone();
     assert_eq!(rows(&database), before);
 
     // The newest of the points that were sent twice is the curve's; the others stay beside it.
@@ -63,6 +78,59 @@ fn a_seeded_database_keeps_every_row() {
     assert_eq!(value(&mut db, nan), json!(true));
     assert_eq!(database.pg_lora(&["migrate", "--output", "json"]).expect(0).json()["changed"], false);
     database.pg_lora(&["status", "--check"]).expect(0);
+}
+
+/// A check is tested again on any update, and so could hold on to a row that it would never have let in.
+#[test]
+fn a_row_that_breaks_a_rule_can_be_put_away() {
+    let database = seeded();
+    let mut db = database.connect();
+    db.batch_execute(ROWS).unwrap();
+    database.pg_lora(&["migrate"]).expect(0);
+    let broken = "select jsonb_agg(conname order by conname) from pg_constraint where not convalidated";
+    assert_eq!(
+        value(&mut db, broken),
+        json!([
+            "cost_records_amount_corrects_check",
+            "cost_records_cost_type_check",
+            "datasets_file_size_check",
+            "datasets_format_check",
+            "datasets_status_check",
+            "datasets_status_validated_at_check",
+            "notifications_type_check",
+            "training_jobs_current_cost_check",
+            "training_jobs_estimated_total_cost_check",
+            "training_jobs_progress_check",
+            "training_jobs_total_epochs_check"
+        ])
+    );
+    let alice = Caller::user("00000000-0000-4000-8000-00000000000a");
+    let bob = Caller::user("00000000-0000-4000-8000-00000000000b");
+    assert_eq!(alice.write(&mut db, "update public.notifications set read = true").unwrap(), 2);
+    let cancel = "update public.training_jobs set status = 'cancelled' where status in ('banana', 'running')";
+    assert_eq!(Caller::service().write(&mut db, cancel).unwrap(), 2);
+    let delete = "update public.datasets set deleted_at = now()";
+    assert_eq!(alice.write(&mut db, delete).unwrap(), 2);
+    assert_eq!(bob.write(&mut db, delete).unwrap(), 1);
+    // What a deleted job does to the ledger.
+    let unlink = "update public.cost_records set job_id = null where amount < 0";
+    db.batch_execute(&format!("set session_replication_role = replica; {unlink}")).unwrap();
+}
+
+#[test]
+fn models_of_one_name_wait_for_their_key() {
+    let database = seeded();
+    let mut db = database.connect();
+    db.batch_execute(ROWS).unwrap();
+    db.batch_execute(
+        "insert into public.model_artifacts (user_id, job_id, dataset_id, name, quality_metrics, training_summary, configuration, artifacts)
+         select user_id, '00000000-0000-4000-8000-000000000e02', dataset_id, name, '{}', '{}', '{}', '{}' from public.model_artifacts",
+    )
+    .unwrap();
+    database.pg_lora(&["migrate"]).expect(0);
+    let key = "select to_regclass('public.model_artifacts_user_id_name_version_key') is not null";
+    assert_eq!(value(&mut db, key), json!(false));
+    assert_eq!(value(&mut Database::migrated().connect(), key), json!(true));
 }
 
 /// Fresh = adopted: the two catalogues differ in what only the specification's SQL makes.
