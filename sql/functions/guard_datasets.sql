@@ -13,7 +13,13 @@ declare
   ];
   refused text;
 begin
-  if tg_op = 'INSERT' then
+  if tg_op = 'DELETE' then
+    if old.status is distinct from 'uploading' then
+      raise exception 'dataset "%" is "%"', old.id, old.status
+        using errcode = 'PT409', hint = 'Set "deleted_at": only a dataset whose upload has not ended is deleted for good.';
+    end if;
+    return old;
+  elsif tg_op = 'INSERT' then
     select column_name into refused
     from pg_catalog.unnest(decided_by_validation || 'deleted_at'::text) as column_name
     where coalesce(pg_catalog.to_jsonb(new) -> column_name, 'null')
@@ -77,10 +83,10 @@ grant execute on function lora_private.is_path_below(text, text) to authenticate
 
 -- Triggers fire in the order of their names, and guards have to come first.
 create or replace trigger a_guard_datasets
-  before insert or update on public.datasets
+  before insert or update or delete on public.datasets
   for each row when (lora_private.is_client())
   execute function lora_private.guard_datasets();
 
 revoke all on public.datasets from public, anon, authenticated, service_role;
-grant select, insert, update on public.datasets to authenticated;
+grant select, insert, update, delete on public.datasets to authenticated;
 grant select, insert, update, delete on public.datasets to service_role;

@@ -1,4 +1,5 @@
--- Rights on training jobs: clients create them and read theirs; every figure of a job is the database's own.
+-- Rights on training jobs: clients create them, read theirs and cancel them; every figure of a job is the database's
+-- own.
 create or replace function lora_private.guard_training_jobs()
 returns trigger
 language plpgsql
@@ -7,6 +8,18 @@ as $$
 declare
   refused text;
 begin
+  if tg_op = 'UPDATE' then
+    refused := lora_private.first_changed_column(
+      pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new), array['status', 'updated_at']);
+    if refused is null and new.status is distinct from old.status and new.status is distinct from 'cancelled' then
+      refused := 'status';
+    end if;
+    if refused is not null then
+      perform lora_private.refuse_column('training_jobs', refused,
+        'Set status to "cancelled", and nothing else; the database sets the end and the cost.');
+    end if;
+    return new;
+  end if;
   refused := lora_private.first_changed_column(
     pg_catalog.jsonb_build_object(
       'status', 'queued', 'current_stage', 'queued', 'progress', 0, 'current_epoch', 0, 'current_step', 0,
@@ -28,10 +41,10 @@ $$;
 revoke all on function lora_private.guard_training_jobs() from public, anon, authenticated, service_role;
 
 create or replace trigger a_guard_training_jobs
-  before insert on public.training_jobs
+  before insert or update on public.training_jobs
   for each row when (lora_private.is_client())
   execute function lora_private.guard_training_jobs();
 
 revoke all on public.training_jobs from public, anon, authenticated, service_role;
-grant select, insert on public.training_jobs to authenticated;
+grant select, insert, update on public.training_jobs to authenticated;
 grant select, insert, update on public.training_jobs to service_role;

@@ -1,7 +1,9 @@
 //! What holds between rows, for every role: parents and children have one owner, the ledger and the events are only
 //! added to, every change of a job is written down, and an account can always be deleted.
 
-use pg_lora_tests::story::{claim, complete, point, queue_job, ready_dataset, report, sign_up};
+use pg_lora_tests::story::{
+    add_dataset, claim, complete, pairs, point, queue_job, ready_dataset, report, sign_up, validate,
+};
 use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
 use serde_json::json;
@@ -232,4 +234,68 @@ fn a_dataset_that_was_used_is_kept_while_its_owner_lives() {
     let sql = format!("delete from public.datasets where id = '{}'", world.dataset[0]);
     Refusal::of(Caller::service().write(&mut db, &sql)).is("PT409", "was used by a training job");
     Refusal::of(db.execute(&sql, &[])).is("PT409", "was used by a training job");
+}
+
+/// An upload as the storage server writes it, in its second of two tries.
+fn upload(db: &mut Client, dataset: &str, size: usize, etag: &str) {
+    let sql = format!(
+        "insert into storage.objects (bucket_id, name, metadata)
+         select storage_bucket, storage_path, '{{\"size\": {size}, \"eTag\": \"{etag}\"}}' from public.datasets where id = '{dataset}'
+         on conflict (bucket_id, name) do update set metadata = excluded.metadata"
+    );
+    assert_eq!(db.execute(&sql, &[]).unwrap(), 1);
+}
+
+fn dataset_row(db: &mut Client, dataset: &str) -> serde_json::Value {
+    let sql = format!("select dataset from public.datasets as dataset where id = '{dataset}'");
+    Caller::service().ask(db, &sql).unwrap()
+}
+
+#[test]
+fn a_dataset_is_as_large_as_storage_says_and_not_ready_when_its_file_has_changed() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let content = pairs(3);
+    let dataset = add_dataset(&mut db, &alice, 1);
+    upload(&mut db, &dataset, content.len(), "one");
+    assert_eq!(dataset_row(&mut db, &dataset)["file_size"], content.len());
+    validate(&mut db, &dataset, &content).unwrap();
+    assert_eq!(dataset_row(&mut db, &dataset)["status"], "ready");
+
+    // A look at the file changes nothing of it.
+    db.execute("update storage.objects set last_accessed_at = now(), updated_at = now()", &[]).unwrap();
+    upload(&mut db, &dataset, content.len(), "one");
+    assert_eq!(dataset_row(&mut db, &dataset)["status"], "ready");
+
+    upload(&mut db, &dataset, content.len(), "two");
+    let row = dataset_row(&mut db, &dataset);
+    assert_eq!((&row["status"], &row["training_ready"]), (&json!("validating"), &json!(false)));
+    for gone in ["total_training_pairs", "validated_at", "validation_report", "content_sha256", "sample_data"]
+    {
+        assert_eq!(row[gone], json!(null), "{gone}");
+    }
+    let told = "select count(*) from public.notifications where type = 'dataset_changed'";
+    assert_eq!(alice.ask(&mut db, told).unwrap(), 1);
+    let sql = format!("select id from public.create_training_job('{dataset}')");
+    Refusal::of(alice.ask(&mut db, &sql)).is("PT409", "is not ready");
+}
+
+#[test]
+fn an_object_without_a_dataset_or_a_size_is_let_be() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = add_dataset(&mut db, &alice, 7);
+    for metadata in ["null", "'{}'", "'{\"size\": \"many\"}'", "'{\"size\": -1}'", "'{\"size\": 1e99}'"] {
+        let sql = format!(
+            "insert into storage.objects (bucket_id, name, metadata)
+             select storage_bucket, storage_path, {metadata} from public.datasets where id = '{dataset}'
+             on conflict (bucket_id, name) do update set metadata = excluded.metadata"
+        );
+        assert_eq!(db.execute(&sql, &[]).unwrap(), 1, "{metadata}");
+        assert_eq!(dataset_row(&mut db, &dataset)["file_size"], 7, "{metadata}");
+    }
+    let elsewhere = "insert into storage.objects (bucket_id, name, metadata) values ('lora-datasets', 'nobody/x', '{\"size\": 5}')";
+    assert_eq!(db.execute(elsewhere, &[]).unwrap(), 1);
 }

@@ -7,13 +7,13 @@ use postgres::Client;
 const TABLES: [(&str, &str, &str); 9] = [
     ("cost_budgets", "INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
     ("cost_records", "SELECT", "INSERT SELECT"),
-    ("datasets", "INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
+    ("datasets", "DELETE INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
     ("gpu_prices", "SELECT", "DELETE INSERT SELECT UPDATE"),
     ("metrics_points", "SELECT", "INSERT SELECT"),
-    ("model_artifacts", "SELECT", "DELETE INSERT SELECT UPDATE"),
+    ("model_artifacts", "SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
     ("notifications", "DELETE INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
     ("training_job_events", "SELECT", "INSERT SELECT"),
-    ("training_jobs", "INSERT SELECT", "INSERT SELECT UPDATE"),
+    ("training_jobs", "INSERT SELECT UPDATE", "INSERT SELECT UPDATE"),
 ];
 
 /// Every function in `public`, and whether users may call it; the service may call all of them.

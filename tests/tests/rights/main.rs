@@ -4,5 +4,7 @@
 //! granted, in databases with any default privileges.
 
 mod catalogue;
+mod changes;
 mod guards;
 mod matrix;
+mod storage;

@@ -14,20 +14,20 @@ const NOTHING: Rights = ["42501"; 5];
 
 /// What the first user may do with her own rows. She inserts what is hers: a dataset, a job on it, a notification.
 const OWNER: [(&str, Rights); 6] = [
-    ("datasets", ["2", "1", "2", "42501", "42501"]),
-    ("training_jobs", ["1", "1", "42501", "42501", "42501"]),
+    ("datasets", ["2", "1", "2", "PT409", "42501"]),
+    ("training_jobs", ["1", "1", "1", "42501", "42501"]),
     ("metrics_points", ["2", "42501", "42501", "42501", "42501"]),
-    ("model_artifacts", ["1", "42501", "42501", "42501", "42501"]),
+    ("model_artifacts", ["1", "42501", "1", "42501", "42501"]),
     ("cost_records", ["1", "42501", "42501", "42501", "42501"]),
     ("notifications", ["4", "1", "4", "4", "42501"]),
 ];
 
 /// What a second user may do with them. Her datasets do not exist for him, so a job on one is not found.
 const STRANGER: [(&str, Rights); 6] = [
-    ("datasets", ["0", "42501", "0", "42501", "42501"]),
-    ("training_jobs", ["0", "PT404", "42501", "42501", "42501"]),
+    ("datasets", ["0", "42501", "0", "0", "42501"]),
+    ("training_jobs", ["0", "PT404", "0", "42501", "42501"]),
     ("metrics_points", ["0", "42501", "42501", "42501", "42501"]),
-    ("model_artifacts", ["0", "42501", "42501", "42501", "42501"]),
+    ("model_artifacts", ["0", "42501", "0", "42501", "42501"]),
     ("cost_records", ["0", "42501", "42501", "42501", "42501"]),
     ("notifications", ["0", "42501", "0", "0", "42501"]),
 ];
