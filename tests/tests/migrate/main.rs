@@ -6,6 +6,7 @@ mod failed;
 mod fresh;
 mod history;
 mod layers;
+mod realtime;
 mod refused;
 
 use pg_lora_tests::Database;
