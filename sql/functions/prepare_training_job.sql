@@ -118,16 +118,20 @@ begin
 end
 $$;
 
--- Tokens that one GPU trains in a second: list figures of the providers. What is not on the list counts as the
--- slowest that is, so that an estimate is not too low.
+-- Tokens that one GPU trains in a second, by the price book of the day. What is not in it counts as the slowest that
+-- is, so that an estimate is not too low.
 create or replace function lora_private.gpu_tokens_per_second(gpu_type text)
 returns double precision
-language sql immutable parallel safe
+language sql stable
 set search_path = ''
 as $$
-  select case gpu_type
-    when 'H100' then 2200 when 'A100-80GB' then 1800 when 'A100-40GB' then 1500 when 'V100-32GB' then 1200 else 1200
-  end
+  select coalesce(
+    pg_catalog.max(price.tokens_per_second) filter (where price.gpu_type = gpu_tokens_per_second.gpu_type),
+    pg_catalog.min(price.tokens_per_second),
+    1200
+  )
+  from public.gpu_prices as price
+  where price.valid @> lora_private.clock()
 $$;
 
 revoke all on function

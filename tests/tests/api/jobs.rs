@@ -241,3 +241,25 @@ fn a_plain_insert_is_prepared_like_a_call() {
     }
     assert!(inserted["queued_at"].as_str() >= called["queued_at"].as_str(), "{inserted}");
 }
+
+#[test]
+fn an_estimate_takes_the_throughput_of_the_price_book() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    // So many tokens that the time at work outweighs the start.
+    let tokens = "update public.datasets set validation_report = jsonb_set(validation_report, '{tokens,sequence}', '36000000')";
+    Caller::service().write(&mut db, tokens).unwrap();
+    let mut estimate = |gpu: &str| {
+        let gpus = format!(r#"{{"gpu_type": "{gpu}", "num_gpus": 1, "cost_per_gpu_hour": 1}}"#);
+        let request = format!(
+            "select estimated_total_cost from public.create_training_job('{dataset}', 'custom', '{{\"num_epochs\": 1}}', '{gpus}')"
+        );
+        alice.ask(&mut db, &request).unwrap().as_f64().unwrap()
+    };
+    // 36 million tokens at 1,800, 2,200 and (unknown: the slowest of the book) 1,200 a second, and 20 minutes around it.
+    assert_eq!(estimate("A100-80GB"), 6.39);
+    assert_eq!(estimate("H100"), 5.38);
+    assert_eq!(estimate("my own"), 9.17);
+}

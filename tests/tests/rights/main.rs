@@ -7,4 +7,5 @@ mod catalogue;
 mod changes;
 mod guards;
 mod matrix;
+mod more_tables;
 mod storage;
