@@ -10,5 +10,4 @@ mod status;
 
 pub use pace::{Pace, Point};
 pub use progress::{Eta, Progress, Snapshot, progress};
-pub use stage::Band;
 pub use status::Status;

@@ -5,7 +5,7 @@
 
 /// A part of the percent scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Band {
+pub(super) enum Band {
     /// In the queue, ours or the GPU provider's: 0.
     Queued,
     /// Before the first step: 0 to 5.
