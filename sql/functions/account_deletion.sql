@@ -12,11 +12,37 @@ declare
   artifact_ids constant pg_catalog.uuid[] := array(
     select id from public.model_artifacts
     where user_id = old.id or job_id = any (job_ids) or dataset_id = any (dataset_ids));
+  linked pg_catalog.uuid;
 begin
-  update public.training_jobs set artifact_id = null where artifact_id = any (artifact_ids);
-  update public.model_artifacts set parent_model_id = null where parent_model_id = any (artifact_ids);
+  -- Rows of other users are unlinked. Such a row may break a rule that is newer than it is, and then any update of it is
+  -- refused, this one too: it ends in the way that the rules leave open for it.
+  for linked in
+    select id from public.model_artifacts
+    where parent_model_id = any (artifact_ids) and id <> all (artifact_ids)
+  loop
+    begin
+      update public.model_artifacts set parent_model_id = null where id = linked;
+    exception when check_violation then
+      update public.model_artifacts set parent_model_id = null, deleted_at = lora_private.clock() where id = linked;
+    end;
+  end loop;
+  -- The key of a job to its model unlinks by itself when the model goes; whether it can is tried out first.
+  for linked in
+    select id from public.training_jobs
+    where artifact_id = any (artifact_ids) and id <> all (job_ids)
+      and status not in ('completed', 'failed', 'cancelled')
+  loop
+    begin
+      update public.training_jobs set updated_at = updated_at where id = linked;
+    exception when check_violation then
+      update public.training_jobs set
+        status = 'failed', error_message = coalesce(error_message, 'its model went with the account of another user')
+      where id = linked;
+    end;
+  end loop;
+  -- In one statement, because jobs and models refer to each other.
+  with gone as (delete from public.training_jobs where id = any (job_ids))
   delete from public.model_artifacts where id = any (artifact_ids);
-  delete from public.training_jobs where id = any (job_ids);
   return old;
 end
 $$;

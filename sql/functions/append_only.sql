@@ -20,6 +20,33 @@ begin
 end
 $$;
 
+-- A job that a worker claimed is charged by closing it. Whoever charges it besides, as applications did before, would
+-- charge it twice.
+create or replace function lora_private.refuse_second_charge()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if pg_catalog.pg_has_role(
+    current_user, (select relowner from pg_catalog.pg_class where oid = tg_relid), 'member')
+    or not exists (
+      select from public.training_jobs as job
+      where job.id = new.job_id and (
+        job.claimed_by is not null
+        or exists (
+          select from public.cost_records as charged
+          where charged.job_id = job.id and charged.cost_type = 'training_compute' and charged.period is not null
+            and charged.idempotency_key like 'training_compute:%')
+      )
+    ) then
+    return new;
+  end if;
+  raise exception 'the GPU time of training job "%" is charged by the database', new.job_id
+    using errcode = 'PT409', hint = 'Leave it out: closing the job wrote it, or will.';
+end
+$$;
+
 create or replace function lora_private.keep_training_job_event()
 returns trigger
 language plpgsql security definer
@@ -46,12 +73,17 @@ end
 $$;
 
 revoke all on function
-  lora_private.keep_cost_record(), lora_private.keep_training_job_event(), lora_private.refuse_truncate()
+  lora_private.keep_cost_record(), lora_private.refuse_second_charge(), lora_private.keep_training_job_event(),
+  lora_private.refuse_truncate()
   from public, anon, authenticated, service_role;
 
 create or replace trigger a_keep_cost_record
   before update or delete on public.cost_records
   for each row execute function lora_private.keep_cost_record();
+create or replace trigger b_refuse_second_charge
+  before insert on public.cost_records
+  for each row when (new.cost_type = 'training_compute' and new.job_id is not null and new.corrects is null)
+  execute function lora_private.refuse_second_charge();
 create or replace trigger a_keep_training_job_event
   before update or delete on public.training_job_events
   for each row execute function lora_private.keep_training_job_event();

@@ -16,6 +16,7 @@ as $$
 declare
   owner_id uuid;
   job public.training_jobs;
+  sent_gpu_config jsonb := lora_private.standard_gpu_config(create_training_job.gpu_config);
 begin
   if lora_private.is_client() then
     owner_id := (select auth.uid());
@@ -29,7 +30,7 @@ begin
     owner_id := coalesce(create_training_job.user_id, owner_id);
   end if;
   -- Before the column's own 50 characters refuse it without a word on what is right.
-  if not lora.hyperparameter_presets() ? coalesce(create_training_job.preset_id, '') then
+  if not lora.hyperparameter_presets() ? coalesce(lora_private.standard_preset(create_training_job.preset_id), '') then
     raise exception 'unknown preset "%"', coalesce(pg_catalog.left(create_training_job.preset_id, 50), 'null')
       using errcode = '22023', hint = 'Use conservative, balanced, aggressive or custom.';
   end if;
@@ -61,11 +62,16 @@ begin
     end if;
   end loop;
 
+  if sent_gpu_config ->> 'cost_per_gpu_hour' is null then
+    -- A price that the request left out was that of the day when the job was made.
+    sent_gpu_config := sent_gpu_config
+      || pg_catalog.jsonb_build_object('cost_per_gpu_hour', job.gpu_config -> 'cost_per_gpu_hour');
+  end if;
   if job.dataset_id is distinct from create_training_job.dataset_id
-    or job.preset_id is distinct from create_training_job.preset_id
-    or job.hyperparameters is distinct from (
-      lora.hyperparameter_presets() -> create_training_job.preset_id || coalesce(create_training_job.hyperparameters, '{}'))
-    or job.gpu_config is distinct from create_training_job.gpu_config then
+    or job.preset_id is distinct from lora_private.standard_preset(create_training_job.preset_id)
+    or job.hyperparameters is distinct from lora_private.standard_hyperparameters(
+      create_training_job.hyperparameters, create_training_job.preset_id)
+    or job.gpu_config is distinct from sent_gpu_config then
     raise exception 'idempotency key "%" was used for another request', create_training_job.idempotency_key
       using errcode = 'PT409', detail = pg_catalog.format('It made job "%s".', job.id),
         hint = 'Use a new key for a new job, or repeat the request unchanged.';

@@ -6,12 +6,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  decided_by_validation constant text[] := array[
-    'avg_tokens_per_turn', 'avg_turns_per_conversation', 'content_sha256', 'error_message', 'ruleset_version',
-    'sample_data', 'total_tokens', 'total_training_pairs', 'total_validation_pairs', 'training_ready',
-    'validated_at', 'validation_errors', 'validation_report'
-  ];
-  refused text;
+  refused pg_catalog.text;
 begin
   if tg_op = 'DELETE' then
     if old.status is distinct from 'uploading' then
@@ -21,15 +16,15 @@ begin
     return old;
   elsif tg_op = 'INSERT' then
     select column_name into refused
-    from pg_catalog.unnest(decided_by_validation || 'deleted_at'::text) as column_name
+    from pg_catalog.unnest(lora_private.columns_of_validation() || 'deleted_at'::pg_catalog.text) as column_name
     where coalesce(pg_catalog.to_jsonb(new) -> column_name, 'null')
-      not in ('null', case column_name when 'training_ready' then 'false'::jsonb else 'null' end)
+      not in ('null', case column_name when 'training_ready' then 'false'::pg_catalog.jsonb else 'null' end)
     order by column_name limit 1;
     if refused is null and coalesce(new.status, '') not in ('uploading', 'validating') then
       refused := 'status';
     elsif refused is null and new.storage_bucket is distinct from 'lora-datasets' then
       refused := 'storage_bucket';
-    elsif refused is null and not lora_private.is_path_below(new.storage_path, new.user_id::text) then
+    elsif refused is null and not lora_private.is_path_below(new.storage_path, new.user_id::pg_catalog.text) then
       refused := 'storage_path';
     end if;
     if refused is not null then

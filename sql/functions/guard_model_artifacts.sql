@@ -5,7 +5,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  refused text;
+  refused pg_catalog.text;
 begin
   refused := lora_private.first_changed_column(
     pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),

@@ -5,13 +5,13 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  refused text;
+  refused pg_catalog.text;
 begin
   if tg_op = 'INSERT' then
     new.created_at := lora_private.clock();
-    new.read := coalesce(new.read, false);
-    new.priority := coalesce(new.priority, 'medium');
-    if new.priority not in ('low', 'medium', 'high') then
+    if new.dedupe_key is not null then
+      perform lora_private.refuse_column('notifications', 'dedupe_key', 'Leave it out: the database sets it.');
+    elsif new.priority not in ('low', 'medium', 'high') then
       perform lora_private.refuse_column('notifications', 'priority', 'Use "low", "medium" or "high".');
     end if;
     return new;

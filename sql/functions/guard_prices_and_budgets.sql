@@ -6,7 +6,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  refused text;
+  refused pg_catalog.text;
 begin
   if tg_op = 'INSERT' then
     if new.platform_limit is not null then

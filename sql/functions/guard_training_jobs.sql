@@ -6,9 +6,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  refused text;
+  refused pg_catalog.text;
 begin
   if tg_op = 'UPDATE' then
+    if new.status = 'cancelled' then
+      -- Applications send both along; when a job ended and what it cost is not theirs to say.
+      new.completed_at := old.completed_at;
+      new.final_cost := old.final_cost;
+    end if;
     refused := lora_private.first_changed_column(
       pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new), array['status', 'updated_at']);
     if refused is null and new.status is distinct from old.status and new.status is distinct from 'cancelled' then
@@ -38,13 +43,34 @@ begin
   return new;
 end
 $$;
-revoke all on function lora_private.guard_training_jobs() from public, anon, authenticated, service_role;
+
+-- Nobody deletes a job. The right to try is granted, because without it Postgres says no more than "permission denied".
+-- The account that a job belongs to takes it along: that is the owner of the tables at work.
+create or replace function lora_private.refuse_deletion()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if pg_catalog.pg_has_role(
+    current_user, (select relowner from pg_catalog.pg_class where oid = tg_relid), 'member') then
+    return null;
+  end if;
+  raise exception 'rows of "%" cannot be deleted', tg_table_name
+    using errcode = '42501', hint = 'Cancel the job: set status to "cancelled". What it did and cost stays on record.';
+end
+$$;
+revoke all on function lora_private.guard_training_jobs(), lora_private.refuse_deletion()
+  from public, anon, authenticated, service_role;
 
 create or replace trigger a_guard_training_jobs
   before insert or update on public.training_jobs
   for each row when (lora_private.is_client())
   execute function lora_private.guard_training_jobs();
 
+create or replace trigger a_refuse_deletion
+  before delete on public.training_jobs
+  for each statement execute function lora_private.refuse_deletion();
+
 revoke all on public.training_jobs from public, anon, authenticated, service_role;
-grant select, insert, update on public.training_jobs to authenticated;
-grant select, insert, update on public.training_jobs to service_role;
+grant select, insert, update, delete on public.training_jobs to authenticated, service_role;

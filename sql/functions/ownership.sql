@@ -45,7 +45,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  changed constant text := case when new.id is distinct from old.id then 'id' else 'user_id' end;
+  -- Not every table has an id of its own.
+  changed constant pg_catalog.text := case
+    when pg_catalog.to_jsonb(new) -> 'id' is distinct from pg_catalog.to_jsonb(old) -> 'id' then 'id' else 'user_id'
+  end;
 begin
   raise exception 'column "%" of "%" never changes', changed, tg_table_name
     using errcode = '42501', column = changed, hint = 'Leave it as it is: a row keeps its id and its owner.';
@@ -77,6 +80,10 @@ create or replace trigger b_refuse_another_owner
 create or replace trigger b_refuse_another_owner
   before update on public.model_artifacts
   for each row when (new.id is distinct from old.id or new.user_id is distinct from old.user_id)
+  execute function lora_private.refuse_another_owner();
+create or replace trigger b_refuse_another_owner
+  before update on public.cost_budgets
+  for each row when (new.user_id is distinct from old.user_id)
   execute function lora_private.refuse_another_owner();
 create or replace trigger b_refuse_another_owner
   before update on public.notifications

@@ -7,7 +7,6 @@ set search_path = ''
 as $$
 declare
   dataset public.datasets;
-  defaults jsonb;
   steps numeric;
   tokens_per_epoch double precision;
 begin
@@ -39,15 +38,20 @@ begin
         hint = 'Validate the dataset first; see its validation_errors.';
   end if;
 
-  defaults := lora.hyperparameter_presets() -> new.preset_id;
-  if defaults is null then
+  if not lora.hyperparameter_presets() ? coalesce(lora_private.standard_preset(new.preset_id), '') then
     raise exception 'unknown preset "%"', coalesce(new.preset_id, 'null')
       using errcode = '22023', hint = 'Use conservative, balanced, aggressive or custom.';
-  end if;
-  if pg_catalog.jsonb_typeof(new.hyperparameters) <> 'object' then
+  elsif pg_catalog.jsonb_typeof(new.hyperparameters) <> 'object' then
     raise exception '"hyperparameters" is not an object' using errcode = '22023', hint = 'Pass a JSON object.';
   end if;
-  new.hyperparameters := defaults || coalesce(new.hyperparameters, '{}');
+  new.hyperparameters := lora_private.standard_hyperparameters(new.hyperparameters, new.preset_id);
+  new.preset_id := lora_private.standard_preset(new.preset_id);
+  new.gpu_config := lora_private.standard_gpu_config(new.gpu_config);
+  if pg_catalog.jsonb_typeof(new.gpu_config) = 'object' and new.gpu_config ->> 'cost_per_gpu_hour' is null then
+    -- Without a price of its own the job has that of the price book, from now on and whatever the book says later.
+    new.gpu_config := new.gpu_config || pg_catalog.jsonb_build_object(
+      'cost_per_gpu_hour', pg_catalog.trim_scale(lora_private.gpu_hourly_rate(new.gpu_config ->> 'gpu_type')));
+  end if;
   perform lora_private.check_whole_number(new.hyperparameters, 'num_epochs', 'hyperparameters', 1000);
   perform lora_private.check_whole_number(new.hyperparameters, 'batch_size', 'hyperparameters', 100000);
   perform lora_private.check_whole_number(new.gpu_config, 'num_gpus', 'gpu_config', 4096);
@@ -59,7 +63,10 @@ begin
     or (new.gpu_config ->> 'cost_per_gpu_hour')::numeric not between 0 and 100000
     or (new.gpu_config ->> 'cost_per_gpu_hour')::numeric <> pg_catalog.round((new.gpu_config ->> 'cost_per_gpu_hour')::numeric, 10) then
     raise exception '"gpu_config.cost_per_gpu_hour" is not a price'
-      using errcode = '22023', hint = 'Give the price of one GPU for one hour, a number from 0 to 100000 with at most ten places.';
+      using errcode = '22023',
+        detail = case when new.gpu_config ->> 'cost_per_gpu_hour' is null
+          then pg_catalog.format('The price book has no price of "%s" for today.', new.gpu_config ->> 'gpu_type') else '' end,
+        hint = 'Give the price of one GPU for one hour, a number from 0 to 100000 with at most ten places.';
   elsif (new.gpu_config ->> 'cost_per_gpu_hour')::numeric * (new.gpu_config ->> 'num_gpus')::numeric > 100000 then
     -- At this rate an amount of the ledger is full after eleven years. A job must always be possible to close.
     raise exception 'the GPUs cost more than 100000 an hour'
@@ -100,49 +107,7 @@ begin
 end
 $$;
 
--- A field of a document that has to be a whole number from 1 to a limit.
-create or replace function lora_private.check_whole_number(document jsonb, field text, document_name text, most bigint)
-returns void
-language plpgsql immutable parallel safe
-set search_path = ''
-as $$
-declare
-  value jsonb := document -> field;
-begin
-  if pg_catalog.jsonb_typeof(value) is distinct from 'number'
-    or (value #>> '{}')::numeric not between 1 and most
-    or (value #>> '{}')::numeric % 1 <> 0 then
-    raise exception '"%.%" is %', document_name, field, coalesce(pg_catalog.left(value #>> '{}', 50), 'missing')
-      using errcode = '22023', hint = pg_catalog.format('Give a whole number from 1 to %s.', most);
-  end if;
-end
-$$;
-
--- Tokens that one GPU trains in a second, by the price book of the day. What is not in it counts as the slowest that
--- is, so that an estimate is not too low.
-create or replace function lora_private.gpu_tokens_per_second(gpu_type text)
-returns double precision
-language sql stable
-set search_path = ''
-as $$
-  select coalesce(
-    pg_catalog.max(price.tokens_per_second) filter (where price.gpu_type = gpu_tokens_per_second.gpu_type),
-    pg_catalog.min(price.tokens_per_second),
-    1200
-  )
-  from public.gpu_prices as price
-  where price.valid @> lora_private.clock()
-$$;
-
-revoke all on function
-  lora_private.prepare_training_job(),
-  lora_private.check_whole_number(jsonb, text, text, bigint),
-  lora_private.gpu_tokens_per_second(text)
-  from public, anon, authenticated, service_role;
-grant execute on function
-  lora_private.check_whole_number(jsonb, text, text, bigint),
-  lora_private.gpu_tokens_per_second(text)
-  to authenticated, service_role;
+revoke all on function lora_private.prepare_training_job() from public, anon, authenticated, service_role;
 
 -- After the guard, which refuses what is filled in here.
 create or replace trigger b_prepare_training_job

@@ -70,7 +70,7 @@ begin
     ) into answer, impossible;
   exception
     -- What a point holds is looked into only when one of them is bad: 1,000 good ones take a third longer otherwise.
-    when data_exception or not_null_violation then
+    when data_exception or not_null_violation or check_violation then
       perform lora_private.refuse_bad_point(points);
       raise;
   end;
@@ -114,7 +114,7 @@ begin
       from (values
         ('step', 'whole number', true), ('epoch', 'whole number', true), ('training_loss', 'number', true),
         ('learning_rate', 'number', true), ('validation_loss', 'number', false), ('gradient_norm', 'number', false),
-        ('throughput', 'number', false), ('gpu_utilization', 'number', false), ('timestamp', 'time', false)
+        ('throughput', 'number', false), ('gpu_utilization', 'percent', false), ('timestamp', 'time', false)
       ) as known (name, kind, needed)
     loop
       begin
@@ -122,15 +122,18 @@ begin
           when field.value is null then not field.needed
           when field.kind = 'whole number' then field.value::integer >= 0
           when field.kind = 'number' then field.value::double precision is not null
-          else pg_catalog.isfinite(field.value::timestamptz)
+          when field.kind = 'percent' then field.value::double precision between 0 and 100
+            or field.value::double precision in ('NaN', 'Infinity', '-Infinity')
+          else pg_catalog.isfinite(field.value::pg_catalog.timestamptz)
         end;
       exception when data_exception then
         good := false;
       end;
       if not good then
-        raise exception '"points[%].%" is %', item.index, field.name, coalesce(pg_catalog.to_json(pg_catalog.left(field.value, 50))::text, 'missing')
+        raise exception '"points[%].%" is %', item.index, field.name, coalesce(pg_catalog.to_json(pg_catalog.left(field.value, 50))::pg_catalog.text, 'missing')
           using errcode = '22023', hint = case field.kind
             when 'whole number' then 'Give a whole number from 0 to 2147483647.'
+            when 'percent' then 'Give a percentage from 0 to 100, or leave it out.'
             when 'number' then 'Give a number that a double holds, or "NaN", "Infinity" or "-Infinity" as text.'
             else 'Give an instant such as "2026-01-15T23:00:00Z", or leave it out.'
           end;
@@ -153,7 +156,7 @@ declare
   job public.training_jobs;
   newest public.metrics_points;
   last record;
-  answer jsonb;
+  answer pg_catalog.jsonb;
 begin
   select * into strict job from public.training_jobs where id = advance_training_job.job_id;
   select * into newest from public.metrics_points as point

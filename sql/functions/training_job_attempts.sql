@@ -14,10 +14,10 @@ begin
   where candidate.id = lock_attempt.job_id
   for no key update;
   if not found then
-    raise exception 'training job "%" does not exist', coalesce(lock_attempt.job_id::text, 'null')
+    raise exception 'training job "%" does not exist', coalesce(lock_attempt.job_id::pg_catalog.text, 'null')
       using errcode = 'PT404', hint = 'Pass the id of a claimed job.';
   elsif lock_attempt.attempt is null or lock_attempt.attempt > job.attempt then
-    raise exception 'attempt % of training job "%" has not begun', coalesce(lock_attempt.attempt::text, 'null'), job.id
+    raise exception 'attempt % of training job "%" has not begun', coalesce(lock_attempt.attempt::pg_catalog.text, 'null'), job.id
       using errcode = '22023', detail = pg_catalog.format('The current attempt is %s.', job.attempt),
         hint = 'Pass the attempt that the claim answered.';
   elsif lock_attempt.attempt < job.attempt then

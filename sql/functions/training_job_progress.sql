@@ -32,9 +32,9 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  asked_at constant timestamptz := coalesce(at, lora_private.clock());
+  asked_at constant pg_catalog.timestamptz := coalesce(at, lora_private.clock());
   current_cost constant numeric := lora_private.training_job_cost(job, asked_at);
-  answer jsonb;
+  answer pg_catalog.jsonb;
 begin
   select lora.job_progress(
     job.status, job.current_stage, nullif(greatest(job.total_steps, 0), 0),

@@ -7,7 +7,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  known constant text[] := array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled'];
+  known constant pg_catalog.text[] := array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled'];
   allowed boolean;
 begin
   -- An adopted database may hold a status that nobody knows: such a job can only be ended.
@@ -52,7 +52,24 @@ begin
     new.lease_expires_at := null;
     new.final_cost := coalesce(
       lora_private.displayed_cost(lora_private.training_job_cost(new, new.completed_at)), new.final_cost);
+    -- What an adopted database may hold is repaired here, because afterwards nobody can: an amount that is none is
+    -- not known. (NaN is greater than any number.)
+    if new.final_cost < 0 or new.final_cost >= 'Infinity' then
+      new.final_cost := null;
+    end if;
+    if new.current_cost < 0 or new.current_cost >= 'Infinity' then
+      new.current_cost := 0;
+    end if;
+    if new.estimated_total_cost < 0 or new.estimated_total_cost >= 'Infinity' then
+      new.estimated_total_cost := 0;
+    end if;
     new.current_cost := coalesce(new.final_cost, new.current_cost);
+    new.progress := case when new.progress between 0 and 100 then new.progress else 0 end;
+    new.current_epoch := greatest(new.current_epoch, 0);
+    new.current_step := greatest(new.current_step, 0);
+    new.total_epochs := greatest(new.total_epochs, 1);
+    new.total_steps := case when new.total_steps >= 0 then new.total_steps end;
+    new.retry_count := greatest(new.retry_count, 0);
     if new.status = 'cancelled' then
       new.cancel_requested_at := coalesce(new.cancel_requested_at, lora_private.clock());
     elsif new.status = 'completed' then
@@ -147,6 +164,11 @@ declare
   -- Types are named with their schema: in a definer's body the caller's pg_temp would come first.
   dataset_name pg_catalog.text;
 begin
+  if tg_op = 'UPDATE' and new.status = 'queued' then
+    -- The next attempt tells of itself.
+    perform lora_private.release_notifications(
+      new.user_id, new.id, array['job_queued', 'job_started', 'job_completed', 'job_failed', 'job_cancelled']);
+  end if;
   select name into dataset_name from public.datasets where id = new.dataset_id;
   insert into public.notifications (user_id, type, title, message, priority, metadata)
   select new.user_id, notice.type, notice.title,

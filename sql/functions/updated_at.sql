@@ -1,5 +1,5 @@
--- The specification's three triggers, on a function of our own: public.update_updated_at_column() is so common
--- a name that an application may have another one.
+-- The specification's three triggers, and one for budgets, on a function of our own: public.update_updated_at_column() is
+-- so common a name that an application may have another one.
 create or replace function lora_private.set_updated_at()
 returns trigger
 language plpgsql
@@ -17,4 +17,6 @@ create or replace trigger update_datasets_updated_at before update on public.dat
 create or replace trigger update_training_jobs_updated_at before update on public.training_jobs
   for each row execute function lora_private.set_updated_at();
 create or replace trigger update_model_artifacts_updated_at before update on public.model_artifacts
+  for each row execute function lora_private.set_updated_at();
+create or replace trigger update_cost_budgets_updated_at before update on public.cost_budgets
   for each row execute function lora_private.set_updated_at();

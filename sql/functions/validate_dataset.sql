@@ -33,6 +33,8 @@ begin
   end if;
 
   report := lora.dataset_report(content, options);
+  -- A result is that of a validation that was begun, whatever the dataset was before.
+  update public.datasets set status = 'validating' where id = dataset.id and status <> 'validating';
   select pg_catalog.jsonb_agg(finding) into errors
   from pg_catalog.jsonb_array_elements(report -> 'findings') as finding
   where finding ->> 'severity' = 'error';
@@ -69,32 +71,3 @@ comment on function public.validate_dataset(uuid, text, jsonb) is
   'Validates the content of a dataset''s file, records status, counts and findings on its row, and returns the report';
 revoke all on function public.validate_dataset(uuid, text, jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.validate_dataset(uuid, text, jsonb) to service_role;
-
--- As the owner of the tables, whoever recorded the validation.
-create or replace function lora_private.record_dataset_state()
-returns trigger
-language plpgsql security definer
-set search_path = ''
-as $$
-begin
-  insert into public.notifications (user_id, type, title, message, priority, metadata)
-  values (
-    new.user_id,
-    case new.status when 'ready' then 'dataset_ready' else 'dataset_error' end,
-    case new.status when 'ready' then 'Dataset ready' else 'Dataset not usable' end,
-    case new.status
-      when 'ready' then pg_catalog.format('"%s" is ready with %s training pairs.', new.name, new.total_training_pairs)
-      else pg_catalog.format('"%s" cannot be used: %s.', new.name, coalesce(new.error_message, 'validation failed'))
-    end,
-    case new.status when 'ready' then 'medium' else 'high' end,
-    pg_catalog.jsonb_build_object('dataset_id', new.id)
-  );
-  return null;
-end
-$$;
-revoke all on function lora_private.record_dataset_state() from public, anon, authenticated, service_role;
-
-create or replace trigger record_dataset_state
-  after update on public.datasets
-  for each row when (new.status is distinct from old.status and new.status in ('ready', 'error'))
-  execute function lora_private.record_dataset_state();

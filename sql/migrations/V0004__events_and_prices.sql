@@ -18,6 +18,12 @@ alter table public.training_jobs drop constraint if exists training_jobs_retry_o
 alter table public.training_jobs
   add constraint training_jobs_retry_of_fkey
   foreign key (retry_of) references public.training_jobs (id) on delete set null;
+-- A model can be deleted, and the job that made it is a record that nobody may change. So the key itself unlinks the
+-- two, and a job forgets its model only when the model is gone.
+alter table public.training_jobs drop constraint if exists fk_training_jobs_artifact;
+alter table public.training_jobs
+  add constraint fk_training_jobs_artifact
+  foreign key (artifact_id) references public.model_artifacts (id) on delete set null;
 create index if not exists training_jobs_retry_of_idx on public.training_jobs (retry_of);
 create index if not exists training_jobs_artifact_id_idx on public.training_jobs (artifact_id);
 comment on column public.training_jobs.max_attempts is 'How often the job may be tried in all';
@@ -52,6 +58,12 @@ begin
   end if;
 end
 $$;
+
+-- One notification for one event, whoever reports it: the database, the application, or both.
+alter table public.notifications add column if not exists dedupe_key text;
+create unique index if not exists notifications_user_id_dedupe_key_key
+  on public.notifications (user_id, dedupe_key);
+comment on column public.notifications.dedupe_key is 'Event that the notification tells of, set by the database; NULL for all others';
 
 create table public.training_job_events (
   job_id uuid not null references public.training_jobs (id) on delete cascade,

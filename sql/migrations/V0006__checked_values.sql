@@ -1,7 +1,8 @@
 -- What a status, a percent, a count, a size and an amount may be. Rows that an application left behind stay as they
 -- are: the checks are NOT VALID, and the version after this one looks at the rows. But a check is tested again on
 -- ANY update, so each has a way out for such a row: a dataset or a model can be deleted softly, a job can fail or be
--- cancelled, a notification can be read.
+-- cancelled, a notification can be read. A job that is over keeps what it was left with: closing a job repairs what
+-- breaks a rule (function layer), so none of ours ends with such a value.
 
 -- The sixteen columns that readers are told are never NULL. What is filled in was not an event, so no trigger may
 -- date it: an operator's own setting of the trigger is kept.
@@ -99,39 +100,55 @@ alter table public.datasets
   add constraint datasets_status_validated_at_check
     check (
       status <> 'ready' or deleted_at is not null
-      or validated_at is not null and coalesce(total_training_pairs, 0) >= 1
+      or validated_at is not null and coalesce(total_training_pairs, 0) >= 1 and total_tokens is not null
         and coalesce(validation_errors, 'null') in ('null', '[]')
     ) not valid,
+  add constraint datasets_status_training_ready_check
+    check (training_ready = (status = 'ready') or deleted_at is not null) not valid,
   add constraint datasets_status_error_message_check
     check (
       status <> 'error' or deleted_at is not null
       or error_message is not null or coalesce(validation_errors, 'null') not in ('null', '[]')
     ) not valid;
 
--- The status of a job is not here: the triggers of its states hold it, for every role.
 alter table public.training_jobs
+  add constraint training_jobs_status_check
+    check (status in ('queued', 'initializing', 'running', 'completed', 'failed', 'cancelled')) not valid,
   add constraint training_jobs_progress_check
-    check (progress between 0 and 100 or status in ('failed', 'cancelled')) not valid,
+    check (progress between 0 and 100 or status in ('completed', 'failed', 'cancelled')) not valid,
   add constraint training_jobs_current_epoch_check
-    check (current_epoch >= 0 or status in ('failed', 'cancelled')) not valid,
+    check (current_epoch >= 0 or status in ('completed', 'failed', 'cancelled')) not valid,
   add constraint training_jobs_total_epochs_check
-    check (total_epochs >= 1 or status in ('failed', 'cancelled')) not valid,
+    check (total_epochs >= 1 or status in ('completed', 'failed', 'cancelled')) not valid,
   add constraint training_jobs_current_step_check
-    check (current_step >= 0 or status in ('failed', 'cancelled')) not valid,
+    check (current_step >= 0 or status in ('completed', 'failed', 'cancelled')) not valid,
   add constraint training_jobs_total_steps_check
-    check (total_steps >= 0 or status in ('failed', 'cancelled')) not valid,
+    check (total_steps >= 0 or status in ('completed', 'failed', 'cancelled')) not valid,
   add constraint training_jobs_current_cost_check
-    check (current_cost >= 0 and current_cost < 'Infinity' or status in ('failed', 'cancelled')) not valid,
+    check (
+      current_cost >= 0 and current_cost < 'Infinity'
+      or status in ('completed', 'failed', 'cancelled')
+    ) not valid,
   add constraint training_jobs_estimated_total_cost_check
-    check (estimated_total_cost >= 0 and estimated_total_cost < 'Infinity' or status in ('failed', 'cancelled'))
-    not valid,
+    check (
+      estimated_total_cost >= 0 and estimated_total_cost < 'Infinity'
+      or status in ('completed', 'failed', 'cancelled')
+    ) not valid,
   add constraint training_jobs_final_cost_check
-    check (final_cost >= 0 and final_cost < 'Infinity' or status in ('failed', 'cancelled')) not valid,
+    check (final_cost >= 0 and final_cost < 'Infinity' or status in ('completed', 'failed', 'cancelled')) not valid,
   add constraint training_jobs_retry_count_check
-    check (retry_count >= 0 or status in ('failed', 'cancelled')) not valid,
+    check (retry_count >= 0 or status in ('completed', 'failed', 'cancelled')) not valid,
   add constraint training_jobs_attempt_check check (attempt >= 1) not valid,
   add constraint training_jobs_max_attempts_check check (max_attempts >= 1) not valid,
   add constraint training_jobs_failure_class_check check (failure_class ~ '^[a-z][a-z_]{1,49}$') not valid;
+
+-- A figure that is no number is a fact, of a run that diverged or of a sensor that failed; a step before the first one, or
+-- a GPU that is busy for more than all of its time, is a mistake.
+alter table public.metrics_points
+  add constraint metrics_points_epoch_check check (epoch >= 0) not valid,
+  add constraint metrics_points_step_check check (step >= 0) not valid,
+  add constraint metrics_points_gpu_utilization_check
+    check (gpu_utilization between 0 and 100 or gpu_utilization in ('NaN', 'Infinity', '-Infinity')) not valid;
 
 alter table public.model_artifacts
   add constraint model_artifacts_status_check

@@ -7,8 +7,8 @@ begin
   for item in
     select conrelid::regclass as table_name, conname from pg_catalog.pg_constraint
     where contype = 'c' and not convalidated and conrelid in (
-      'public.datasets'::regclass, 'public.training_jobs'::regclass, 'public.model_artifacts'::regclass,
-      'public.cost_records'::regclass, 'public.notifications'::regclass
+      'public.datasets'::regclass, 'public.training_jobs'::regclass, 'public.metrics_points'::regclass,
+      'public.model_artifacts'::regclass, 'public.cost_records'::regclass, 'public.notifications'::regclass
     )
     order by conrelid, conname
   loop

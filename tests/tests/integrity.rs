@@ -70,13 +70,15 @@ fn a_row_refers_to_rows_of_its_own_owner_only() {
             format!("update public.model_artifacts set parent_model_id = '{other}' where id = '{}'", mine.2),
         );
     }
+    // What a job that is over refers to is frozen.
+    let waiting = queue_job(&mut db, &world.alice, mine.0, 10);
     write(
         &mut db,
-        format!("update public.training_jobs set retry_of = '{}' where id = '{}'", theirs.1, mine.1),
+        format!("update public.training_jobs set retry_of = '{}' where id = '{waiting}'", theirs.1),
     );
     write(
         &mut db,
-        format!("update public.training_jobs set dataset_id = '{}' where id = '{}'", theirs.0, mine.1),
+        format!("update public.training_jobs set dataset_id = '{}' where id = '{waiting}'", theirs.0),
     );
     write(
         &mut db,

@@ -5,11 +5,17 @@ use pg_lora_tests::story::{queue_job, ready_dataset, sign_up};
 use postgres::Client;
 
 /// A table, what is set in a good row of it, and the check that refuses it.
-const REFUSED: [(&str, &str, &str); 40] = [
+const REFUSED: [(&str, &str, &str); 46] = [
     ("datasets", "format = 'x'", "datasets_format_check"),
     ("datasets", "status = 'banana'", "datasets_status_check"),
     ("datasets", "file_size = -1", "datasets_file_size_check"),
-    ("datasets", "total_training_pairs = -1, status = 'validating'", "datasets_total_training_pairs_check"),
+    (
+        "datasets",
+        "total_training_pairs = -1, status = 'validating', training_ready = false",
+        "datasets_total_training_pairs_check",
+    ),
+    ("datasets", "training_ready = false", "datasets_status_training_ready_check"),
+    ("datasets", "total_tokens = null", "datasets_status_validated_at_check"),
     ("datasets", "total_validation_pairs = -1", "datasets_total_validation_pairs_check"),
     ("datasets", "total_tokens = -1", "datasets_total_tokens_check"),
     ("datasets", "avg_turns_per_conversation = 'NaN'", "datasets_avg_turns_per_conversation_check"),
@@ -18,7 +24,8 @@ const REFUSED: [(&str, &str, &str); 40] = [
     ("datasets", "total_training_pairs = 0", "datasets_status_validated_at_check"),
     ("datasets", "total_training_pairs = null", "datasets_status_validated_at_check"),
     ("datasets", "validation_errors = '[{}]'", "datasets_status_validated_at_check"),
-    ("datasets", "status = 'error'", "datasets_status_error_message_check"),
+    ("datasets", "status = 'error', training_ready = false", "datasets_status_error_message_check"),
+    ("training_jobs", "status = 'banana'", "training_jobs_status_check"),
     ("training_jobs", "progress = 100.01", "training_jobs_progress_check"),
     ("training_jobs", "progress = 'NaN'", "training_jobs_progress_check"),
     ("training_jobs", "current_epoch = -1", "training_jobs_current_epoch_check"),
@@ -32,6 +39,9 @@ const REFUSED: [(&str, &str, &str); 40] = [
     ("training_jobs", "attempt = 0", "training_jobs_attempt_check"),
     ("training_jobs", "max_attempts = 0", "training_jobs_max_attempts_check"),
     ("training_jobs", "failure_class = 'It broke'", "training_jobs_failure_class_check"),
+    ("metrics_points", "step = -1", "metrics_points_step_check"),
+    ("metrics_points", "epoch = -1", "metrics_points_epoch_check"),
+    ("metrics_points", "gpu_utilization = 100.1", "metrics_points_gpu_utilization_check"),
     ("model_artifacts", "status = 'banana'", "model_artifacts_status_check"),
     ("cost_records", "amount = -1", "cost_records_amount_corrects_check"),
     ("cost_records", "amount = 'NaN'", "cost_records_amount_check"),
@@ -58,6 +68,7 @@ fn furnish(db: &mut Client) {
         "set session_replication_role = replica;
          insert into public.model_artifacts (user_id, job_id, dataset_id, name, quality_metrics, training_summary, configuration, artifacts)
          values ('{id}', '{job}', '{dataset}', 'adapter', '{{}}', '{{}}', '{{}}', '{{}}');
+         insert into public.metrics_points (job_id, epoch, step, training_loss, learning_rate) values ('{job}', 1, 1, 1, 1);
          insert into public.cost_records (user_id, job_id, cost_type, amount, billing_period)
          values ('{id}', '{job}', 'storage', 1, '2026-01-15');
          insert into public.cost_budgets (user_id) values ('{id}')"

@@ -64,10 +64,8 @@ fn nothing_else_of_a_job_is_the_users_to_change() {
         ("status", "'completed'"),
         ("status", "null"),
         ("progress", "100"),
-        ("final_cost", "0"),
         ("gpu_config", "'{}'"),
         ("queued_at", "'2000-01-01'"),
-        ("completed_at", "now()"),
         ("attempt", "9"),
         ("max_attempts", "99"),
         ("error_message", "'x'"),
@@ -84,9 +82,51 @@ fn nothing_else_of_a_job_is_the_users_to_change() {
             Refusal::of(alice.write(&mut db, &both)).is("42501", column);
         }
     }
+    // When a job ended and what it cost is not for its owner to say, alone or on the way.
+    for (column, value) in [("final_cost", "0"), ("completed_at", "'2000-01-01'")] {
+        let sql = format!("update public.training_jobs set {column} = {value} where id = '{job}'");
+        Refusal::of(alice.write(&mut db, &sql)).is("42501", &format!("column \"{column}\""));
+    }
     let bob = sign_up(&mut db, "bob");
     assert_eq!(bob.write(&mut db, &cancel(&job)).unwrap(), 0);
     assert_eq!(job_row(&mut db, &job)["status"], "queued");
+}
+
+/// Applications send both along when they cancel.
+#[test]
+fn what_a_cancelled_job_cost_and_when_it_ended_is_the_databases_whatever_is_sent() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    set_clock(&mut db, "2026-03-01 10:00Z");
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = queue_job(&mut db, &alice, &dataset, 10);
+    claim(&mut db, "w");
+    set_clock(&mut db, "2026-03-01 11:00Z");
+    let sql = format!(
+        "update public.training_jobs set status = 'cancelled', completed_at = '2000-01-01', final_cost = 0 \
+         where id = '{job}'"
+    );
+    for _ in 0..2 {
+        assert_eq!(alice.write(&mut db, &sql).unwrap(), 1);
+        let row = job_row(&mut db, &job);
+        assert_eq!((&row["status"], &row["final_cost"]), (&json!("cancelled"), &json!(7.0)));
+        assert_eq!(row["completed_at"], "2026-03-01T11:00:00+00:00");
+    }
+}
+
+#[test]
+fn a_job_is_not_deleted_and_the_refusal_says_what_to_do() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    queue_job(&mut db, &alice, &dataset, 10);
+    for who in [&alice, &Caller::service()] {
+        let refusal = Refusal::of(who.write(&mut db, "delete from public.training_jobs"));
+        refusal.is("42501", "rows of \"training_jobs\" cannot be deleted");
+        assert!(refusal.hint.contains("cancelled"), "{refusal:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,99 @@
+-- One notification for one event. The database writes those of jobs and datasets itself; an application that has always
+-- written them goes on doing so, and both end in one row.
+
+-- The event that a notification tells of, from its type and what it names; NULL for what the database does not write
+-- itself, and for what does not exist or belongs to another user.
+create or replace function lora_private.notification_event(user_id uuid, type text, metadata jsonb)
+returns text
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  subject pg_catalog.text := case
+    when type in ('job_queued', 'job_started', 'job_completed', 'job_failed', 'job_cancelled') then 'job_id'
+    when type in ('dataset_ready', 'dataset_error') then 'dataset_id'
+  end;
+  subject_id pg_catalog.uuid;
+begin
+  if metadata ->> subject ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    subject_id := (metadata ->> subject)::pg_catalog.uuid;
+  end if;
+  if not exists (
+    select from public.training_jobs as job
+    where subject = 'job_id' and job.id = subject_id and job.user_id = notification_event.user_id
+    union all
+    select from public.datasets as dataset
+    where subject = 'dataset_id' and dataset.id = subject_id and dataset.user_id = notification_event.user_id
+  ) then
+    return null;
+  end if;
+  return pg_catalog.format('%s:%s', type, subject_id);
+end
+$$;
+
+-- A second notification of an event takes the place of the first one, under its id: whoever inserts gets one row back, as
+-- from any other insert. What is told is what the database says; an application adds what only it knows.
+create or replace function lora_private.merge_notification()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  by_database constant boolean := pg_catalog.pg_has_role(
+    current_user, (select relowner from pg_catalog.pg_class where oid = tg_relid), 'member');
+  known public.notifications;
+begin
+  new.read := coalesce(new.read, false);
+  new.priority := coalesce(new.priority, 'medium');
+  new.created_at := coalesce(new.created_at, lora_private.clock());
+  new.dedupe_key := lora_private.notification_event(new.user_id, new.type, new.metadata);
+  if new.dedupe_key is null then
+    return new;
+  end if;
+  -- Two of one event at once: the second one waits here, and then sees the first.
+  perform pg_catalog.pg_advisory_xact_lock(
+    pg_catalog.hashtextextended(pg_catalog.format('notification:%s:%s', new.user_id, new.dedupe_key), 0));
+  delete from public.notifications as notification
+  where notification.user_id = new.user_id and notification.dedupe_key = new.dedupe_key
+  returning * into known;
+  if found then
+    new.id := known.id;
+    new.created_at := known.created_at;
+    new.read := known.read;
+    new.action_url := coalesce(new.action_url, known.action_url);
+    if by_database then
+      new.metadata := coalesce(known.metadata, '{}') || new.metadata;
+    else
+      new.title := known.title;
+      new.message := known.message;
+      new.priority := known.priority;
+      new.metadata := new.metadata || coalesce(known.metadata, '{}');
+    end if;
+  end if;
+  return new;
+end
+$$;
+
+-- From here on the same types tell of other events: the job is in the queue again, the dataset is read again.
+create or replace function lora_private.release_notifications(user_id uuid, subject_id uuid, types text[])
+returns void
+language sql
+set search_path = ''
+as $$
+  update public.notifications as notification set dedupe_key = null
+  where notification.user_id = release_notifications.user_id
+    and notification.dedupe_key = any (
+      select pg_catalog.format('%s:%s', type, subject_id) from pg_catalog.unnest(types) as type)
+$$;
+
+revoke all on function
+  lora_private.notification_event(uuid, text, jsonb),
+  lora_private.merge_notification(),
+  lora_private.release_notifications(uuid, uuid, text[])
+  from public, anon, authenticated, service_role;
+grant execute on function lora_private.notification_event(uuid, text, jsonb) to authenticated, service_role;
+
+-- After the guard, which says what a client may send.
+create or replace trigger b_merge_notification
+  before insert on public.notifications
+  for each row execute function lora_private.merge_notification();
