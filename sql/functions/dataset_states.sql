@@ -87,9 +87,11 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-  if new.status = 'validating' then
+  if old.status in ('ready', 'error') then
     -- The next result is another event than the last one.
     perform lora_private.release_notifications(new.user_id, new.id, array['dataset_ready', 'dataset_error']);
+  end if;
+  if new.status = 'validating' then
     return null;
   end if;
   insert into public.notifications (user_id, type, title, message, priority, metadata)
