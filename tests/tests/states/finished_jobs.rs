@@ -164,11 +164,9 @@ fn the_time_of_a_claimed_job_is_charged_once() {
         .is("PT409", "is charged by the database");
     // Something else of the same job, and a correction, are no second charge.
     assert_eq!(service.write(&mut db, &charge(&job, "storage")).unwrap(), 1);
-    let correction = format!(
-        "insert into public.cost_records (user_id, job_id, cost_type, amount, billing_period, corrects) \
-         select user_id, job_id, cost_type, -1, billing_period, id from public.cost_records where cost_type = 'training_compute'"
-    );
-    assert_eq!(service.write(&mut db, &correction).unwrap(), 1);
+    let correction = "insert into public.cost_records (user_id, job_id, cost_type, amount, billing_period, corrects) \
+         select user_id, job_id, cost_type, -1, billing_period, id from public.cost_records where cost_type = 'training_compute'";
+    assert_eq!(service.write(&mut db, correction).unwrap(), 1);
     // A job that an application drives by itself, it charges by itself.
     let own = queue_job(&mut db, &alice, &dataset, 10);
     for status in ["initializing", "running", "completed"] {
