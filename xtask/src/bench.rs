@@ -5,6 +5,7 @@
 //! the exit code is 0.
 
 mod bed;
+mod indexes;
 mod measurement;
 mod plan;
 mod rls;
@@ -60,12 +61,15 @@ pub struct Args {
 enum Benchmark {
     /// What row-level security adds to reads.
     Rls,
+    /// What the indexes cost that the specification names and others cover.
+    Indexes,
 }
 
 impl Benchmark {
     fn work(self) -> fn(&mut Bed<'_>) -> anyhow::Result<()> {
         match self {
             Self::Rls => rls::run,
+            Self::Indexes => indexes::run,
         }
     }
 }

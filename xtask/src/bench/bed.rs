@@ -92,6 +92,11 @@ impl<'c> Bed<'c> {
         Ok(self.client.batch_execute(sql)?)
     }
 
+    /// One value, as text, that is not measured.
+    pub fn ask(&mut self, sql: &str) -> anyhow::Result<String> {
+        Ok(self.client.query_one(&format!("select ({sql})::text"), &[])?.get(0))
+    }
+
     /// Runs statements that fill tables, and leaves these as autovacuum would have by and by.
     pub fn load(&mut self, sql: &str, tables: &[&str]) -> anyhow::Result<()> {
         self.execute(sql)?;
