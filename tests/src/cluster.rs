@@ -16,7 +16,7 @@ use postgres::{Client, NoTls};
 use crate::{Address, Detached, Scratch, Tree};
 
 /// initdb takes about a second; a machine that needs this long has another problem, and the log will tell.
-const START_BUDGET: Duration = Duration::from_secs(60);
+pub(crate) const START_BUDGET: Duration = Duration::from_secs(60);
 
 /// The socket's name needs a port even where nothing listens on TCP.
 const PORT_WITHOUT_TCP: u16 = 5432;
@@ -186,17 +186,17 @@ fn is_ready(pid_file: &PathBuf) -> bool {
     fs::read_to_string(pid_file).is_ok_and(|text| text.lines().nth(7).map(str::trim_end) == Some("ready"))
 }
 
-fn read_log(dir: &Path) -> String {
+pub(crate) fn read_log(dir: &Path) -> String {
     fs::read(dir.join("log"))
         .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn tail(text: &str, lines: usize) -> String {
+pub(crate) fn tail(text: &str, lines: usize) -> String {
     let skipped = text.lines().count().saturating_sub(lines);
     text.lines().skip(skipped).collect::<Vec<_>>().join("\n")
 }
 
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("could not find a free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
 }

@@ -61,6 +61,11 @@ impl Database {
         &SERVER
     }
 
+    /// Its name on the server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its URL over the unix socket, as the superuser `postgres`.
     pub fn url(&self) -> String {
         SERVER.url(&self.name)

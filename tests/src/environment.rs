@@ -18,6 +18,8 @@ pub const BIN: &str = "PG_LORA_BIN";
 pub const XTASK: &str = "PG_LORA_XTASK";
 /// The `pg_config` of a PostgreSQL 14, which has to be refused.
 pub const OLD_PG_CONFIG: &str = "PG_LORA_POSTGRES_14";
+/// PostgREST, the program.
+pub const POSTGREST: &str = "PG_LORA_POSTGREST";
 /// A folder with more data than the checkout holds. Optional.
 pub const DATA: &str = "PG_LORA_DATA";
 /// `1`: the sizes of `cargo xtask test --full`.
@@ -43,6 +45,11 @@ pub fn xtask() -> anyhow::Result<PathBuf> {
 /// A Postgres installation that is too old.
 pub fn old_tree() -> anyhow::Result<Tree> {
     Tree::of_any_version(&file(OLD_PG_CONFIG, std::env::var_os(OLD_PG_CONFIG))?)
+}
+
+/// The HTTP layer.
+pub fn postgrest() -> anyhow::Result<PathBuf> {
+    file(POSTGREST, std::env::var_os(POSTGREST))
 }
 
 /// Whether the tests run at the sizes that the issues name, and not at a tenth of them.

@@ -4,6 +4,7 @@
 //! reading end of a pipe from us. The pipe closes however we end (drop, panic, exit, SIGKILL), and then the
 //! shell stops the servers that live in the folder and removes it. No exit handler could promise that.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
@@ -32,12 +33,27 @@ impl Scratch {
     /// A folder in which others (say, pgrx's test framework) start servers, each in a folder of its own below it.
     pub fn new() -> anyhow::Result<Self> {
         let account = Account::for_servers()?;
-        Self::supervised(make_dir(account.as_ref())?, account.as_ref(), None)
+        Self::supervised(make_dir(account.as_ref())?, account.as_ref(), &[])
     }
 
     /// A fresh folder whose shell also makes a cluster in `data` and runs its server, with `settings` appended to
     /// its configuration.
     pub(crate) fn with_server(bindir: &Path, settings: impl FnOnce(&Path) -> String) -> anyhow::Result<Self> {
+        Self::with_settings(settings, |_| vec!["cluster".into(), bindir.into()])
+    }
+
+    /// A fresh folder whose shell also runs another server, whose one argument is a file with its settings.
+    pub(crate) fn with_program(program: &Path, settings: &str) -> anyhow::Result<Self> {
+        Self::with_settings(
+            |_| settings.to_owned(),
+            |file| vec!["program".into(), program.into(), file.into()],
+        )
+    }
+
+    fn with_settings(
+        settings: impl FnOnce(&Path) -> String,
+        task: impl FnOnce(&Path) -> Vec<OsString>,
+    ) -> anyhow::Result<Self> {
         let account = Account::for_servers()?;
         let dir = make_dir(account.as_ref())?;
         let file = dir.join("settings.conf");
@@ -46,20 +62,20 @@ impl Scratch {
         if let Some(account) = &account {
             account.own(&file)?;
         }
-        Self::supervised(dir, account.as_ref(), Some(bindir))
+        Self::supervised(dir, account.as_ref(), &task(&file))
     }
 
     /// Takes charge of a folder that an earlier process left behind: dropping it ends what runs there.
     pub(crate) fn adopt(dir: PathBuf) -> anyhow::Result<Self> {
         let owner = Account::owner_of(&dir)?;
-        Self::supervised(dir, owner.as_ref(), None)
+        Self::supervised(dir, owner.as_ref(), &[])
     }
 
-    fn supervised(dir: PathBuf, account: Option<&Account>, bindir: Option<&Path>) -> anyhow::Result<Self> {
+    fn supervised(dir: PathBuf, account: Option<&Account>, task: &[OsString]) -> anyhow::Result<Self> {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", SUPERVISE, "supervise"]).arg(&dir).args(bindir);
+        command.args(["-c", SUPERVISE, "supervise"]).arg(&dir).args(task);
         command.current_dir("/").process_group(0);
-        // A PGPORT or PGOPTIONS of the caller is meant for another server.
+        // A PGPORT or PGOPTIONS of the caller is meant for another server, and so is a PGRST_DB_URI.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PG") {
                 command.env_remove(name);

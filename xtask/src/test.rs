@@ -12,7 +12,7 @@ use pg_lora_tests::{Account, Scratch, environment};
 
 use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
-use crate::{old_server, pgrx, process, regress, tidy};
+use crate::{old_server, pgrx, postgrest, process, regress, tidy};
 
 /// proptest reads it by this name.
 const PROPTEST_SEED: &str = "PROPTEST_RNG_SEED";
@@ -164,6 +164,7 @@ impl Suite<'_> {
         cargo.env(environment::BIN, self.prepared.pg_lora()?);
         cargo.env(environment::XTASK, std::env::current_exe()?);
         cargo.env(environment::OLD_PG_CONFIG, old_server::provide(self.prepared.checkout)?);
+        cargo.env(environment::POSTGREST, postgrest::provide(self.prepared.checkout)?);
         self.sizes(&mut cargo);
         process::run_or_fail(&mut cargo)
     }
