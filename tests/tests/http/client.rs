@@ -107,6 +107,12 @@ impl Client {
         self.send("POST", path, &[REPRESENTATION, SINGLE], Some(row))
     }
 
+    /// `.upsert(row)`: nothing is asked back.
+    #[track_caller]
+    pub fn upsert(&self, path: &str, row: &Value) -> Answer {
+        self.send("POST", path, &[MINIMAL, ("Prefer", "resolution=merge-duplicates")], Some(row))
+    }
+
     /// `.update(change)`: nothing is asked back.
     #[track_caller]
     pub fn update(&self, path: &str, change: &Value) -> Answer {

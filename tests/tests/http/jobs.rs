@@ -85,8 +85,10 @@ fn a_user_cancels_a_job() {
     assert!(row["completed_at"].as_str().unwrap() > "2020", "{row}");
     assert_ne!(row["final_cost"], 1_000_000);
     assert!(row["cancel_requested_at"].is_string(), "{row}");
-    // The plain form, and twice.
+    // Twice, and in the plain form.
+    life.alice.update(&one(&started), &cancel).expect(204);
     life.alice.update(&one(&started), &json!({"status": "cancelled"})).expect(204);
+    assert_eq!(life.alice.get(&one(&started)).row()["completed_at"], row["completed_at"]);
 }
 
 #[test]

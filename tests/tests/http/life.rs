@@ -15,6 +15,8 @@ pub struct Life {
     pub nobody: Client,
     /// Alice's id, as it is in auth.users.
     pub alice_id: String,
+    /// Bob's.
+    pub bob_id: String,
     /// The superuser's own connection, for what no client does.
     pub db: Connection,
     pub platform: Platform,
@@ -32,6 +34,7 @@ impl Life {
             service: platform.client(&Caller::service()),
             nobody: platform.client(&Caller::anon()),
             alice_id: alice.id().to_owned(),
+            bob_id: bob.id().to_owned(),
             db,
             platform,
         }

@@ -1,13 +1,14 @@
 //! The platform as its clients see it: through a real PostgREST, with the requests that supabase-js sends.
 //!
 //! `datasets`, `jobs`, `poller`, `models` and `notices` are the application's own requests, which keep working;
-//! `embeds` brings related rows along; `matrix`, `refusals` and `functions` check what each refusal looks like;
-//! `server` is about the HTTP layer itself.
+//! `embeds` brings related rows along; `matrix`, `refusals` and `functions` check what each refusal looks like,
+//! `hostile` that no request is an internal error or gets around a guard; `server` is about the HTTP layer itself.
 
 mod client;
 mod datasets;
 mod embeds;
 mod functions;
+mod hostile;
 mod jobs;
 mod life;
 mod matrix;
