@@ -125,6 +125,12 @@ impl Client {
         self.send("PATCH", path, &[REPRESENTATION], Some(change))
     }
 
+    /// `.update(change).select().single()`: answers the row.
+    #[track_caller]
+    pub fn update_single(&self, path: &str, change: &Value) -> Answer {
+        self.send("PATCH", path, &[REPRESENTATION, SINGLE], Some(change))
+    }
+
     /// `.delete().select()`: answers the rows.
     #[track_caller]
     pub fn delete(&self, path: &str) -> Answer {

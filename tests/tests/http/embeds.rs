@@ -75,10 +75,18 @@ fn between_jobs_and_models_a_hint_names_the_way() {
         ("/model_artifacts?select=*,job:training_jobs!job_id(id,datasets!dataset_id(name))", "job", job),
         ("/training_jobs?select=*,model_artifacts!artifact_id(*)", "model_artifacts", model),
         ("/training_jobs?select=*,model_artifacts!fk_training_jobs_artifact(*)", "model_artifacts", model),
+        ("/training_jobs?select=*,model_artifacts!job_id(*)", "model_artifacts", model),
+        ("/training_jobs?select=*,model_artifacts!model_artifacts_job_id_fkey(*)", "model_artifacts", model),
         ("/training_jobs?select=*,datasets!dataset_id(*)", "datasets", dataset),
         ("/training_jobs?select=*,datasets!training_jobs_dataset_id_fkey(*)", "datasets", dataset),
     ] {
         assert_eq!(linked.embedded(&life.alice, path, name)["id"], **id, "{path}");
+    }
+    // A model could be that of several jobs, as far as keys go: a list.
+    for hint in ["artifact_id", "fk_training_jobs_artifact"] {
+        let path = format!("/model_artifacts?select=*,training_jobs!{hint}(*)");
+        let found = linked.embedded(&life.alice, &path, "training_jobs");
+        assert_eq!((found.as_array().unwrap().len(), &found[0]["id"]), (1, &json!(job)), "{hint}");
     }
     // The specification's own two keys: without a hint it was ambiguous before.
     life.alice.get("/training_jobs?select=*,model_artifacts(*)").has_code(300, "PGRST201");
@@ -87,8 +95,7 @@ fn between_jobs_and_models_a_hint_names_the_way() {
 #[test]
 fn a_row_that_refers_to_one_of_its_own_table_brings_it() {
     let linked = Linked::make();
-    let Linked { life, dataset, job, model } = &linked;
-    life.service.update(&format!("/training_jobs?id=eq.{job}"), &json!({"artifact_id": model}));
+    let Linked { life, dataset, job, .. } = &linked;
     let retry = json!({
         "user_id": life.alice_id, "dataset_id": dataset, "preset_id": "balanced", "hyperparameters": {},
         "gpu_config": {"gpu_type": "A100-80GB", "num_gpus": 1, "cost_per_gpu_hour": 3.5},

@@ -39,6 +39,41 @@ fn a_job_is_queued_in_the_applications_spelling_and_stored_in_the_specifications
     assert!(row["estimated_total_cost"].as_f64().unwrap() > 0.0, "{row}");
 }
 
+/// In each preset that the application knows, with all that it may send, by either way in.
+#[test]
+fn every_preset_of_the_application_makes_a_job() {
+    let mut life = Life::begin();
+    let dataset = life.ready_dataset();
+    for (sent, stored) in [
+        ("conservative", "conservative"),
+        ("balanced", "balanced"),
+        ("aggressive", "aggressive"),
+        ("custom", "custom"),
+        ("fast", "custom"),
+        ("quality", "custom"),
+    ] {
+        let mut row = new_job(&life, &dataset);
+        row["preset_id"] = json!(sent);
+        row["hyperparameters"]["alpha"] = json!(32);
+        row["hyperparameters"]["dropout"] = json!(0.1);
+        let inserted = life.alice.insert_single("/training_jobs?select=*", &row).expect(201).object();
+        let call = json!({
+            "dataset_id": dataset, "preset_id": sent, "hyperparameters": row["hyperparameters"],
+            "gpu_config": row["gpu_config"],
+        });
+        let created = life.alice.rpc("create_training_job", &call).expect(200).object();
+        for job in [&inserted, &created] {
+            assert_eq!(job["preset_id"], stored, "{sent}");
+            let parameters = &job["hyperparameters"];
+            assert_eq!(parameters["lora_alpha"].as_f64(), Some(32.0), "{sent}: {parameters}");
+            assert_eq!(parameters["lora_dropout"].as_f64(), Some(0.1), "{sent}: {parameters}");
+        }
+        for column in ["hyperparameters", "gpu_config", "total_steps", "estimated_total_cost"] {
+            assert_eq!(inserted[column], created[column], "{sent}: {column}");
+        }
+    }
+}
+
 #[test]
 fn a_list_of_jobs_comes_with_their_datasets() {
     let mut life = Life::begin();

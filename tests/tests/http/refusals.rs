@@ -197,6 +197,11 @@ fn what_is_not_yours_is_not_there() {
     same(&dataset, &|id| bob.update(&format!("/datasets?id=eq.{id}"), &json!({"status": "ready"})), 204);
     same(&dataset, &|id| bob.delete(&format!("/datasets?id=eq.{id}")), 200);
     same(&job, &|id| bob.update(&format!("/training_jobs?id=eq.{id}"), &json!({"status": "cancelled"})), 204);
+    same(
+        &job,
+        &|id| bob.update_single(&format!("/training_jobs?id=eq.{id}"), &json!({"status": "cancelled"})),
+        406,
+    );
     same(&job, &|id| bob.get(&format!("/training_job_events?job_id=eq.{id}")), 200);
     same(&job, &|id| bob.delete(&format!("/training_jobs?id=eq.{id}")), 403);
 }
