@@ -20,6 +20,10 @@ pub const XTASK: &str = "PG_LORA_XTASK";
 pub const OLD_PG_CONFIG: &str = "PG_LORA_POSTGRES_14";
 /// PostgREST, the program.
 pub const POSTGREST: &str = "PG_LORA_POSTGREST";
+/// Postgres's own `isolationtester`.
+pub const ISOLATIONTESTER: &str = "PG_LORA_ISOLATIONTESTER";
+/// `1`: what the tests observe becomes what they expect (`cargo xtask test --bless`).
+pub const BLESS: &str = "PG_LORA_TEST_BLESS";
 /// A folder with more data than the checkout holds. Optional.
 pub const DATA: &str = "PG_LORA_DATA";
 /// `1`: the sizes of `cargo xtask test --full`.
@@ -50,6 +54,16 @@ pub fn old_tree() -> anyhow::Result<Tree> {
 /// The HTTP layer.
 pub fn postgrest() -> anyhow::Result<PathBuf> {
     file(POSTGREST, std::env::var_os(POSTGREST))
+}
+
+/// Postgres's own program that plays sessions against each other.
+pub fn isolationtester() -> anyhow::Result<PathBuf> {
+    file(ISOLATIONTESTER, std::env::var_os(ISOLATIONTESTER))
+}
+
+/// Whether what is observed becomes what is expected.
+pub fn bless() -> bool {
+    std::env::var_os(BLESS).is_some_and(|value| value == "1")
 }
 
 /// Whether the tests run at the sizes that the issues name, and not at a tenth of them.

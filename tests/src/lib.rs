@@ -14,6 +14,7 @@ mod cluster;
 mod database;
 mod detached;
 pub mod environment;
+pub mod golden;
 mod postgrest;
 pub mod program;
 mod refusal;

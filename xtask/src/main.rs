@@ -9,6 +9,7 @@ mod db;
 mod demo;
 mod extension;
 mod interrupt;
+mod isolation;
 mod npm;
 mod old_server;
 mod packages;

@@ -12,7 +12,7 @@ use pg_lora_tests::{Account, Scratch, environment};
 
 use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
-use crate::{old_server, pgrx, postgrest, process, regress, tidy};
+use crate::{isolation, old_server, pgrx, postgrest, process, regress, tidy};
 
 /// proptest reads it by this name.
 const PROPTEST_SEED: &str = "PROPTEST_RNG_SEED";
@@ -26,7 +26,7 @@ pub struct Args {
     /// One phase only.
     #[arg(long, value_enum, value_name = "PHASE")]
     only: Option<Phase>,
-    /// Take what the golden SQL prints now as what it has to print.
+    /// Take what the golden SQL prints now, and what the end-to-end tests observe, as what is expected.
     #[arg(long)]
     bless: bool,
     /// Only tests whose name contains this; tidy is left out.
@@ -165,6 +165,10 @@ impl Suite<'_> {
         cargo.env(environment::XTASK, std::env::current_exe()?);
         cargo.env(environment::OLD_PG_CONFIG, old_server::provide(self.prepared.checkout)?);
         cargo.env(environment::POSTGREST, postgrest::provide(self.prepared.checkout)?);
+        cargo.env(environment::ISOLATIONTESTER, isolation::tester(&self.prepared.tree)?);
+        if self.args.bless {
+            cargo.env(environment::BLESS, "1");
+        }
         self.sizes(&mut cargo);
         process::run_or_fail(&mut cargo)
     }
