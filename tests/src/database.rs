@@ -49,6 +49,28 @@ impl Database {
         Self::create(TEMPLATE)
     }
 
+    /// With the platform of this project's own files, on which `before` and then the specification's SQL were run by
+    /// hand.
+    ///
+    /// # Panics
+    /// If there is no server, or it refuses one of them.
+    pub fn seeded(before: &str) -> Self {
+        let database = Self::empty();
+        let mut db = database.connect();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/platform");
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
+        // Roles are there already.
+        for text in texts.filter(|text| !text.starts_with("-- required: role")) {
+            db.batch_execute(&text).unwrap();
+        }
+        db.batch_execute(before).unwrap();
+        db.batch_execute(include_str!("../fixtures/seed.sql")).unwrap();
+        database
+    }
+
     fn create(template: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));

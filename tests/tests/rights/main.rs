@@ -1,11 +1,11 @@
 //! Who may do what: two users, nobody, and the service, against every table and function.
 //!
-//! `matrix` tries every operation, `guards` every column that is not a client's to decide, `catalogue` reads what is
-//! granted, in databases with any default privileges.
+//! `matrix` tries every operation and every column, `guards` values that hide what they are, `catalogue` reads what is
+//! granted. `worlds` are databases with any default privileges.
 
 mod catalogue;
 mod changes;
 mod guards;
 mod matrix;
-mod more_tables;
 mod storage;
+mod worlds;

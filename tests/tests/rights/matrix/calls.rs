@@ -1,0 +1,34 @@
+//! Every function of the API, by everybody, with arguments that work for whoever may call it.
+
+use super::allowed::{Callers, DENIED, UNKNOWN, YES};
+
+const SERVICE: Callers = [DENIED, DENIED, DENIED, YES];
+const USERS: Callers = [DENIED, YES, YES, YES];
+/// Something of the owner.
+const OWN: Callers = [DENIED, YES, UNKNOWN, YES];
+
+pub const CALLS: [(&str, Callers); 12] = [
+    ("check_dataset('{}')", USERS),
+    ("claim_training_jobs('w')", SERVICE),
+    ("complete_training_job('{running}', 1)", SERVICE),
+    ("cost_summary('2026-01-01', '2026-02-01')", USERS),
+    ("cost_summary('2026-01-01', '2026-02-01', job_id => '{completed}')", OWN),
+    ("create_training_job('{ready}', gpu_config => '{GPUS}')", OWN),
+    (
+        "create_training_job('{ready}', gpu_config => '{GPUS}', user_id => '{owner}')",
+        [DENIED, YES, "42501, hint", YES],
+    ),
+    (
+        "create_training_job('{uploading}', gpu_config => '{GPUS}')",
+        [DENIED, "PT409, hint", UNKNOWN, "PT409, hint"],
+    ),
+    ("heartbeat_training_job('{running}', 1)", SERVICE),
+    ("report_training_metrics('{running}', 1, '[]')", SERVICE),
+    ("training_job_progress('{queued}')", OWN),
+    ("validate_dataset('{uploading}', '{}')", SERVICE),
+];
+
+/// The name of the function that is called.
+pub fn name(call: &str) -> &str {
+    call.split('(').next().unwrap_or_default()
+}

@@ -1,0 +1,84 @@
+//! Databases differ in what they give to new objects by themselves, and in what is there already.
+
+use pg_lora_tests::Database;
+
+/// A database before it is migrated.
+pub struct World {
+    /// What it does, as a line of the matrix.
+    pub name: &'static str,
+    sql: &'static str,
+    /// Whether the specification's SQL was run by hand.
+    seeded: bool,
+}
+
+const LEGACY: &str = "
+alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
+alter default privileges in schema public grant all on sequences to anon, authenticated, service_role";
+
+/// All that differ from a plain database.
+pub const WORLDS: [World; 7] = [
+    World {
+        name: "everything in `public` is granted to the API's roles, as on an older Supabase project",
+        sql: LEGACY,
+        seeded: false,
+    },
+    World {
+        name: "nothing but truncate is granted, as on a newer one",
+        sql: "
+alter default privileges in schema public grant truncate, references, trigger on tables to anon, authenticated, service_role;
+alter default privileges revoke execute on functions from public",
+        seeded: false,
+    },
+    World {
+        name: "row-level security is switched on for every new table, by an event trigger",
+        sql: "
+create function public.secure_new_table() returns event_trigger language plpgsql as $$
+declare made record;
+begin
+  for made in select * from pg_event_trigger_ddl_commands() where object_type = 'table' loop
+    execute format('alter table %s enable row level security', made.object_identity);
+  end loop;
+end $$;
+create event trigger secure_new_table on ddl_command_end when tag in ('CREATE TABLE') execute function public.secure_new_table()",
+        seeded: false,
+    },
+    World {
+        name: "everything in every schema is granted to everybody, schemas included",
+        sql: "
+alter default privileges grant all on tables to public, anon, authenticated, service_role;
+alter default privileges grant all on functions to public, anon, authenticated, service_role;
+alter default privileges grant all on schemas to public, anon, authenticated, service_role",
+        seeded: false,
+    },
+    World {
+        name: "everybody may create in `public`, as before PostgreSQL 15",
+        sql: "grant all on schema public to public",
+        seeded: false,
+    },
+    World {
+        name: "nobody has any right in `public`",
+        sql: "revoke all on schema public from public",
+        seeded: false,
+    },
+    World {
+        name: "an older Supabase project where the specification's SQL was run by hand",
+        sql: LEGACY,
+        seeded: true,
+    },
+];
+
+impl World {
+    /// A database of this kind, migrated.
+    pub fn migrated(&self) -> Database {
+        let database = if self.seeded {
+            Database::seeded(self.sql)
+        } else {
+            let database = Database::empty();
+            database.connect().batch_execute(self.sql).unwrap();
+            database
+        };
+        database.pg_lora(&["migrate", "--platform", "standalone"]).expect(0);
+        database
+    }
+}
