@@ -1,9 +1,7 @@
-//! What is granted, read from the catalogue: exactly what is listed here, in a database with any default privileges.
+//! What is granted, read from the catalogue: exactly what is listed here.
 
-use pg_lora_tests::{Caller, Database};
+use pg_lora_tests::Database;
 use postgres::Client;
-
-use crate::worlds::WORLDS;
 
 /// What each role may do with each table, as PostgREST's roles hold it.
 const TABLES: [(&str, &str, &str); 9] = [
@@ -38,7 +36,7 @@ fn lines(db: &mut Client, sql: &str) -> Vec<String> {
 }
 
 /// Everything that one of the API's roles may do, one line each; what a grant to PUBLIC gives included.
-fn effective_rights(db: &mut Client) -> Vec<String> {
+pub fn effective_rights(db: &mut Client) -> Vec<String> {
     lines(
         db,
         "with role (name) as (values ('anon'), ('authenticated'), ('service_role')),
@@ -191,28 +189,4 @@ fn every_table_has_row_level_security_and_one_policy_for_each_right() {
         "select polname::text from pg_policy, pg_get_expr(coalesce(polqual, polwithcheck), polrelid) as rule
                 where rule ~ 'auth\\.uid\\(\\)' and rule !~ 'SELECT auth\\.uid\\(\\)'";
     assert_eq!(lines(&mut db, slow), [""; 0]);
-}
-
-#[test]
-fn rights_are_the_same_in_every_world() {
-    let usual = Database::migrated();
-    let usual = effective_rights(&mut usual.connect());
-    assert!(
-        usual.iter().any(|right| right == "authenticated: execute check_dataset(text,jsonb)"),
-        "{usual:?}"
-    );
-    for world in &WORLDS {
-        let database = world.migrated();
-        let mut db = database.connect();
-        // What the world itself made is its own.
-        let theirs =
-            |right: &String| !right.contains("secure_new_table") && !right.ends_with("CREATE on public");
-        let found: Vec<String> = effective_rights(&mut db).into_iter().filter(theirs).collect();
-        let expected: Vec<String> = usual.iter().filter(|right| theirs(right)).cloned().collect();
-        assert_eq!(found, expected, "{}", world.name);
-        let check = Caller::user("00000000-0000-4000-8000-000000000001")
-            .ask(&mut db, "select public.check_dataset('{}')");
-        assert_eq!(check.unwrap()["lines"], 1, "{}", world.name);
-        database.pg_lora(&["status", "--check"]).expect(0);
-    }
 }

@@ -2,6 +2,8 @@
 
 use pg_lora_tests::Database;
 
+use crate::{catalogue, matrix};
+
 /// A database before it is migrated.
 pub struct World {
     /// What it does, as a line of the matrix.
@@ -80,5 +82,28 @@ impl World {
         };
         database.pg_lora(&["migrate", "--platform", "standalone"]).expect(0);
         database
+    }
+}
+
+/// What the worlds themselves have made is their own.
+fn is_ours(right: &String) -> bool {
+    !right.contains("secure_new_table")
+        && !right.contains("update_updated_at_column")
+        && !right.ends_with("CREATE on public")
+}
+
+#[test]
+fn everybody_has_the_same_rights_in_every_world() {
+    let rights = |database: &Database| -> Vec<String> {
+        catalogue::effective_rights(&mut database.connect()).into_iter().filter(is_ours).collect()
+    };
+    let usual = rights(&Database::migrated());
+    assert!(usual.iter().any(|right| right == "authenticated: SELECT on public.datasets"), "{usual:?}");
+    for world in &WORLDS {
+        let database = world.migrated();
+        assert_eq!(rights(&database), usual, "{}", world.name);
+        let (_, wrong) = matrix::tried(&mut database.connect());
+        assert!(wrong.is_empty(), "{}: {} cells:\n{}", world.name, wrong.len(), wrong.join("\n"));
+        database.pg_lora(&["status", "--check"]).expect(0);
     }
 }
