@@ -17,7 +17,7 @@ use anyhow::{Context, bail};
 use crate::setup::Prepared;
 use crate::tree;
 
-/// Folders that are not ours to check.
+/// What is not ours to check. In a second working tree of a repository `.git` is a file.
 const NOT_OURS: [&str; 3] = [".git", "target", "node_modules"];
 
 /// Something that is not as it should be.
@@ -94,8 +94,11 @@ pub fn run(prepared: &Prepared<'_>) -> anyhow::Result<()> {
 fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> anyhow::Result<()> {
     for path in tree::entries(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if NOT_OURS.contains(&name.as_str()) {
+            continue;
+        }
         let kind = fs::symlink_metadata(&path)?.file_type();
-        if kind.is_dir() && !NOT_OURS.contains(&name.as_str()) {
+        if kind.is_dir() {
             collect(root, &path, sources)?;
         } else if kind.is_file() {
             let bytes = fs::read(&path).with_context(|| format!("could not read \"{}\"", path.display()))?;
