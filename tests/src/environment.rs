@@ -24,6 +24,8 @@ pub const POSTGREST: &str = "PG_LORA_POSTGREST";
 pub const ISOLATIONTESTER: &str = "PG_LORA_ISOLATIONTESTER";
 /// `1`: what the tests observe becomes what they expect (`cargo xtask test --bless`).
 pub const BLESS: &str = "PG_LORA_TEST_BLESS";
+/// The compiler of the npm package `typescript`.
+pub const TYPESCRIPT: &str = "PG_LORA_TYPESCRIPT";
 /// A folder with more data than the checkout holds. Optional.
 pub const DATA: &str = "PG_LORA_DATA";
 /// `1`: the sizes of `cargo xtask test --full`.
@@ -66,6 +68,11 @@ pub fn bless() -> bool {
     std::env::var_os(BLESS).is_some_and(|value| value == "1")
 }
 
+/// The TypeScript compiler, for node.
+pub fn typescript() -> anyhow::Result<PathBuf> {
+    file(TYPESCRIPT, std::env::var_os(TYPESCRIPT))
+}
+
 /// Whether the tests run at the sizes that the issues name, and not at a tenth of them.
 pub fn full() -> bool {
     std::env::var_os(FULL).is_some_and(|value| value == "1")
@@ -81,10 +88,15 @@ pub fn seed() -> u64 {
 pub fn extra_data(name: &str) -> Option<PathBuf> {
     let found = find_extra(std::env::var_os(DATA).as_deref().map(Path::new), name);
     if found.is_none() {
-        // `eprintln!` would be captured and dropped with the output of a passing test.
-        let _ = writeln!(std::io::stderr(), "skipped: \"{name}\" is not in the folder {DATA}");
+        skipped(&format!("\"{name}\" is not in the folder {DATA}"));
     }
     found
+}
+
+/// Says on standard error, past the test harness, that something is not tested here.
+pub fn skipped(why: &str) {
+    // `eprintln!` would be captured and dropped with the output of a passing test.
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 fn find_extra(folder: Option<&Path>, name: &str) -> Option<PathBuf> {

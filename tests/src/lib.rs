@@ -19,6 +19,7 @@ mod postgrest;
 pub mod program;
 mod refusal;
 mod scratch;
+pub mod seed;
 mod session;
 pub mod story;
 mod tree;

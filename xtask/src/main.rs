@@ -21,6 +21,7 @@ mod setup;
 mod test;
 mod tidy;
 mod tree;
+mod typescript;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use pg_lora_tests::{Account, Scratch, environment};
 
 use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
-use crate::{isolation, old_server, pgrx, postgrest, process, regress, tidy};
+use crate::{isolation, old_server, pgrx, postgrest, process, regress, tidy, typescript};
 
 /// proptest reads it by this name.
 const PROPTEST_SEED: &str = "PROPTEST_RNG_SEED";
@@ -169,6 +169,7 @@ impl Suite<'_> {
         if self.args.bless {
             cargo.env(environment::BLESS, "1");
         }
+        cargo.env(environment::TYPESCRIPT, typescript::provide(self.prepared.checkout)?);
         self.sizes(&mut cargo);
         process::run_or_fail(&mut cargo)
     }

@@ -10,6 +10,7 @@ mod realtime;
 mod refused;
 
 use pg_lora_tests::Database;
+use pg_lora_tests::seed::{create_platform, database as seeded};
 use postgres::Client;
 use serde_json::Value;
 
@@ -41,26 +42,4 @@ fn value(db: &mut Client, sql: &str) -> Value {
 /// Which versions are recorded, in their order.
 fn recorded(db: &mut Client) -> Value {
     value(db, "select jsonb_agg(version order by version) from lora_migrate.refinery_schema_history")
-}
-
-/// The platform's things, from this project's own files: roles are there already.
-fn create_platform(db: &mut Client) {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../sql/platform");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
-        if !text.starts_with("-- required: role") {
-            db.batch_execute(&text).unwrap();
-        }
-    }
-}
-
-/// A database on which somebody ran the SQL of the specification by hand.
-fn seeded() -> Database {
-    let database = Database::empty();
-    let mut db = database.connect();
-    create_platform(&mut db);
-    db.batch_execute(include_str!("../../fixtures/seed.sql")).unwrap();
-    database
 }
