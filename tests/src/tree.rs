@@ -71,6 +71,11 @@ impl Tree {
         &self.version
     }
 
+    /// Whether it came with packages of a distribution, which then have more for it.
+    pub fn is_of_a_distribution(&self) -> bool {
+        ["(Debian ", "(Ubuntu "].iter().any(|name| self.version.contains(name))
+    }
+
     /// 15, 16, 17 …
     pub fn major(&self) -> u16 {
         self.major

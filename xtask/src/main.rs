@@ -14,6 +14,7 @@ mod npm;
 mod old_server;
 mod packages;
 mod pgrx;
+mod plpgsql_check;
 mod postgrest;
 mod process;
 mod regress;

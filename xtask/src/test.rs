@@ -12,7 +12,7 @@ use pg_lora_tests::{Account, Scratch, environment};
 
 use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
-use crate::{isolation, old_server, pgrx, postgrest, process, regress, tidy, typescript};
+use crate::{isolation, old_server, pgrx, plpgsql_check, postgrest, process, regress, tidy, typescript};
 
 /// proptest reads it by this name.
 const PROPTEST_SEED: &str = "PROPTEST_RNG_SEED";
@@ -158,6 +158,7 @@ impl Suite<'_> {
 
     fn end_to_end(&self) -> anyhow::Result<()> {
         self.prepared.with_extension()?;
+        plpgsql_check::provide(self.prepared.checkout, &self.prepared.tree)?;
         let mut cargo = process::cargo(self.prepared.checkout.root());
         cargo.args(["test", "--no-fail-fast", "--package", "pg-lora-tests"]).args(&self.args.filter);
         cargo.env(environment::PG_CONFIG, self.prepared.tree.pg_config());

@@ -1,0 +1,3 @@
+-- expected: public.planted
+create table public.planted (id uuid);
+alter table public.planted enable row level security;

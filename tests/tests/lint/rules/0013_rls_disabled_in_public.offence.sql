@@ -1,0 +1,2 @@
+-- expected: public.planted
+create table public.planted (id uuid);
