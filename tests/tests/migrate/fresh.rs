@@ -1,9 +1,8 @@
 //! An empty database: what is in it afterwards, and that a second run has nothing to do.
 
-use std::io::Write as _;
 use std::process::Command;
 
-use pg_lora_tests::{Database, Outcome};
+use pg_lora_tests::{Database, Outcome, environment};
 use serde_json::{Value, json};
 
 use crate::{assert_same, recorded, schema, value};
@@ -138,9 +137,7 @@ fn dump(database: &Database) -> Option<String> {
     let output = Command::new(pg_dump).args(["--schema-only", "--dbname", &database.url()]).output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     if words.contains("server version mismatch") {
-        // Past the harness, which drops what a passing test prints.
-        let _ =
-            writeln!(std::io::stderr(), "skipped: comparing dumps, as there is no pg_dump for this server");
+        environment::skipped("comparing dumps, as there is no pg_dump for this server");
         return None;
     }
     assert!(output.status.success(), "{words}");

@@ -8,6 +8,8 @@ mod history;
 mod layers;
 mod realtime;
 mod refused;
+mod supabase;
+mod versions;
 
 use pg_lora_tests::Database;
 use pg_lora_tests::seed::{create_platform, database as seeded};
