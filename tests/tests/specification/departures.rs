@@ -13,7 +13,7 @@ pub struct Departure {
 /// How a thing is that is not there.
 const ABSENT: &str = "absent";
 
-const DEPARTURES: [Departure; 15] = [
+const DEPARTURES: [Departure; 16] = [
     Departure {
         things: &[
             "column datasets.format null",
@@ -93,6 +93,12 @@ const DEPARTURES: [Departure; 15] = [
         specified: "PRIMARY KEY (id)",
         ours: "PRIMARY KEY (job_id, attempt, step)",
         reason: "a point that is sent twice is one point, and a retry has a curve of its own",
+    },
+    Departure {
+        things: &["constraint training_jobs.fk_training_jobs_artifact"],
+        specified: "FOREIGN KEY (artifact_id) REFERENCES public.model_artifacts(id)",
+        ours: "FOREIGN KEY (artifact_id) REFERENCES public.model_artifacts(id) ON DELETE SET NULL",
+        reason: "job and model refer to each other: without it neither could ever be deleted",
     },
     Departure {
         things: &["constraint datasets.datasets_storage_path_key"],
