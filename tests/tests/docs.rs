@@ -98,5 +98,5 @@ fn the_readme_calls_what_ci_calls() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
     assert!(readme.contains("\ncargo xtask test "));
-    assert!(ci.trim_end().ends_with("\nexec cargo xtask test"));
+    assert!(ci.contains("\ncargo xtask test || failed=1\n"));
 }

@@ -13,6 +13,7 @@ where nspname in ('public', 'lora', 'lora_private', 'lora_migrate')
   and needless.indexprs is null and needed.indexprs is null
   and (needed.indkey::int2[])[0:needless.indnkeyatts - 1] = (needless.indkey::int2[])[0:needless.indnkeyatts - 1]
   and (needed.indclass::oid[])[0:needless.indnkeyatts - 1] = (needless.indclass::oid[])[0:needless.indnkeyatts - 1]
+  and (needed.indcollation::oid[])[0:needless.indnkeyatts - 1] = (needless.indcollation::oid[])[0:needless.indnkeyatts - 1]
   and (needed.indoption::int2[])[0:needless.indnkeyatts - 1] = (needless.indoption::int2[])[0:needless.indnkeyatts - 1]
   and needed.indnkeyatts >= needless.indnkeyatts and needless.indnatts = needless.indnkeyatts
   and pg_get_expr(needless.indpred, needless.indrelid) is not distinct from pg_get_expr(needed.indpred, needed.indrelid)
