@@ -149,7 +149,7 @@ impl<'a> Scanner<'a> {
 /// Length of the quoted thing that `text` starts with; a doubled quote belongs to it, and a backslash with
 /// the character after it where `escapes` holds. What is never closed runs to the end: the server will say so
 /// better than this scan.
-fn quoted(text: &str, quote: char, escapes: bool) -> usize {
+pub fn quoted(text: &str, quote: char, escapes: bool) -> usize {
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = characters.next() {
         if escapes && c == '\\' {
@@ -165,7 +165,7 @@ fn quoted(text: &str, quote: char, escapes: bool) -> usize {
 }
 
 /// Length of the dollar-quoted string that `text` starts with; None for a plain dollar, as in `$1`.
-fn dollar_quoted(text: &str) -> Option<usize> {
+pub fn dollar_quoted(text: &str) -> Option<usize> {
     let tag = &text[1..][..text[1..].find('$')?];
     let starts_well = tag.chars().next().is_none_or(|c| c == '_' || c.is_alphabetic());
     if !starts_well || !tag.chars().all(|c| c == '_' || c.is_alphanumeric()) {
@@ -176,7 +176,7 @@ fn dollar_quoted(text: &str) -> Option<usize> {
 }
 
 /// Length of the block comment that `text` starts with; block comments nest.
-fn block_comment(text: &str) -> usize {
+pub fn block_comment(text: &str) -> usize {
     let (mut depth, mut at) = (0usize, 0usize);
     while at < text.len() {
         let rest = &text[at..];
