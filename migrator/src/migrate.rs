@@ -10,17 +10,22 @@ use crate::embedded::{self, BUILD_VERSION, Version};
 use crate::error::Error;
 use crate::report::{Report, say};
 use crate::step::{self, Step};
-use crate::{buckets, history, layer, plan, platform, preflight, provider, survey, verify};
+use crate::{
+    broken, buckets, history, layer, obstacles, plan, platform, preflight, provider, remarks, standing, survey, verify,
+};
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -> Result<(), Error> {
-    report.expect(&["platform_created", "versions_applied", "buckets_changed"], &["extension", "functions"]);
+    report.expect(&["platform_created", "versions_applied", "rules_mended", "buckets_changed", "obstacles"], &["extension", "functions"]);
     let patience = Duration::from_secs(options.lock_wait);
     let standalone = options.platform == Some(Platform::Standalone);
     let survey = survey::take(session)?;
     report.server(&survey.facts);
     let plan = plan::make(&survey, standalone)?;
     preflight::check(&survey, &plan, standalone)?;
+    if !plan.is_empty() {
+        look_for_obstacles(session, patience, standalone, report)?;
+    }
 
     if standalone
         && !plan.platform.is_empty()
@@ -35,6 +40,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
             report.version_applied(version, began.elapsed());
         }
     }
+    let adopts = !plan.versions.is_empty();
     if plan.provider != provider::Provider::Current {
         let began = Instant::now();
         let doing = "installing extension \"pg_lora\"";
@@ -48,6 +54,11 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
             report.functions_replaced(&replaced, began.elapsed());
         }
     }
+    if (adopts || !plan.mend.is_empty())
+        && let Some(mended) = step::run(session, patience, "making rules hold", broken::mend)?
+    {
+        report.rules_mended(&mended);
+    }
     if !plan.buckets.is_empty()
         && let Some(changes) = step::run(session, patience, "setting up the storage buckets", buckets::apply)?
     {
@@ -57,6 +68,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     if report.changed {
         verify::check(session)?;
     }
+    remarks::make(session, report)?;
     let state =
         if report.changed { "is up to date now" } else { "was up to date already, nothing was written" };
     say(&format!(
@@ -65,6 +77,28 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         embedded::versions().len(),
     ));
     Ok(())
+}
+
+/// Refuses a run that something of others stands in the way of.
+///
+/// Under the lock, because another runner may be making right now what would look like somebody else's; and so the plan
+/// is made again. Nothing is written: the step ends without a trace.
+fn look_for_obstacles(
+    session: &mut Session,
+    patience: Duration,
+    standalone: bool,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let mut found = Vec::new();
+    step::run(session, patience, "looking for what stands in the way", |step| {
+        let survey = survey::read(step.transaction())?;
+        let plan = plan::make(&survey, standalone)?;
+        let standing = standing::look(step.transaction(), plan.applied)?;
+        found = obstacles::find(&survey, &plan, &standing);
+        Ok(None::<()>)
+    })?;
+    report.set("obstacles", &found);
+    obstacles::refuse(&found)
 }
 
 /// Applies one version, unless another runner has done so since the plan was made.

@@ -4,6 +4,7 @@
 //! the lock.
 //! Refused: a history that this build could not have written.
 
+use crate::broken::Broken;
 use crate::buckets::{self, Change as BucketChange, Drift};
 use crate::embedded::{self, FUNCTION_FILES, PlatformThing, Version};
 use crate::error::{Error, Exit};
@@ -21,6 +22,8 @@ pub struct Plan {
     pub provider: Provider,
     /// Whether the layer of functions is another one than this build's.
     pub functions: bool,
+    /// Rules that waited for rows to be mended, and that no row breaks any more.
+    pub mend: Vec<Broken>,
     pub buckets: Vec<BucketChange>,
     pub drift: Vec<Drift>,
     /// Why buckets are left out, where they are.
@@ -40,8 +43,9 @@ impl Plan {
         let versions = self.versions.iter().map(|version| version.label().to_owned());
         let extension = (self.provider != Provider::Current).then(|| "extension pg_lora".to_owned());
         let functions = self.functions.then(|| "layer functions".to_owned());
+        let mend = self.mend.iter().map(|rule| format!("{} {}", rule.r#type, rule.rule));
         let buckets = self.buckets.iter().map(|change| format!("bucket {}", change.id()));
-        platform.chain(versions).chain(extension).chain(functions).chain(buckets).collect()
+        platform.chain(versions).chain(extension).chain(functions).chain(mend).chain(buckets).collect()
     }
 }
 
@@ -71,6 +75,7 @@ pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
             Some(layer) => layer.hash != embedded::functions_hash(),
             None => !FUNCTION_FILES.is_empty(),
         },
+        mend: survey.waiting.iter().filter(|rule| rule.can_be_mended()).cloned().collect(),
         buckets: changes,
         drift,
         buckets_skipped: skipped,

@@ -49,6 +49,7 @@ fn survey(changes: Value) -> Survey {
             json!({ "id": "lora-datasets", "public": false }),
             json!({ "id": "lora-models", "public": false }),
         ]),
+        waiting: Vec::new(),
     }
 }
 

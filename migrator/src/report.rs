@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::broken::Broken;
 use crate::buckets::{Change, Drift};
 use crate::cli::Output;
 use crate::embedded::{BUILD_VERSION, PlatformThing, Version};
@@ -121,6 +122,15 @@ impl Report {
         }
         self.line("replaced", &format!("functions: {} objects ({})", replaced.objects, milliseconds(took)));
         self.set("functions", replaced);
+    }
+
+    /// Rules hold for every row now.
+    pub fn rules_mended(&mut self, rules: &[Broken]) {
+        self.changed = true;
+        for rule in rules {
+            self.line("mended", &format!("{} {} on {}", rule.r#type, rule.rule, rule.table));
+            self.push("rules_mended", json!({ "type": rule.r#type, "rule": rule.rule, "table": rule.table }));
+        }
     }
 
     /// Buckets were created or made private.

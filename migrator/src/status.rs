@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::report::Report;
 use crate::survey::Survey;
-use crate::{layer, plan, survey};
+use crate::{layer, plan, remarks, survey};
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) -> Result<(), Error> {
@@ -27,7 +27,11 @@ pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) ->
     platform(&plan, report);
     versions(&survey, &plan, report);
     layers(&survey, &plan, report);
+    for rule in &plan.mend {
+        report.line("pending", &format!("{} {} on {}, which no row breaks any more", rule.r#type, rule.rule, rule.table));
+    }
     buckets(&survey, &plan, report);
+    remarks::make(session, report)?;
     report.set("pending", plan.left());
     report.set("up_to_date", plan.is_empty());
     if options.check && !plan.is_empty() {

@@ -1,6 +1,6 @@
 //! One look at a database: everything that `status`, the plan and the checks before and after a run go by.
 //!
-//! Invariant: it writes nothing, takes no lock, and needs no right beyond reading; all of it is seen in one
+//! Invariant: it writes nothing, reads no table of ours unless every version was applied and a rule still waits, and needs no right beyond reading; all of it is seen in one
 //! snapshot.
 //! Refused: servers older than PostgreSQL 15, before anything else is asked of them.
 
@@ -11,12 +11,13 @@ use postgres::{IsolationLevel, SimpleQueryMessage, Transaction};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::broken::Broken;
 use crate::connect::Session;
 use crate::embedded::{self, BUILD_VERSION, PlatformThing};
 use crate::error::{Error, Exit};
 use crate::history::{self, Recorded};
 use crate::layer::{self, Layer};
-use crate::{buckets, query, sql_error};
+use crate::{broken, buckets, query, sql_error};
 
 /// The first server with everything that the migrations use (nulls not distinct, security invoker views,
 /// merge).
@@ -30,6 +31,8 @@ pub struct Survey {
     pub layers: Vec<Layer>,
     /// The rows of our buckets, as they are; None where they cannot be seen.
     pub buckets: Option<Vec<Value>>,
+    /// Rules of ours that wait for rows to be mended. Empty while versions are pending.
+    pub waiting: Vec<Broken>,
 }
 
 /// What the catalogues say; see `survey.sql`.
@@ -102,23 +105,34 @@ pub fn take(session: &mut Session) -> Result<Survey, Error> {
         .start()
         .map_err(|error| sql_error::while_doing(&error, doing))?;
     check_server(&mut transaction)?;
+    let survey = read(&mut transaction)?;
+    transaction.rollback().map_err(|error| sql_error::while_doing(&error, doing))?;
+    Ok(survey)
+}
 
-    let facts = facts(&mut transaction)?;
+/// The same in a transaction that is open.
+pub fn read(transaction: &mut Transaction) -> Result<Survey, Error> {
+    let doing = "looking at the database";
+    let facts = facts(transaction)?;
     let history = match facts.may_read(history::TABLE)? {
-        true => query::json(&mut transaction, history::RECORDED, &[], doing)?,
+        true => query::json(transaction, history::RECORDED, &[], doing)?,
         false => Vec::new(),
     };
     let layers = match facts.may_read(layer::TABLE)? {
-        true => query::json(&mut transaction, layer::RECORDED, &[], doing)?,
+        true => query::json(transaction, layer::RECORDED, &[], doing)?,
         false => Vec::new(),
     };
     // A role that sees no bucket can still migrate everything else; that is said, not refused.
     let buckets = match facts.may_read(buckets::TABLE) {
-        Ok(true) => Some(query::json(&mut transaction, &buckets::rows_sql(), &[], doing)?),
+        Ok(true) => Some(query::json(transaction, &buckets::rows_sql(), &[], doing)?),
         _ => None,
     };
-    transaction.rollback().map_err(|error| sql_error::while_doing(&error, doing))?;
-    Ok(Survey { facts, history, layers, buckets })
+    // Another runner's version may hold a table as long as it takes.
+    let waiting = match history.len() == embedded::versions().len() {
+        true => broken::waiting(transaction)?,
+        false => Vec::new(),
+    };
+    Ok(Survey { facts, history, layers, buckets, waiting })
 }
 
 /// What the catalogues say now.

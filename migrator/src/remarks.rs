@@ -1,0 +1,123 @@
+//! What is not as it is on a fresh database, and stays so until somebody decides: policies and objects of others, rows
+//! that break a rule. Said at the end of `migrate` and by `status`.
+//!
+//! Invariant: it writes nothing and fails nothing; `migrate` and `status --check` end with 0 whatever is remarked.
+
+use postgres::IsolationLevel;
+
+use crate::broken::{self, Broken, Repeated};
+use crate::connect::Session;
+use crate::error::{Error, Exit};
+use crate::foreign::{self, Foreign};
+use crate::report::{Report, say};
+use crate::standing::Policy;
+use crate::{embedded, sql_error, standing, survey};
+
+/// Everything that there is to remark.
+#[derive(Default)]
+struct Remarks {
+    foreign: Foreign,
+    rules: Vec<Broken>,
+    repeated: Option<Repeated>,
+}
+
+/// Looks and says.
+pub fn make(session: &mut Session, report: &mut Report) -> Result<(), Error> {
+    report.expect(&["foreign_policies", "foreign_objects", "broken_rules"], &["repeated_points"]);
+    match look(session) {
+        Ok(remarks) => remarks.say(report),
+        // Somebody changes a table right now; what is to remark then will be to remark later.
+        Err(error) if error.exit == Exit::TableLock => {
+            say("note: a table is locked: what others made and rows that break a rule are left out");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+fn look(session: &mut Session) -> Result<Remarks, Error> {
+    session.interrupt.check()?;
+    let failed = |error| sql_error::while_doing(&error, "looking at what is not ours");
+    let snapshot = session.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+    let mut transaction = snapshot.read_only(true).start().map_err(failed)?;
+    let survey = survey::read(&mut transaction)?;
+    let applied = survey.history.len();
+    let mut remarks = Remarks::default();
+    if applied > 0 {
+        remarks.foreign = foreign::find(&standing::look(&mut transaction, applied)?);
+    }
+    if applied == embedded::versions().len() {
+        remarks.rules = survey.waiting;
+        remarks.rules.extend(broken::ownership(&mut transaction)?);
+        remarks.repeated = broken::repeated(&mut transaction)?.filter(|repeated| repeated.rows > 0);
+    }
+    transaction.rollback().map_err(failed)?;
+    Ok(remarks)
+}
+
+impl Remarks {
+    fn say(&self, report: &mut Report) {
+        for policy in &self.foreign.policies {
+            report.line("foreign", &format!("policy \"{}\" on {}", policy.name, policy.table));
+            say(&words_of_policy(policy));
+        }
+        for object in &self.foreign.objects {
+            report.line("foreign", &format!("{} {}", object.r#type, object.identity));
+        }
+        for broken in &self.rules {
+            report.line("broken", &format!("{} {} on {}", broken.r#type, broken.rule, broken.table));
+            words_of_rule(broken).iter().for_each(|words| say(words));
+        }
+        if let Some(Repeated { rows, jobs, .. }) = &self.repeated {
+            say(&format!(
+                "note: {rows} points of {jobs} jobs were sent more than once: the newest is of attempt 1, the others of 0, -1 and so on"
+            ));
+        }
+        report.set("foreign_policies", &self.foreign.policies);
+        report.set("foreign_objects", &self.foreign.objects);
+        report.set("broken_rules", &self.rules);
+        report.set("repeated_points", &self.repeated);
+    }
+}
+
+fn words_of_policy(policy: &Policy) -> String {
+    let Policy { table, name, permissive, command, roles, using, check } = policy;
+    let roles = roles.join(", ");
+    let condition = |word: &str, text: &Option<String>| text.as_ref().map(|text| format!(", {word} {text}"));
+    let using = condition("using", using).unwrap_or_default();
+    let check = condition("check", check).unwrap_or_default();
+    match permissive {
+        true => format!(
+            "warning: policy \"{name}\" on {table} is not pg_lora's, and opens rows beside its own: {command} to {roles}{using}{check}\n\
+             hint: drop policy \"{}\" on {table}, unless it is meant", name.replace('"', "\"\"")
+        ),
+        false => format!("note: restrictive policy \"{name}\" on {table} is not pg_lora's: {command} to {roles}{using}{check}"),
+    }
+}
+
+fn words_of_rule(broken: &Broken) -> Vec<String> {
+    let Broken { r#type, rule, table, rows, ids, mend } = broken;
+    let count = match rows {
+        None => format!("rows of {table}, which this role does not see,"),
+        Some(1) => format!("1 row of {table}"),
+        Some(rows) => format!("{rows} rows of {table}"),
+    };
+    let first = match (ids.len() as u64, *rows) {
+        (0, _) => String::new(),
+        (shown, Some(rows)) if shown < rows => format!(": {}, …", ids.join(", ")),
+        _ => format!(": {}", ids.join(", ")),
+    };
+    let what = match r#type.as_str() {
+        "ownership" => format!("belong to another user than what they refer to by \"{rule}\""),
+        "index" => format!("share what is to be unique by \"{rule}\", which is not made"),
+        _ => format!("break \"{rule}\""),
+    };
+    let hint = match mend {
+        Some(mend) => format!("mend them and run pg-lora migrate again, or: {mend}"),
+        None => "give each row a parent of its own owner, or remove the reference".to_owned(),
+    };
+    match rows {
+        Some(0) => vec![format!("note: {type} \"{rule}\" waits, although no row breaks it any more", r#type = r#type)],
+        _ => vec![format!("warning: {count} {what}{first}"), format!("hint: {hint}")],
+    }
+}

@@ -1,0 +1,152 @@
+-- What of our names is there already, what stands on our tables, and what depends on columns that change their type or
+-- on keys that are replaced. Catalogues only. $1: {tables, relations, functions: names with their schema;
+-- retyped: [{table, column, type}]; dropped: [{table, name}]}.
+with recursive named as (
+  select c.*, n.nspname, n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+), ours as (
+  select * from named where name in (select jsonb_array_elements_text($1 -> 'tables'))
+), retyped as (
+  select ours.oid, attname, attnum, wish.type
+  from jsonb_to_recordset($1 -> 'retyped') as wish("table" text, "column" text, type text)
+  join ours on ours.name = wish."table"
+  join pg_attribute on attrelid = ours.oid and attname = wish."column" and not attisdropped
+  where format_type(atttypid, atttypmod) <> wish.type
+), family as (
+  -- A column changes in the tables that inherit it too.
+  select oid, attname, attnum from retyped
+  union
+  select a.attrelid, a.attname, a.attnum from family
+  join pg_inherits on inhparent = family.oid join pg_attribute a on a.attrelid = inhrelid and a.attname = family.attname
+), row_type as (
+  -- What holds whole rows of a table that is rewritten: its type, arrays, domains and composites of it.
+  select reltype as oid from pg_class where oid in (select oid from family)
+  union
+  select next.oid from row_type, lateral (
+    select typarray as oid from pg_type where oid = row_type.oid and typarray <> 0
+    union all select oid from pg_type where typbasetype = row_type.oid
+    union all select rngtypid from pg_range where rngsubtype = row_type.oid
+    union all select reltype from pg_attribute join pg_class c on c.oid = attrelid
+      where atttypid = row_type.oid and relkind = 'c' and not attisdropped) as next
+), dependant as (
+  select d.classid, d.objid, d.objsubid, 'column ' || family.oid::regclass || '.' || quote_ident(family.attname) as needs
+  from family join pg_depend d
+    on d.refclassid = 'pg_class'::regclass and d.refobjid = family.oid and d.refobjsubid = family.attnum
+  -- The server makes these anew by itself; and a default goes along with its own column.
+  where d.classid not in ('pg_class'::regclass, 'pg_constraint'::regclass, 'pg_statistic_ext'::regclass)
+    and not exists (select from pg_attrdef where d.classid = 'pg_attrdef'::regclass and oid = d.objid
+      and adrelid = family.oid and adnum = family.attnum)
+  union
+  select d.classid, d.objid, d.objsubid, 'constraint ' || quote_ident(c.conname) || ' on ' || c.conrelid::regclass
+  from jsonb_to_recordset($1 -> 'dropped') as wish("table" text, name text)
+  join ours on ours.name = wish."table"
+  join pg_constraint c on c.conrelid = ours.oid and c.conname = wish.name
+  join pg_depend d on d.deptype = 'n' and d.objid <> c.oid and (
+    d.refclassid = 'pg_constraint'::regclass and d.refobjid = c.oid
+    or d.refclassid = 'pg_class'::regclass and d.refobjid = c.conindid)
+  union
+  select 'pg_class'::regclass, a.attrelid, a.attnum, 'the row type of ' || (select min(oid)::regclass from retyped)
+  from pg_attribute a join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'm', 'p')
+  where a.atttypid in (select oid from row_type) and not a.attisdropped
+  union
+  select 'pg_class'::regclass, oid, attnum, 'the table that it is inherited from' from pg_attribute join retyped using (attnum)
+  where attrelid = oid and attinhcount > 0
+), named_dependant as (
+  select needs, coalesce(r.type, i.type) as type, coalesce(r.identity, i.identity) as identity,
+    coalesce(r.remedy, 'drop ' || i.type || ' ' || i.identity) as remedy
+  from dependant d
+  cross join pg_identify_object(d.classid, d.objid, d.objsubid) i
+  left join lateral (
+    select case when rulename <> '_RETURN' then 'rule' when relkind = 'm' then 'materialized view' else 'view' end,
+      case when rulename <> '_RETURN' then quote_ident(rulename) || ' on ' else '' end || ev_class::regclass, null
+    from pg_rewrite join pg_class c on c.oid = ev_class where d.classid = 'pg_rewrite'::regclass and pg_rewrite.oid = d.objid
+    union all
+    select 'generated column', adrelid::regclass || '.' || quote_ident(attname),
+      'alter table ' || adrelid::regclass || ' drop column ' || quote_ident(attname)
+    from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
+    where d.classid = 'pg_attrdef'::regclass and pg_attrdef.oid = d.objid
+    union all
+    select 'publication', quote_ident(pubname), 'alter publication ' || quote_ident(pubname) || ' drop table ' || prrelid::regclass
+    from pg_publication_rel join pg_publication p on p.oid = prpubid
+    where d.classid = 'pg_publication_rel'::regclass and pg_publication_rel.oid = d.objid
+    union all
+    select 'constraint', quote_ident(conname) || ' on ' || conrelid::regclass,
+      'alter table ' || conrelid::regclass || ' drop constraint ' || quote_ident(conname)
+    from pg_constraint where d.classid = 'pg_constraint'::regclass and oid = d.objid
+    union all
+    select 'column', attrelid::regclass || '.' || quote_ident(attname), case
+      when relkind = 'm' then 'drop materialized view ' || attrelid::regclass
+      when attinhcount > 0 then 'alter table ' || attrelid::regclass || ' no inherit '
+        || (select min(inhparent)::regclass from pg_inherits where inhrelid = attrelid)
+      else 'alter table ' || attrelid::regclass || ' drop column ' || quote_ident(attname) end
+    from pg_attribute join pg_class c on c.oid = attrelid
+    where d.classid = 'pg_class'::regclass and attrelid = d.objid and attnum = d.objsubid
+  ) as r(type, identity, remedy) on true
+), expression as (
+  select conrelid as oid, 'constraint' as type, quote_ident(conname) || ' on ' || conrelid::regclass as identity,
+    'alter table ' || conrelid::regclass || ' drop constraint ' || quote_ident(conname) as remedy,
+    pg_get_expr(conbin, conrelid) as text
+  from pg_constraint where contype = 'c' and conrelid in (select oid from retyped)
+  union all
+  select indrelid, case when conname is null then 'index' else 'constraint' end, coalesce(quote_ident(conname) || ' on ' || conrelid::regclass, indexrelid::regclass::text),
+    coalesce('alter table ' || conrelid::regclass || ' drop constraint ' || quote_ident(conname), 'drop index ' || indexrelid::regclass),
+    part
+  from pg_index left join pg_constraint on conindid = indexrelid and conrelid = indrelid, lateral (
+    select pg_get_indexdef(indexrelid, number, false) from generate_series(1, indnatts) as number where indkey[number - 1] = 0
+    union all select pg_get_expr(indpred, indrelid) where indpred is not null) as expressions(part)
+  where indrelid in (select oid from retyped)
+  union all
+  select stxrelid, 'statistics', i.identity, 'drop statistics ' || i.identity, part
+  from pg_statistic_ext s, pg_identify_object('pg_statistic_ext'::regclass, s.oid, 0) i,
+    unnest(pg_get_statisticsobjdef_expressions(s.oid)) as part
+  where stxrelid in (select oid from retyped)
+)
+select jsonb_build_object(
+  'relations', (select coalesce(jsonb_agg(jsonb_build_object(
+      'name', name, 'kind', relkind, 'owner', pg_get_userbyid(relowner), 'owned', pg_has_role(relowner, 'usage'),
+      'definition', case when relkind = 'i' then pg_get_indexdef(named.oid) end,
+      'valid', (select indisvalid from pg_index where indexrelid = named.oid))), '[]')
+    from named where name in (select jsonb_array_elements_text($1 -> 'relations'))),
+  'types', (select coalesce(jsonb_agg(n.nspname || '.' || typname), '[]')
+    from pg_type t join pg_namespace n on n.oid = typnamespace
+    where typrelid = 0 and typelem = 0 and n.nspname || '.' || typname in (select jsonb_array_elements_text($1 -> 'relations'))),
+  'columns', (select coalesce(jsonb_agg(jsonb_build_object(
+      'table', name, 'name', attname, 'type', format_type(atttypid, atttypmod), 'not_null', attnotnull,
+      'default', (select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = attrelid and adnum = attnum),
+      'generated', attgenerated <> '' or attidentity <> '') order by name, attnum), '[]')
+    from ours join pg_attribute on attrelid = ours.oid where attnum > 0 and not attisdropped),
+  'constraints', (select coalesce(jsonb_agg(jsonb_build_object(
+      'table', name, 'name', conname, 'kind', contype, 'definition', pg_get_constraintdef(c.oid)) order by name, conname), '[]')
+    from ours join pg_constraint c on conrelid = ours.oid where contype in ('c', 'f', 'p', 'u', 'x')),
+  'indexes', (select coalesce(jsonb_agg(jsonb_build_object('table', name, 'name', i.relname) order by name, i.relname), '[]')
+    from ours join pg_index on indrelid = ours.oid join pg_class i on i.oid = indexrelid
+    where not exists (select from pg_constraint where conindid = indexrelid and conrelid = indrelid)),
+  'policies', (select coalesce(jsonb_agg(jsonb_build_object(
+      'table', name, 'name', polname, 'permissive', polpermissive,
+      'command', case polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
+      'roles', (select jsonb_agg(coalesce(rolname, 'public') order by rolname) from unnest(polroles) as role left join pg_roles r on r.oid = role),
+      'using', pg_get_expr(polqual, polrelid), 'check', pg_get_expr(polwithcheck, polrelid)) order by name, polname), '[]')
+    from ours join pg_policy on polrelid = ours.oid),
+  'triggers', (select coalesce(jsonb_agg(jsonb_build_object('table', name, 'name', tgname, 'function', tgfoid::regprocedure) order by name, tgname), '[]')
+    from ours join pg_trigger on tgrelid = ours.oid where not tgisinternal and tgparentid = 0),
+  'rules', (select coalesce(jsonb_agg(jsonb_build_object('table', name, 'name', rulename) order by name, rulename), '[]')
+    from ours join pg_rewrite on ev_class = ours.oid where rulename <> '_RETURN'),
+  'views', (select coalesce(jsonb_agg(distinct jsonb_build_object(
+      'type', case view.relkind when 'm' then 'materialized view' else 'view' end, 'identity', view.oid::regclass)), '[]')
+    from ours join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = ours.oid and d.classid = 'pg_rewrite'::regclass
+    join pg_rewrite r on r.oid = d.objid and rulename = '_RETURN' join pg_class view on view.oid = ev_class
+    where ours.nspname = 'public'),
+  'functions', (select coalesce(jsonb_agg(jsonb_build_object(
+      'name', n.nspname || '.' || proname, 'type', i.type, 'identity', i.identity) order by i.identity), '[]')
+    from pg_proc p join pg_namespace n on n.oid = pronamespace, pg_identify_object('pg_proc'::regclass, p.oid, 0) i
+    where (n.nspname || '.' || proname in (select jsonb_array_elements_text($1 -> 'functions')) or n.nspname in ('lora', 'lora_private'))
+      and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = p.oid and deptype = 'e')),
+  'dependants', (select coalesce(jsonb_agg(to_jsonb(d) order by type, identity, needs), '[]') from named_dependant d),
+  'expressions', (select coalesce(jsonb_agg(jsonb_build_object(
+      'type', type, 'identity', identity, 'remedy', remedy, 'needs', 'the types of its columns on ' || e.oid::regclass,
+      'question', (select format('select (%s) from (select %s) as %I where false', e.text,
+          string_agg(format('null::%s as %I', coalesce(r.type, format_type(atttypid, atttypmod)), a.attname), ', ' order by a.attnum),
+          (select relname from pg_class where oid = e.oid))
+        from pg_attribute a left join retyped r on r.oid = attrelid and r.attnum = a.attnum
+        where attrelid = e.oid and a.attnum > 0 and not attisdropped)) order by type, identity), '[]')
+    from expression e)
+)
