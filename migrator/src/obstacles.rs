@@ -37,6 +37,7 @@ pub fn find(survey: &Survey, plan: &Plan, standing: &Standing) -> Vec<Obstacle> 
     };
     if !plan.versions.is_empty() {
         search.names();
+        search.rules();
         search.dependants();
     }
     if plan.functions {
@@ -65,7 +66,7 @@ pub fn refuse(obstacles: &[Obstacle]) -> Result<(), Error> {
     )
     .detail(obstacles.iter().map(line).collect::<Vec<_>>().join("\n"))
     .hint(format!(
-        "take them out of the way, run the command again, and then make them again as far as they are needed:\n{}",
+        "run what follows, or what does you the same service, and the command again; what is dropped can be made again afterwards:\n{}",
         remedies.join("\n")
     )))
 }
@@ -138,12 +139,32 @@ impl Search<'_> {
         } else if !relation.owned {
             let reason = format!("it belongs to \"{}\", and only its owner may change it", relation.owner);
             self.add(kind, name.into(), reason, format!("alter table {name} owner to \"{}\"", self.role));
+        } else if relation.forced {
+            let reason = "row-level security binds its owner too, and so what runs with the owner's rights";
+            self.add(kind, name.into(), reason, format!("alter table {name} no force row level security"));
         }
     }
 
     /// Whether the table was there before, and is one that may be.
     fn adopted(&self, table: &str) -> bool {
-        self.standing.relation(table).is_some_and(|relation| relation.kind == "r")
+        let made_anew =
+            |what: &What| matches!(what, What::Table { name, if_absent: false } if name == table);
+        self.standing.relation(table).is_some_and(|relation| relation.kind == "r") && !self.pending(made_anew)
+    }
+
+    /// Rules that replace writes: the versions write, too.
+    fn rules(&mut self) {
+        let standing = self.standing;
+        let our_table = |table: &str| {
+            let same = |what: &What| matches!(what, What::Table { name, .. } if name == table);
+            self.all.iter().any(|item| same(&item.what))
+        };
+        let replacing = standing.rules.iter().filter(|rule| rule.instead && our_table(&rule.table));
+        for rule in replacing.collect::<Vec<_>>() {
+            let identity = format!("\"{}\" on {}", rule.name, rule.table);
+            let remedy = format!("drop rule {identity}");
+            self.add("rule", identity, "it replaces writes, those of the pending versions too", remedy);
+        }
     }
 
     fn column(&mut self, table: &str, name: &str, shape: &Shape, created: bool) {
@@ -221,7 +242,9 @@ impl Search<'_> {
                 let gone = |what: &What| matches!(what, What::DropConstraint { table: t, name: n } if t == table && n == name);
                 if !self.pending(gone) {
                     let reason = format!("it is {}, and {definition} is expected", found.definition);
-                    self.add("constraint", identity, reason, format!("alter table {table} drop constraint {name}"));
+                    let remedy =
+                        format!("alter table {table} drop constraint {name}, add constraint {name} {definition}");
+                    self.add("constraint", identity, reason, remedy);
                 }
             }
             Some(_) => {}
@@ -261,7 +284,10 @@ impl Search<'_> {
     fn policy(&mut self, table: &str, name: &str) {
         let there = self.standing.policies.iter().any(|policy| policy.table == table && policy.name == name);
         let same = |t: &String, n: &String| t == table && n == name;
-        let replaced = |what: &What| matches!(what, What::DropPolicy { table, name } if same(table, name));
+        // The specification's own, on its own tables, are replaced; on a table of the platform it would be somebody's.
+        let replaced = |what: &What| {
+            matches!(what, What::DropPolicy { table, name } if same(table, name)) && table.starts_with("public.")
+        };
         let ours = |what: &What| matches!(what, What::Policy { table, name } if same(table, name));
         if there && !self.pending(replaced) && !(self.applied > 0 && self.known(ours)) {
             let identity = format!("\"{}\" on {table}", name.replace('"', "\"\""));

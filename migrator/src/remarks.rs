@@ -1,5 +1,5 @@
 //! What is not as it is on a fresh database, and stays so until somebody decides: policies and objects of others, rows
-//! that break a rule. Said at the end of `migrate` and by `status`.
+//! that break a rule. Said at the end of `migrate` and by `status`, which also says what would refuse the next run.
 //!
 //! Invariant: it writes nothing and fails nothing; `migrate` and `status --check` end with 0 whatever is remarked.
 
@@ -9,13 +9,15 @@ use crate::broken::{self, Broken, Repeated};
 use crate::connect::Session;
 use crate::error::{Error, Exit};
 use crate::foreign::{self, Foreign};
+use crate::obstacles::Obstacle;
 use crate::report::{Report, say};
 use crate::standing::Policy;
-use crate::{embedded, sql_error, standing, survey};
+use crate::{embedded, obstacles, plan, sql_error, standing, survey};
 
 /// Everything that there is to remark.
 #[derive(Default)]
 struct Remarks {
+    obstacles: Vec<Obstacle>,
     foreign: Foreign,
     rules: Vec<Broken>,
     repeated: Option<Repeated>,
@@ -23,7 +25,7 @@ struct Remarks {
 
 /// Looks and says.
 pub fn make(session: &mut Session, report: &mut Report) -> Result<(), Error> {
-    report.expect(&["foreign_policies", "foreign_objects", "broken_rules"], &["repeated_points"]);
+    report.expect(&["obstacles", "foreign_policies", "foreign_objects", "broken_rules"], &["repeated_points"]);
     match look(session) {
         Ok(remarks) => remarks.say(report),
         // Somebody changes a table right now; what is to remark then will be to remark later.
@@ -42,9 +44,11 @@ fn look(session: &mut Session) -> Result<Remarks, Error> {
     let mut transaction = snapshot.read_only(true).start().map_err(failed)?;
     let survey = survey::read(&mut transaction)?;
     let applied = survey.history.len();
-    let mut remarks = Remarks::default();
+    let plan = plan::make(&survey, false)?;
+    let standing = standing::look(&mut transaction, applied)?;
+    let mut remarks = Remarks { obstacles: obstacles::find(&survey, &plan, &standing), ..Remarks::default() };
     if applied > 0 {
-        remarks.foreign = foreign::find(&standing::look(&mut transaction, applied)?);
+        remarks.foreign = foreign::find(&standing);
     }
     if applied == embedded::versions().len() {
         remarks.rules = survey.waiting;
@@ -57,6 +61,9 @@ fn look(session: &mut Session) -> Result<Remarks, Error> {
 
 impl Remarks {
     fn say(&self, report: &mut Report) {
+        for Obstacle { r#type, identity, reason, .. } in &self.obstacles {
+            report.line("obstacle", &format!("{type} {identity}: {reason}", r#type = r#type));
+        }
         for policy in &self.foreign.policies {
             report.line("foreign", &format!("policy \"{}\" on {}", policy.name, policy.table));
             say(&words_of_policy(policy));
@@ -73,6 +80,7 @@ impl Remarks {
                 "note: {rows} points of {jobs} jobs were sent more than once: the newest is of attempt 1, the others of 0, -1 and so on"
             ));
         }
+        report.set("obstacles", &self.obstacles);
         report.set("foreign_policies", &self.foreign.policies);
         report.set("foreign_objects", &self.foreign.objects);
         report.set("broken_rules", &self.rules);

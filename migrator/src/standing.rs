@@ -27,7 +27,7 @@ pub struct Standing {
     pub indexes: Vec<OnTable>,
     pub policies: Vec<Policy>,
     pub triggers: Vec<Trigger>,
-    pub rules: Vec<OnTable>,
+    pub rules: Vec<Rule>,
     pub views: Vec<Named>,
     /// Functions of our names, and whatever is in our schemas.
     pub functions: Vec<Function>,
@@ -42,6 +42,8 @@ pub struct Relation {
     pub name: String,
     /// As `relkind` has it.
     pub kind: String,
+    /// Whether row-level security binds the owner too.
+    pub forced: bool,
     pub owner: String,
     /// Whether the role may do what the owner may.
     pub owned: bool,
@@ -66,16 +68,23 @@ pub struct Column {
 pub struct Constraint {
     pub table: String,
     pub name: String,
-    /// As `contype` has it.
-    pub kind: String,
     pub definition: String,
 }
 
-/// An index or a rule on one of our tables.
+/// An index on one of our tables.
 #[derive(Debug, Deserialize)]
 pub struct OnTable {
     pub table: String,
     pub name: String,
+}
+
+/// A rule on one of our tables.
+#[derive(Debug, Deserialize)]
+pub struct Rule {
+    pub table: String,
+    pub name: String,
+    /// Whether it replaces what was asked for.
+    pub instead: bool,
 }
 
 /// A policy on one of our tables.

@@ -42,11 +42,17 @@ with recursive named as (
   join pg_constraint c on c.conrelid = ours.oid and c.conname = wish.name
   join pg_depend d on d.deptype = 'n' and d.objid <> c.oid and (
     d.refclassid = 'pg_constraint'::regclass and d.refobjid = c.oid
-    or d.refclassid = 'pg_class'::regclass and d.refobjid = c.conindid)
+    or c.contype in ('p', 'u', 'x') and d.refclassid = 'pg_class'::regclass and d.refobjid = c.conindid)
   union
   select 'pg_class'::regclass, a.attrelid, a.attnum, 'the row type of ' || (select min(oid)::regclass from retyped)
   from pg_attribute a join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'm', 'p')
   where a.atttypid in (select oid from row_type) and not a.attisdropped
+  union
+  select 'pg_class'::regclass, indexrelid, 0, 'column ' || retyped.oid::regclass || '.' || quote_ident(attname)
+  from retyped join pg_index on indrelid = retyped.oid, unnest(indkey, indclass) as part(attnum, class)
+  join pg_opclass on pg_opclass.oid = part.class
+  -- The server takes the default class of the new type only where that of the old one was the default.
+  where part.attnum = retyped.attnum and not opcdefault and opcintype <> retyped.type::regtype
   union
   select 'pg_class'::regclass, oid, attnum, 'the table that it is inherited from' from pg_attribute join retyped using (attnum)
   where attrelid = oid and attinhcount > 0
@@ -102,7 +108,7 @@ with recursive named as (
 )
 select jsonb_build_object(
   'relations', (select coalesce(jsonb_agg(jsonb_build_object(
-      'name', name, 'kind', relkind, 'owner', pg_get_userbyid(relowner), 'owned', pg_has_role(relowner, 'usage'),
+      'name', name, 'kind', relkind, 'forced', relforcerowsecurity, 'owner', pg_get_userbyid(relowner), 'owned', pg_has_role(relowner, 'usage'),
       'definition', case when relkind = 'i' then pg_get_indexdef(named.oid) end,
       'valid', (select indisvalid from pg_index where indexrelid = named.oid))), '[]')
     from named where name in (select jsonb_array_elements_text($1 -> 'relations'))),
@@ -115,7 +121,7 @@ select jsonb_build_object(
       'generated', attgenerated <> '' or attidentity <> '') order by name, attnum), '[]')
     from ours join pg_attribute on attrelid = ours.oid where attnum > 0 and not attisdropped),
   'constraints', (select coalesce(jsonb_agg(jsonb_build_object(
-      'table', name, 'name', conname, 'kind', contype, 'definition', pg_get_constraintdef(c.oid)) order by name, conname), '[]')
+      'table', name, 'name', conname, 'definition', pg_get_constraintdef(c.oid)) order by name, conname), '[]')
     from ours join pg_constraint c on conrelid = ours.oid where contype in ('c', 'f', 'p', 'u', 'x')),
   'indexes', (select coalesce(jsonb_agg(jsonb_build_object('table', name, 'name', i.relname) order by name, i.relname), '[]')
     from ours join pg_index on indrelid = ours.oid join pg_class i on i.oid = indexrelid
@@ -128,7 +134,7 @@ select jsonb_build_object(
     from ours join pg_policy on polrelid = ours.oid),
   'triggers', (select coalesce(jsonb_agg(jsonb_build_object('table', name, 'name', tgname, 'function', tgfoid::regprocedure) order by name, tgname), '[]')
     from ours join pg_trigger on tgrelid = ours.oid where not tgisinternal and tgparentid = 0),
-  'rules', (select coalesce(jsonb_agg(jsonb_build_object('table', name, 'name', rulename) order by name, rulename), '[]')
+  'rules', (select coalesce(jsonb_agg(jsonb_build_object('table', name, 'name', rulename, 'instead', is_instead) order by name, rulename), '[]')
     from ours join pg_rewrite on ev_class = ours.oid where rulename <> '_RETURN'),
   'views', (select coalesce(jsonb_agg(distinct jsonb_build_object(
       'type', case view.relkind when 'm' then 'materialized view' else 'view' end, 'identity', view.oid::regclass)), '[]')

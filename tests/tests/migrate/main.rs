@@ -3,6 +3,7 @@
 mod adopted;
 mod concurrent;
 mod failed;
+mod foreign;
 mod fresh;
 mod history;
 mod layers;
