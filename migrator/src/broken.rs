@@ -107,7 +107,10 @@ pub fn mend(step: &mut Step) -> Result<Option<Vec<Broken>>, Error> {
     let mut mended = waiting(step.transaction())?;
     mended.retain(Broken::can_be_mended);
     for broken in &mended {
-        step.run(broken.mend.as_deref().unwrap_or_default(), &format!("making {} \"{}\" hold", broken.r#type, broken.rule))?;
+        step.run(
+            broken.mend.as_deref().unwrap_or_default(),
+            &format!("making {} \"{}\" hold", broken.r#type, broken.rule),
+        )?;
     }
     Ok(Some(mended).filter(|mended| !mended.is_empty()))
 }
@@ -121,7 +124,11 @@ fn tables() -> Value {
 }
 
 /// Asks for the rules, and then for the rows that break each.
-fn rows(transaction: &mut Transaction, sql: &str, parameters: &[query::Parameter]) -> Result<Vec<Broken>, Error> {
+fn rows(
+    transaction: &mut Transaction,
+    sql: &str,
+    parameters: &[query::Parameter],
+) -> Result<Vec<Broken>, Error> {
     // Expressions name what they use with its schema then.
     transaction
         .batch_execute("set local search_path = ''")

@@ -22,20 +22,62 @@ pub struct Declared {
 /// What it is. Tables are named with their schema, like functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    Table { name: String, if_absent: bool },
+    Table {
+        name: String,
+        if_absent: bool,
+    },
     /// `created` tells a column of a new table from one that is added to a table.
-    Column { table: String, name: String, shape: Shape, created: bool },
-    Retype { table: String, column: String, r#type: String },
-    NotNull { table: String, column: String },
-    Default { table: String, column: String },
+    Column {
+        table: String,
+        name: String,
+        shape: Shape,
+        created: bool,
+    },
+    Retype {
+        table: String,
+        column: String,
+        r#type: String,
+    },
+    NotNull {
+        table: String,
+        column: String,
+    },
+    Default {
+        table: String,
+        column: String,
+    },
     /// `inline`: it came with its table, and has the name that the server gives it.
-    Constraint { table: String, name: String, definition: String, inline: bool },
-    DropConstraint { table: String, name: String },
-    Index { table: String, name: String, unique: Option<Key>, statement: String },
-    Policy { table: String, name: String },
-    DropPolicy { table: String, name: String },
-    Trigger { table: String, name: String },
-    Function { name: String },
+    Constraint {
+        table: String,
+        name: String,
+        definition: String,
+        inline: bool,
+    },
+    DropConstraint {
+        table: String,
+        name: String,
+    },
+    Index {
+        table: String,
+        name: String,
+        unique: Option<Key>,
+        statement: String,
+    },
+    Policy {
+        table: String,
+        name: String,
+    },
+    DropPolicy {
+        table: String,
+        name: String,
+    },
+    Trigger {
+        table: String,
+        name: String,
+    },
+    Function {
+        name: String,
+    },
 }
 
 /// What a column holds.
@@ -59,9 +101,9 @@ pub fn all() -> &'static [Declared] {
     static ALL: LazyLock<Vec<Declared>> = LazyLock::new(|| {
         let versions = embedded::versions().iter().map(|version| (Some(version.number), version.sql));
         let files = FUNCTION_FILES.iter().map(|file| (None, file.text));
-        let declared = versions.chain(files).flat_map(|(version, text)| {
-            read(text).into_iter().map(move |what| Declared { version, what })
-        });
+        let declared = versions
+            .chain(files)
+            .flat_map(|(version, text)| read(text).into_iter().map(move |what| Declared { version, what }));
         declared.collect()
     });
     &ALL
@@ -94,7 +136,9 @@ fn declaration(text: &str, tokens: &[Token]) -> Vec<What> {
         ["alter", "table", ..] => alterations(text, rest(2)),
         ["create", "unique", "index", ..] => index(text, tokens, 3).into_iter().collect(),
         ["create", "index", ..] => index(text, tokens, 2).into_iter().collect(),
-        ["create", "policy", ..] => on(rest(2)).map(|(name, table)| What::Policy { table, name }).into_iter().collect(),
+        ["create", "policy", ..] => {
+            on(rest(2)).map(|(name, table)| What::Policy { table, name }).into_iter().collect()
+        }
         ["drop", "policy", "if", "exists"] => {
             on(rest(4)).map(|(name, table)| What::DropPolicy { table, name }).into_iter().collect()
         }
@@ -181,7 +225,8 @@ fn column(text: &str, table: &str, tokens: &[Token], created: bool) -> Vec<What>
         inline: true,
     };
     let key = is_key.then(|| constraint(format!("{plain}_pkey"), format!("primary key ({name})")));
-    let unique = after("unique").map(|_| constraint(format!("{plain}_{name}_key"), format!("unique ({name})")));
+    let unique =
+        after("unique").map(|_| constraint(format!("{plain}_{name}_key"), format!("unique ({name})")));
     let reference = after("references").map(|target| {
         constraint(
             format!("{plain}_{name}_fkey"),
@@ -200,7 +245,9 @@ fn alterations(text: &str, tokens: &[Token]) -> Vec<What> {
         let name = |at: usize| item.get(at).and_then(Token::name).unwrap_or_default();
         let table = table.clone();
         match words(item, 5).as_slice() {
-            ["add", "column", "if", "not", "exists"] => found.append(&mut column(text, &table, rest(5), false)),
+            ["add", "column", "if", "not", "exists"] => {
+                found.append(&mut column(text, &table, rest(5), false))
+            }
             ["add", "column", ..] => found.append(&mut column(text, &table, rest(2), false)),
             ["add", "constraint", ..] => found.push(What::Constraint {
                 table,
@@ -235,7 +282,8 @@ fn index(text: &str, tokens: &[Token], at: usize) -> Option<What> {
     let name = tokens.get(at)?.name()?;
     let (table, length) = qualified(tokens.get(at + 2..)?)?;
     let (columns, _) = parenthesised(tokens.get(at + 2 + length..)?)?;
-    let predicate = tokens.iter().position(|token| token.is("where")).map(|at| source(text, &tokens[at + 1..]));
+    let predicate =
+        tokens.iter().position(|token| token.is("where")).map(|at| source(text, &tokens[at + 1..]));
     let key = Key { columns: source(text, columns).to_owned(), predicate: predicate.map(str::to_owned) };
     let unique = tokens[1].is("unique").then_some(key);
     Some(What::Index { table, name, unique, statement: source(text, tokens).to_owned() })

@@ -70,12 +70,8 @@ fn what_a_do_block_does_counts_and_what_a_comment_or_a_function_says_does_not() 
 fn a_unique_index_knows_what_it_keeps_apart() {
     let text = "create unique index if not exists i on public.a (b, lower(c)) where d is null";
     let key = Key { columns: "b, lower(c)".into(), predicate: Some("d is null".into()) };
-    let expected = What::Index {
-        table: "public.a".into(),
-        name: "i".into(),
-        unique: Some(key),
-        statement: text.into(),
-    };
+    let expected =
+        What::Index { table: "public.a".into(), name: "i".into(), unique: Some(key), statement: text.into() };
     assert_eq!(read(text), [expected]);
 }
 
@@ -86,7 +82,9 @@ fn the_columns_that_change_their_type() {
     let retyped: Vec<String> = all()
         .iter()
         .filter_map(|declared| match &declared.what {
-            What::Retype { table, column, r#type } => Some(format!("{table}.{column} {type}", r#type = r#type)),
+            What::Retype { table, column, r#type } => {
+                Some(format!("{table}.{column} {type}", r#type = r#type))
+            }
             _ => None,
         })
         .collect();
@@ -117,11 +115,17 @@ fn every_statement_of_the_project_is_read() {
         texts().map(|text| text.lines().filter(code).filter(|line| line.contains(words)).count()).sum()
     };
     assert_eq!(count(|what| matches!(what, What::Table { .. })), said("create table "));
-    assert_eq!(count(|what| matches!(what, What::Index { .. })), said("create index ") + said("create unique index "));
+    assert_eq!(
+        count(|what| matches!(what, What::Index { .. })),
+        said("create index ") + said("create unique index ")
+    );
     assert_eq!(count(|what| matches!(what, What::Policy { .. })), said("create policy "));
     assert_eq!(count(|what| matches!(what, What::Trigger { .. })), said("create or replace trigger "));
     assert_eq!(count(|what| matches!(what, What::Function { .. })), said("create or replace function "));
-    assert_eq!(count(|what| matches!(what, What::Retype { .. })), said(" type double precision") + said(" type numeric("));
+    assert_eq!(
+        count(|what| matches!(what, What::Retype { .. })),
+        said(" type double precision") + said(" type numeric(")
+    );
     let constraints = count(|what| matches!(what, What::Constraint { inline: false, .. }));
     assert_eq!(constraints, said("add constraint "));
     assert_eq!(said("create trigger ") + said("create function ") + said("create procedure "), 0);

@@ -26,7 +26,8 @@ pub fn find(standing: &Standing) -> Foreign {
         our_table(&policy.table) && !is_ours(&ours)
     });
     let mut objects = Vec::new();
-    let mut add = |r#type: &str, identity: String| objects.push(Named { r#type: r#type.to_owned(), identity });
+    let mut add =
+        |r#type: &str, identity: String| objects.push(Named { r#type: r#type.to_owned(), identity });
     for trigger in standing.triggers.iter().filter(|trigger| our_table(&trigger.table)) {
         let ours = |what: &What| matches!(what, What::Trigger { table, name } if *table == trigger.table && *name == trigger.name);
         if !is_ours(&ours) {

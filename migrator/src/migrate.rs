@@ -11,12 +11,16 @@ use crate::error::Error;
 use crate::report::{Report, say};
 use crate::step::{self, Step};
 use crate::{
-    broken, buckets, history, layer, obstacles, plan, platform, preflight, provider, remarks, standing, survey, verify,
+    broken, buckets, history, layer, obstacles, plan, platform, preflight, provider, remarks, standing,
+    survey, verify,
 };
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -> Result<(), Error> {
-    report.expect(&["platform_created", "versions_applied", "rules_mended", "buckets_changed", "obstacles"], &["extension", "functions"]);
+    report.expect(
+        &["platform_created", "versions_applied", "rules_mended", "buckets_changed", "obstacles"],
+        &["extension", "functions"],
+    );
     let patience = Duration::from_secs(options.lock_wait);
     let standalone = options.platform == Some(Platform::Standalone);
     let survey = survey::take(session)?;

@@ -125,7 +125,12 @@ impl Search<'_> {
     fn table(&mut self, name: &str, if_absent: bool) {
         let Some(relation) = self.standing.relation(name) else {
             if self.standing.types.iter().any(|r#type| r#type == name) {
-                self.add("type", name.into(), "a pending version makes a table of this name", format!("drop type {name}"));
+                self.add(
+                    "type",
+                    name.into(),
+                    "a pending version makes a table of this name",
+                    format!("drop type {name}"),
+                );
             }
             return;
         };
@@ -147,8 +152,7 @@ impl Search<'_> {
 
     /// Whether the table was there before, and is one that may be.
     fn adopted(&self, table: &str) -> bool {
-        let made_anew =
-            |what: &What| matches!(what, What::Table { name, if_absent: false } if name == table);
+        let made_anew = |what: &What| matches!(what, What::Table { name, if_absent: false } if name == table);
         self.standing.relation(table).is_some_and(|relation| relation.kind == "r") && !self.pending(made_anew)
     }
 
@@ -194,8 +198,10 @@ impl Search<'_> {
     fn differs(&self, table: &str, column: &Column, shape: &Shape) -> Option<(String, String)> {
         let Column { name, r#type, .. } = column;
         let is_this = |t: &String, c: &String| t == table && c == name;
-        let becomes = |what: &What| matches!(what, What::Retype { table, column, r#type: to }
-            if is_this(table, column) && to == r#type);
+        let becomes = |what: &What| {
+            matches!(what, What::Retype { table, column, r#type: to }
+            if is_this(table, column) && to == r#type)
+        };
         if column.generated {
             return Some(("its values are generated".into(), format!("alter column {name} drop expression")));
         }
@@ -212,7 +218,8 @@ impl Search<'_> {
         if column.not_null && !shape.not_null && !self.pending(made_not_null) {
             return Some(("it may not be NULL".into(), format!("alter column {name} drop not null")));
         }
-        let set_later = |what: &What| matches!(what, What::Default { table, column } if is_this(table, column));
+        let set_later =
+            |what: &What| matches!(what, What::Default { table, column } if is_this(table, column));
         let default = |text: &Option<String>| text.as_deref().map(same_text);
         if default(&column.default) != default(&shape.default) && !self.pending(set_later) {
             let found = column.default.as_deref().unwrap_or("nothing");
@@ -221,9 +228,10 @@ impl Search<'_> {
                     format!("its default is {found}, and {expected} is expected"),
                     format!("alter column {name} set default {expected}"),
                 ),
-                None => {
-                    (format!("its default is {found}, and none is expected"), format!("alter column {name} drop default"))
-                }
+                None => (
+                    format!("its default is {found}, and none is expected"),
+                    format!("alter column {name} drop default"),
+                ),
             });
         }
         None
@@ -235,15 +243,21 @@ impl Search<'_> {
         match self.standing.constraint(table, name) {
             Some(_) if !self.known(same) => {
                 let reason = "a pending version makes a constraint of this name";
-                self.add("constraint", identity, reason, format!("alter table {table} drop constraint {name}"));
+                self.add(
+                    "constraint",
+                    identity,
+                    reason,
+                    format!("alter table {table} drop constraint {name}"),
+                );
             }
             // Of the first version, on a table of the specification; unless a pending version makes it anew.
             Some(found) if self.adopted(table) && same_text(&found.definition) != same_text(definition) => {
                 let gone = |what: &What| matches!(what, What::DropConstraint { table: t, name: n } if t == table && n == name);
                 if !self.pending(gone) {
                     let reason = format!("it is {}, and {definition} is expected", found.definition);
-                    let remedy =
-                        format!("alter table {table} drop constraint {name}, add constraint {name} {definition}");
+                    let remedy = format!(
+                        "alter table {table} drop constraint {name}, add constraint {name} {definition}"
+                    );
                     self.add("constraint", identity, reason, remedy);
                 }
             }
@@ -255,11 +269,17 @@ impl Search<'_> {
             // Keys have an index of their name.
             None => {
                 let index = in_schema_of(table, name);
-                let makes_index = ["primary key", "unique", "exclude"].iter().any(|key| definition.starts_with(key));
+                let makes_index =
+                    ["primary key", "unique", "exclude"].iter().any(|key| definition.starts_with(key));
                 if let Some(relation) = self.standing.relation(&index).filter(|_| makes_index) {
                     let kind = kind(&relation.kind);
                     let reason = "a pending version makes a key of this name";
-                    self.add(kind, index.clone(), reason, format!("alter {kind} {index} rename to another_name"));
+                    self.add(
+                        kind,
+                        index.clone(),
+                        reason,
+                        format!("alter {kind} {index} rename to another_name"),
+                    );
                 }
             }
         }
@@ -286,7 +306,8 @@ impl Search<'_> {
         let same = |t: &String, n: &String| t == table && n == name;
         // The specification's own, on its own tables, are replaced; on a table of the platform it would be somebody's.
         let replaced = |what: &What| {
-            matches!(what, What::DropPolicy { table, name } if same(table, name)) && table.starts_with("public.")
+            matches!(what, What::DropPolicy { table, name } if same(table, name))
+                && table.starts_with("public.")
         };
         let ours = |what: &What| matches!(what, What::Policy { table, name } if same(table, name));
         if there && !self.pending(replaced) && !(self.applied > 0 && self.known(ours)) {
@@ -308,7 +329,9 @@ impl Search<'_> {
                 What::Function { name } => {
                     // What is in our own schema is ours, once there is a version of ours.
                     let own = applied > 0 && name.starts_with("lora_private.");
-                    for function in standing.functions.iter().filter(|function| function.name == *name && !own) {
+                    for function in
+                        standing.functions.iter().filter(|function| function.name == *name && !own)
+                    {
                         if !made(&function.identity) {
                             let (kind, identity) = (&function.r#type, function.identity.clone());
                             let reason = "this build has a function of this name";
@@ -321,7 +344,8 @@ impl Search<'_> {
                     let same = |t: &&crate::standing::Trigger| t.table == *table && t.name == *name;
                     let Some(trigger) = standing.triggers.iter().find(same) else { continue };
                     let identity = format!("{name} on {table}");
-                    let ours = trigger.function.starts_with("lora_private.") || trigger.function == format!("{SEED_FUNCTION}()");
+                    let ours = trigger.function.starts_with("lora_private.")
+                        || trigger.function == format!("{SEED_FUNCTION}()");
                     if !ours && !made(&identity) {
                         let remedy = format!("alter trigger {name} on {table} rename to another_name");
                         self.add("trigger", identity, "this build has a trigger of this name", remedy);
@@ -358,13 +382,16 @@ fn kind(relkind: &str) -> &'static str {
 /// Two definitions are the same when they differ only in what the server writes out or leaves out: case, spaces,
 /// parentheses, quotes, casts of constants, the default kind of index.
 pub fn same_text(text: &str) -> String {
-    let text = text.to_lowercase().replace("if not exists", "").replace("using btree", "").replace("not valid", "");
+    let text =
+        text.to_lowercase().replace("if not exists", "").replace("using btree", "").replace("not valid", "");
     let mut plain = String::new();
     let mut rest = text.as_str();
     while let Some(at) = rest.find("::") {
         plain.push_str(&rest[..at]);
         let cast = &rest[at + 2..];
-        let end = cast.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ' ' || c == '"')).unwrap_or(cast.len());
+        let end = cast
+            .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ' ' || c == '"'))
+            .unwrap_or(cast.len());
         rest = &cast[end..];
     }
     plain.push_str(rest);

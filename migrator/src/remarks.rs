@@ -25,7 +25,8 @@ struct Remarks {
 
 /// Looks and says.
 pub fn make(session: &mut Session, report: &mut Report) -> Result<(), Error> {
-    report.expect(&["obstacles", "foreign_policies", "foreign_objects", "broken_rules"], &["repeated_points"]);
+    report
+        .expect(&["obstacles", "foreign_policies", "foreign_objects", "broken_rules"], &["repeated_points"]);
     match look(session) {
         Ok(remarks) => remarks.say(report),
         // Somebody changes a table right now; what is to remark then will be to remark later.
@@ -97,9 +98,12 @@ fn words_of_policy(policy: &Policy) -> String {
     match permissive {
         true => format!(
             "warning: policy \"{name}\" on {table} is not pg_lora's, and opens rows beside its own: {command} to {roles}{using}{check}\n\
-             hint: drop policy \"{}\" on {table}, unless it is meant", name.replace('"', "\"\"")
+             hint: drop policy \"{}\" on {table}, unless it is meant",
+            name.replace('"', "\"\"")
         ),
-        false => format!("note: restrictive policy \"{name}\" on {table} is not pg_lora's: {command} to {roles}{using}{check}"),
+        false => format!(
+            "note: restrictive policy \"{name}\" on {table} is not pg_lora's: {command} to {roles}{using}{check}"
+        ),
     }
 }
 
@@ -125,7 +129,10 @@ fn words_of_rule(broken: &Broken) -> Vec<String> {
         None => "give each row a parent of its own owner, or remove the reference".to_owned(),
     };
     match rows {
-        Some(0) => vec![format!("note: {type} \"{rule}\" waits, although no row breaks it any more", r#type = r#type)],
+        Some(0) => vec![format!(
+            "note: {type} \"{rule}\" waits, although no row breaks it any more",
+            r#type = r#type
+        )],
         _ => vec![format!("warning: {count} {what}{first}"), format!("hint: {hint}")],
     }
 }

@@ -28,7 +28,10 @@ pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) ->
     versions(&survey, &plan, report);
     layers(&survey, &plan, report);
     for rule in &plan.mend {
-        report.line("pending", &format!("{} {} on {}, which no row breaks any more", rule.r#type, rule.rule, rule.table));
+        report.line(
+            "pending",
+            &format!("{} {} on {}, which no row breaks any more", rule.r#type, rule.rule, rule.table),
+        );
     }
     buckets(&survey, &plan, report);
     remarks::make(session, report)?;

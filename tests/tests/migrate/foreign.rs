@@ -14,8 +14,18 @@ type Case = (&'static str, &'static str, &'static str, &'static str);
 
 /// Everything that Postgres lets depend on a column or on a key so that it does not let them change.
 const BLOCKING: &[Case] = &[
-    ("create view public.v as select training_loss from public.metrics_points", "view", "public.v", "drop view public.v;"),
-    ("create view public.\"V w\" as select * from public.cost_records", "view", "public.\"V w\"", "drop view public.\"V w\";"),
+    (
+        "create view public.v as select training_loss from public.metrics_points",
+        "view",
+        "public.v",
+        "drop view public.v;",
+    ),
+    (
+        "create view public.\"V w\" as select * from public.cost_records",
+        "view",
+        "public.\"V w\"",
+        "drop view public.\"V w\";",
+    ),
     (
         "create materialized view public.v as select learning_rate from public.metrics_points",
         "materialized view",
@@ -158,8 +168,18 @@ const TAKEN: &[Case] = &[
         "public.cost_budgets",
         "alter table public.cost_budgets rename to another_name;",
     ),
-    ("create view public.gpu_prices as select 1 as x", "view", "public.gpu_prices", "alter view public.gpu_prices rename to another_name;"),
-    ("create type public.gpu_prices as enum ('a')", "type", "public.gpu_prices", "drop type public.gpu_prices;"),
+    (
+        "create view public.gpu_prices as select 1 as x",
+        "view",
+        "public.gpu_prices",
+        "alter view public.gpu_prices rename to another_name;",
+    ),
+    (
+        "create type public.gpu_prices as enum ('a')",
+        "type",
+        "public.gpu_prices",
+        "drop type public.gpu_prices;",
+    ),
     (
         "create sequence public.training_job_events",
         "sequence",
@@ -373,7 +393,9 @@ fn what_does_not_block_is_not_refused_and_is_named_afterwards() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|object| format!("{} {}", object["type"].as_str().unwrap(), object["identity"].as_str().unwrap()))
+        .map(|object| {
+            format!("{} {}", object["type"].as_str().unwrap(), object["identity"].as_str().unwrap())
+        })
         .collect();
     assert_eq!(
         named,
@@ -425,7 +447,10 @@ fn a_policy_that_somebody_added_is_a_warning() {
             assert!(outcome.stderr.contains(words), "{words}: {}", outcome.stderr);
         }
     }
-    db.batch_execute("drop policy \"Open\" on public.cost_records; drop policy \"Closed\" on public.datasets").unwrap();
+    db.batch_execute(
+        "drop policy \"Open\" on public.cost_records; drop policy \"Closed\" on public.datasets",
+    )
+    .unwrap();
     let again = database.pg_lora(&["migrate", "--output", "json"]).expect(0);
     assert_eq!((&again.json()["foreign_policies"], &again.json()["changed"]), (&json!([]), &json!(false)));
     assert!(!again.stderr.contains("policy"), "{}", again.stderr);

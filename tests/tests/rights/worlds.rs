@@ -86,7 +86,7 @@ impl World {
 }
 
 /// What the worlds themselves have made is their own.
-fn is_ours(right: &String) -> bool {
+fn is_ours(right: &str) -> bool {
     !right.contains("secure_new_table")
         && !right.contains("update_updated_at_column")
         && !right.ends_with("CREATE on public")
