@@ -28,8 +28,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if pg_catalog.pg_has_role(
-    current_user, (select relowner from pg_catalog.pg_class where oid = tg_relid), 'member')
+  if lora_private.is_owner_of(tg_relid)
     or not exists (
       select from public.training_jobs as job
       where job.id = new.job_id and (

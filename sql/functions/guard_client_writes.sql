@@ -14,6 +14,15 @@ as $$
     and not pg_catalog.pg_has_role(current_user, 'service_role', 'member')
 $$;
 
+-- Whether the current user is an owner of the table: the database's own functions are, and whoever administers it.
+create or replace function lora_private.is_owner_of(table_id oid)
+returns boolean
+language sql stable
+set search_path = ''
+as $$
+  select pg_catalog.pg_has_role(current_user, relowner, 'member') from pg_catalog.pg_class where oid = table_id
+$$;
+
 -- The first column, by name, that two versions of a row differ in and that is not among those allowed.
 create or replace function lora_private.first_changed_column(old_row jsonb, new_row jsonb, allowed text[])
 returns text
@@ -41,11 +50,13 @@ $$;
 
 revoke all on function
   lora_private.is_client(),
+  lora_private.is_owner_of(oid),
   lora_private.first_changed_column(jsonb, jsonb, text[]),
   lora_private.refuse_column(text, text, text)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.is_client(),
+  lora_private.is_owner_of(oid),
   lora_private.first_changed_column(jsonb, jsonb, text[]),
   lora_private.refuse_column(text, text, text)
   to authenticated, service_role;

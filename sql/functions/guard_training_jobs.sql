@@ -52,8 +52,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  if pg_catalog.pg_has_role(
-    current_user, (select relowner from pg_catalog.pg_class where oid = tg_relid), 'member') then
+  if lora_private.is_owner_of(tg_relid) then
     return null;
   end if;
   raise exception 'rows of "%" cannot be deleted', tg_table_name

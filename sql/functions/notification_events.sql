@@ -39,8 +39,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  by_database constant boolean := pg_catalog.pg_has_role(
-    current_user, (select relowner from pg_catalog.pg_class where oid = tg_relid), 'member');
+  by_database constant boolean := lora_private.is_owner_of(tg_relid);
   known public.notifications;
 begin
   new.read := coalesce(new.read, false);
@@ -74,6 +73,20 @@ begin
 end
 $$;
 
+-- Which event a notification tells of is for the database alone to say.
+create or replace function lora_private.keep_notification_event()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if not lora_private.is_owner_of(tg_relid) then
+    new.dedupe_key := old.dedupe_key;
+  end if;
+  return new;
+end
+$$;
+
 -- From here on the same types tell of other events: the job is in the queue again, the dataset is read again.
 create or replace function lora_private.release_notifications(user_id uuid, subject_id uuid, types text[])
 returns void
@@ -89,6 +102,7 @@ $$;
 revoke all on function
   lora_private.notification_event(uuid, text, jsonb),
   lora_private.merge_notification(),
+  lora_private.keep_notification_event(),
   lora_private.release_notifications(uuid, uuid, text[])
   from public, anon, authenticated, service_role;
 grant execute on function lora_private.notification_event(uuid, text, jsonb) to authenticated, service_role;
@@ -97,3 +111,7 @@ grant execute on function lora_private.notification_event(uuid, text, jsonb) to 
 create or replace trigger b_merge_notification
   before insert on public.notifications
   for each row execute function lora_private.merge_notification();
+create or replace trigger keep_notification_event
+  before update of dedupe_key on public.notifications
+  for each row when (new.dedupe_key is distinct from old.dedupe_key)
+  execute function lora_private.keep_notification_event();

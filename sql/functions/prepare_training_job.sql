@@ -27,7 +27,8 @@ begin
   -- The dataset of somebody else is not to be told from one that does not exist.
   select * into dataset from public.datasets
   where id = new.dataset_id and user_id = new.user_id and deleted_at is null
-  for key share;
+  -- Stronger than what the foreign key takes: a file that is replaced meanwhile waits, or is waited for.
+  for share;
   if not found then
     raise exception 'dataset "%" does not exist', new.dataset_id
       using errcode = 'PT404', hint = 'Use a dataset of the same user that is not deleted.';
@@ -89,7 +90,7 @@ begin
       raise exception 'the run has % steps', steps
         using errcode = '22023', hint = 'Use a larger batch, fewer epochs, or max_steps; 100000000 steps at most.';
     end if;
-    new.total_steps := steps;
+    new.total_steps := steps::integer;
   end if;
   tokens_per_epoch := coalesce(
     (dataset.validation_report #>> '{tokens,sequence}')::double precision, dataset.total_tokens, 0);
@@ -103,6 +104,7 @@ begin
   ) ->> 'expected')::numeric);
   new.queued_at := lora_private.clock();
   new.created_at := lora_private.clock();
+  new.updated_at := new.created_at;
   return new;
 end
 $$;

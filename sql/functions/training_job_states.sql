@@ -12,6 +12,7 @@ declare
 begin
   -- An adopted database may hold a status that nobody knows: such a job can only be ended.
   allowed := case
+    when (new.status = any (known)) is not true then false
     when old.status = any (known) then lora.is_job_transition(old.status, new.status)
     else new.status in ('failed', 'cancelled')
   end;
@@ -162,7 +163,7 @@ declare
   ended_at constant pg_catalog.timestamptz := coalesce(new.completed_at, lora_private.clock());
   cost numeric;
   -- Types are named with their schema: in a definer's body the caller's pg_temp would come first.
-  dataset_name pg_catalog.text;
+  dataset_name public.datasets.name%type;
 begin
   if tg_op = 'UPDATE' and new.status = 'queued' then
     -- The next attempt tells of itself.

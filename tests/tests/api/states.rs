@@ -73,7 +73,7 @@ fn every_change_is_allowed_or_refused_as_the_contract_says() {
         }
         let job = job_in(&mut db, &alice, &dataset, from);
         Refusal::of(set_status(&mut db, &Caller::service(), &job, "banana"))
-            .is("22023", "\"banana\" is no status");
+            .is("PT409", "cannot become \"banana\"");
     }
 }
 

@@ -143,7 +143,7 @@ fn a_value_that_is_none_is_a_bad_request() {
     }
     life.queued_job(&dataset);
     let queued = "/training_jobs?status=eq.queued";
-    life.service.update(queued, &json!({"status": "banana"})).is_refused(400, "22023", "banana");
+    life.service.update(queued, &json!({"status": "banana"})).is_refused(409, "PT409", "banana");
     // What Postgres itself says.
     life.alice
         .insert("/datasets", &with(&new_dataset(&life), "file_size", &json!(-1)))

@@ -95,7 +95,10 @@ fn is_ours(right: &str) -> bool {
 #[test]
 fn everybody_has_the_same_rights_in_every_world() {
     let rights = |database: &Database| -> Vec<String> {
-        catalogue::effective_rights(&mut database.connect()).into_iter().filter(is_ours).collect()
+        catalogue::effective_rights(&mut database.connect())
+            .into_iter()
+            .filter(|right| is_ours(right))
+            .collect()
     };
     let usual = rights(&Database::migrated());
     assert!(usual.iter().any(|right| right == "authenticated: SELECT on public.datasets"), "{usual:?}");
