@@ -86,6 +86,9 @@ alter table public.datasets
   add constraint datasets_status_check
     check (status in ('uploading', 'validating', 'ready', 'error') or deleted_at is not null) not valid,
   add constraint datasets_file_size_check check (file_size >= 0 or deleted_at is not null) not valid,
+  -- With the bucket's name it has to fit into the index that finds a file's dataset.
+  add constraint datasets_storage_path_check
+    check (octet_length(storage_path) <= 2000 or deleted_at is not null) not valid,
   add constraint datasets_total_training_pairs_check
     check (total_training_pairs >= 0 or deleted_at is not null) not valid,
   add constraint datasets_total_validation_pairs_check

@@ -5,10 +5,11 @@ use pg_lora_tests::story::{queue_job, ready_dataset, sign_up};
 use postgres::Client;
 
 /// A table, what is set in a good row of it, and the check that refuses it.
-const REFUSED: [(&str, &str, &str); 46] = [
+const REFUSED: [(&str, &str, &str); 47] = [
     ("datasets", "format = 'x'", "datasets_format_check"),
     ("datasets", "status = 'banana'", "datasets_status_check"),
     ("datasets", "file_size = -1", "datasets_file_size_check"),
+    ("datasets", "storage_path = repeat('é', 1001)", "datasets_storage_path_check"),
     (
         "datasets",
         "total_training_pairs = -1, status = 'validating', training_ready = false",

@@ -13,7 +13,8 @@ pub struct World {
     seeded: bool,
 }
 
-const LEGACY: &str = "
+/// Everything in `public` is granted to the roles of the API, as on an older Supabase project.
+pub const LEGACY: &str = "
 alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
 alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
 alter default privileges in schema public grant all on sequences to anon, authenticated, service_role";
