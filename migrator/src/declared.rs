@@ -78,6 +78,10 @@ pub enum What {
     Function {
         name: String,
     },
+    /// Rows of a table change.
+    Update {
+        table: String,
+    },
 }
 
 /// What a column holds.
@@ -148,6 +152,12 @@ fn declaration(text: &str, tokens: &[Token]) -> Vec<What> {
         ["create", "or", "replace", "function"] => {
             qualified(rest(4)).map(|(name, _)| What::Function { name }).into_iter().collect()
         }
+        // A name with a schema: a policy is `for update to` somebody.
+        ["update", ..] => qualified(rest(1))
+            .filter(|(_, length)| *length > 1)
+            .map(|(table, _)| What::Update { table })
+            .into_iter()
+            .collect(),
         _ => Vec::new(),
     }
 }

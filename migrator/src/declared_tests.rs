@@ -102,6 +102,19 @@ fn the_columns_that_change_their_type() {
     );
 }
 
+#[test]
+fn the_tables_whose_rows_change() {
+    let mut updated: Vec<&str> = all()
+        .iter()
+        .filter_map(|declared| match &declared.what {
+            What::Update { table } => Some(table.as_str()),
+            _ => None,
+        })
+        .collect();
+    updated.dedup();
+    assert_eq!(updated, ["public.metrics_points", "public.datasets", "public.training_jobs"]);
+}
+
 /// No statement of a kind that is read is written in a form that is not: each begins with words that occur nowhere else.
 #[test]
 fn every_statement_of_the_project_is_read() {

@@ -1,6 +1,7 @@
 -- What of our names is there already, what stands on our tables, and what depends on columns that change their type or
 -- on keys that are replaced. Catalogues only. $1: {tables, relations, functions: names with their schema;
--- retyped: [{table, column, type}]; dropped: [{table, name}]}.
+-- retyped: [{table, column, type}]; dropped: [{table, name}]; updated: names of tables whose rows change;
+-- rekeyed: [{table, name, columns}], the keys that take the place of dropped ones of their name}.
 with recursive named as (
   select c.*, n.nspname, n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
 ), ours as (
@@ -56,18 +57,31 @@ with recursive named as (
   union
   select 'pg_class'::regclass, oid, attnum, 'the table that it is inherited from' from pg_attribute join retyped using (attnum)
   where attrelid = oid and attinhcount > 0
+), chain (classid, objid, objsubid, needs, depth) as (
+  -- What stands on a view or a function has to go before it.
+  select classid, objid, objsubid, needs, 0 from dependant
+  union
+  select d.classid, d.objid, d.objsubid, needs || ', which ' || coalesce(ev_class::regclass::text,
+    (select identity from pg_identify_object(chain.classid, chain.objid, chain.objsubid))) || ' uses', depth + 1
+  from chain
+  left join pg_rewrite on chain.classid = 'pg_rewrite'::regclass and oid = chain.objid and rulename = '_RETURN'
+  join pg_depend d on d.deptype = 'n' and d.objid <> chain.objid and (
+    d.refclassid = 'pg_class'::regclass and d.refobjid = ev_class
+    or ev_class is null and d.refclassid = chain.classid and d.refobjid = chain.objid and chain.objsubid in (0, d.refobjsubid))
+  where depth < 16
 ), named_dependant as (
-  select needs, coalesce(r.type, i.type) as type, coalesce(r.identity, i.identity) as identity,
-    coalesce(r.remedy, 'drop ' || i.type || ' ' || i.identity) as remedy
-  from dependant d
+  select min(needs) as needs, max(depth) as depth, coalesce(r.type, i.type) as type, coalesce(r.identity, i.identity) as identity,
+    coalesce(r.remedy, 'drop ' || coalesce(r.type, i.type) || ' ' || coalesce(r.identity, i.identity)) as remedy
+  from chain d
   cross join pg_identify_object(d.classid, d.objid, d.objsubid) i
   left join lateral (
     select case when rulename <> '_RETURN' then 'rule' when relkind = 'm' then 'materialized view' else 'view' end,
       case when rulename <> '_RETURN' then quote_ident(rulename) || ' on ' else '' end || ev_class::regclass, null
     from pg_rewrite join pg_class c on c.oid = ev_class where d.classid = 'pg_rewrite'::regclass and pg_rewrite.oid = d.objid
     union all
-    select 'generated column', adrelid::regclass || '.' || quote_ident(attname),
-      'alter table ' || adrelid::regclass || ' drop column ' || quote_ident(attname)
+    select case when attgenerated <> '' then 'generated column' else 'default' end, adrelid::regclass || '.' || quote_ident(attname),
+      'alter table ' || adrelid::regclass || case when attgenerated <> '' then ' drop column ' || quote_ident(attname)
+        else ' alter column ' || quote_ident(attname) || ' drop default' end
     from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
     where d.classid = 'pg_attrdef'::regclass and pg_attrdef.oid = d.objid
     union all
@@ -87,6 +101,45 @@ with recursive named as (
     from pg_attribute join pg_class c on c.oid = attrelid
     where d.classid = 'pg_class'::regclass and attrelid = d.objid and attnum = d.objsubid
   ) as r(type, identity, remedy) on true
+  group by 3, 4, 5
+), identity as (
+  -- What tells rows apart for subscribers: now, where a version changes rows; and under the key that comes.
+  select ours.oid, relreplident, false as later, case relreplident
+    when 'f' then (select array_agg(attname::text) from pg_attribute where attrelid = ours.oid and attnum > 0 and not attisdropped)
+    else (select array_agg(attname::text) from pg_index join pg_attribute on attrelid = indrelid and attnum = any (indkey)
+      where indrelid = ours.oid and (relreplident = 'd' and indisprimary or relreplident = 'i' and indisreplident)) end as columns
+  from ours where name in (select jsonb_array_elements_text($1 -> 'updated'))
+  union all
+  select ours.oid, relreplident, true, case when relreplident = 'd' then wish.columns end
+  from jsonb_to_recordset($1 -> 'rekeyed') as wish("table" text, name text, columns text[])
+  join ours on ours.name = wish."table"
+  join pg_constraint on conrelid = ours.oid and conname = wish.name and contype = 'p'
+  where relreplident = 'd' or exists (select from pg_index where indexrelid = conindid and indisreplident)
+), published as (
+  select pubname, c.oid, pubupdate, pubdelete, prattrs is not null as listed, attnames::text[] as columns,
+    (select coalesce(array_agg(distinct attname::text), '{}') from regexp_matches(prqual::text, ':varattno (\d+)', 'g') as variable
+      join pg_attribute on attrelid = c.oid and attnum = variable[1]::int) as filter
+  from pg_publication_tables t join pg_publication p using (pubname)
+  join pg_class c on c.oid = format('%I.%I', schemaname, tablename)::regclass
+  left join pg_publication_rel on prpubid = p.oid and prrelid = c.oid
+  where c.oid in (select oid from identity)
+), unpublishable as (
+  select 'publication' as type, quote_ident(pubname) as identity,
+    'alter publication ' || quote_ident(pubname) || ' drop table ' || identity.oid::regclass as remedy, min(case
+      when later then 'the key of ' || identity.oid::regclass || ', and changes of rows would be refused under another one'
+      else 'rows of ' || identity.oid::regclass || ', which is refused: the columns that it takes are not those of the replica identity'
+    end) as needs
+  from identity join published using (oid)
+  where (pubupdate or pubdelete and later) and identity.columns is not null
+    and (not filter <@ identity.columns or listed and (relreplident = 'f' or not identity.columns <@ published.columns))
+  group by pubname, identity.oid
+  union all
+  select 'replica identity', 'of ' || oid::regclass, 'alter table ' || oid::regclass || ' replica identity default', 'the key that it is'
+  from identity where later and columns is null
+  union all
+  select distinct 'replica identity', 'of ' || oid::regclass, 'alter table ' || oid::regclass || ' replica identity default',
+    'rows of ' || oid::regclass || ', which is published without one'
+  from identity join published using (oid) where not later and identity.columns is null and pubupdate
 ), expression as (
   select conrelid as oid, 'constraint' as type, quote_ident(conname) || ' on ' || conrelid::regclass as identity,
     'alter table ' || conrelid::regclass || ' drop constraint ' || quote_ident(conname) as remedy,
@@ -146,7 +199,10 @@ select jsonb_build_object(
     from pg_proc p join pg_namespace n on n.oid = pronamespace, pg_identify_object('pg_proc'::regclass, p.oid, 0) i
     where (n.nspname || '.' || proname in (select jsonb_array_elements_text($1 -> 'functions')) or n.nspname in ('lora', 'lora_private'))
       and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = p.oid and deptype = 'e')),
-  'dependants', (select coalesce(jsonb_agg(to_jsonb(d) order by type, identity, needs), '[]') from named_dependant d),
+  'dependants', (select coalesce(jsonb_agg(to_jsonb(d) order by depth desc, type, identity), '[]')
+    from (select type, identity, needs, remedy, depth from named_dependant
+      union select type, identity, needs, remedy, 0 from unpublishable
+      where remedy not in (select remedy from named_dependant)) as d),
   'expressions', (select coalesce(jsonb_agg(jsonb_build_object(
       'type', type, 'identity', identity, 'remedy', remedy, 'needs', 'the types of its columns on ' || e.oid::regclass,
       'question', (select format('select (%s) from (select %s) as %I where false', e.text,
