@@ -64,7 +64,7 @@ pub fn find(standing: &Standing) -> Foreign {
     for rule in standing.rules.iter().filter(|rule| our_table(&rule.table)) {
         add("rule", format!("{} on {}", rule.name, rule.table));
     }
-    objects.extend(standing.views.iter().cloned());
+    objects.extend(standing.others.iter().filter(|other| !is_our_function(&other.identity)).cloned());
     objects.sort();
     objects.dedup();
     Foreign { policies: policies.cloned().collect(), objects }

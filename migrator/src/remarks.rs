@@ -78,7 +78,9 @@ impl Remarks {
         }
         if let Some(Repeated { rows, jobs, .. }) = &self.repeated {
             say(&format!(
-                "note: {rows} points of {jobs} jobs were sent more than once: the newest is of attempt 1, the others of 0, -1 and so on"
+                "note: points that were sent more than once stand beside the curves of their jobs, as attempt 0, -1 and so on: \
+                 {rows} in {jobs} {}",
+                if *jobs == 1 { "job" } else { "jobs" }
             ));
         }
         report.set("obstacles", &self.obstacles);
@@ -109,30 +111,46 @@ fn words_of_policy(policy: &Policy) -> String {
 
 fn words_of_rule(broken: &Broken) -> Vec<String> {
     let Broken { r#type, rule, table, rows, ids, mend } = broken;
-    let count = match rows {
-        None => format!("rows of {table}, which this role does not see,"),
-        Some(1) => format!("1 row of {table}"),
-        Some(rows) => format!("{rows} rows of {table}"),
+    if *rows == Some(0) {
+        return vec![format!(
+            "note: {type} \"{rule}\" waits, although no row breaks it any more",
+            r#type = r#type
+        )];
+    }
+    let (count, one) = match rows {
+        None => (format!("rows of {table}, which this role does not see,"), false),
+        Some(1) => (format!("1 row of {table}"), true),
+        Some(rows) => (format!("{rows} rows of {table}"), false),
     };
     let first = match (ids.len() as u64, *rows) {
         (0, _) => String::new(),
         (shown, Some(rows)) if shown < rows => format!(": {}, …", ids.join(", ")),
         _ => format!(": {}", ids.join(", ")),
     };
-    let what = match r#type.as_str() {
-        "ownership" => format!("belong to another user than what they refer to by \"{rule}\""),
-        "index" => format!("share what is to be unique by \"{rule}\", which is not made"),
-        _ => format!("break \"{rule}\""),
+    let what = match (r#type.as_str(), one) {
+        ("ownership", true) => format!("belongs to another user than what it refers to by \"{rule}\""),
+        ("ownership", false) => format!("belong to another user than what they refer to by \"{rule}\""),
+        ("index", _) => format!("share what is to be unique by \"{rule}\", which is not made"),
+        (_, true) => format!("breaks \"{rule}\""),
+        (_, false) => format!("break \"{rule}\""),
     };
     let hint = match mend {
-        Some(mend) => format!("mend them and run pg-lora migrate again, or: {mend}"),
-        None => "give each row a parent of its own owner, or remove the reference".to_owned(),
+        Some(mend) => format!("{}, then run pg-lora migrate again, or: {mend}", way_out(table)),
+        None => {
+            "only the owner of the tables can give such a row a parent of its own user, with triggers off"
+                .to_owned()
+        }
     };
-    match rows {
-        Some(0) => vec![format!(
-            "note: {type} \"{rule}\" waits, although no row breaks it any more",
-            r#type = r#type
-        )],
-        _ => vec![format!("warning: {count} {what}{first}"), format!("hint: {hint}")],
+    vec![format!("warning: {count} {what}{first}"), format!("hint: {hint}")]
+}
+
+/// How a row that breaks a rule stops breaking it.
+fn way_out(table: &str) -> &'static str {
+    match table {
+        "public.datasets" | "public.model_artifacts" => "correct the row or set its deleted_at",
+        "public.training_jobs" => "correct the row or end the job, as failed or cancelled",
+        "public.notifications" => "correct the row or mark it as read",
+        "public.cost_records" => "correct the row as the owner of the table, with triggers off",
+        _ => "correct the row",
     }
 }

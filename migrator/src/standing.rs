@@ -31,7 +31,8 @@ pub struct Standing {
     pub policies: Vec<Policy>,
     pub triggers: Vec<Trigger>,
     pub rules: Vec<Rule>,
-    pub views: Vec<Named>,
+    /// What else stands on tables of ours, or refers to them.
+    pub others: Vec<Named>,
     /// Functions of our names, and whatever is in our schemas.
     pub functions: Vec<Function>,
     /// What blocks a change of a type or the end of a key.

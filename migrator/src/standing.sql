@@ -189,11 +189,25 @@ select jsonb_build_object(
     from ours join pg_trigger on tgrelid = ours.oid where not tgisinternal and tgparentid = 0),
   'rules', (select coalesce(jsonb_agg(jsonb_build_object('table', name, 'name', rulename, 'instead', is_instead) order by name, rulename), '[]')
     from ours join pg_rewrite on ev_class = ours.oid where rulename <> '_RETURN'),
-  'views', (select coalesce(jsonb_agg(distinct jsonb_build_object(
-      'type', case view.relkind when 'm' then 'materialized view' else 'view' end, 'identity', view.oid::regclass)), '[]')
-    from ours join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = ours.oid and d.classid = 'pg_rewrite'::regclass
-    join pg_rewrite r on r.oid = d.objid and rulename = '_RETURN' join pg_class view on view.oid = ev_class
-    where ours.nspname = 'public'),
+  'others', (select coalesce(jsonb_agg(distinct to_jsonb(other)), '[]') from (select oid, reltype from ours where nspname = 'public') as ours, lateral (
+      select case view.relkind when 'm' then 'materialized view' else 'view' end, view.oid::regclass::text
+      from pg_depend d join pg_rewrite r on r.oid = d.objid and rulename = '_RETURN' join pg_class view on view.oid = ev_class
+      where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = ours.oid
+      union all
+      select i.type, i.identity from pg_depend d, pg_identify_object(d.classid, d.objid, 0) i
+      where d.classid = 'pg_proc'::regclass and d.deptype = 'n' and (
+        d.refclassid = 'pg_class'::regclass and d.refobjid = ours.oid or d.refclassid = 'pg_type'::regclass and d.refobjid = ours.reltype)
+      union all
+      select 'statistics', i.identity from pg_statistic_ext s, pg_identify_object('pg_statistic_ext'::regclass, s.oid, 0) i where stxrelid = ours.oid
+      union all
+      select 'table', inhrelid::regclass::text from pg_inherits where inhparent = ours.oid
+      union all
+      select 'publication', quote_ident(pubname) from pg_publication_rel join pg_publication p on p.oid = prpubid
+      where prrelid = ours.oid and pubname <> 'supabase_realtime'
+      union all
+      select 'constraint', quote_ident(conname) || ' on ' || conrelid::regclass from pg_constraint
+      where contype = 'f' and confrelid = ours.oid and conparentid = 0 and conrelid not in (select named.oid from named where name in (select jsonb_array_elements_text($1 -> 'tables')))
+    ) as other(type, identity)),
   'functions', (select coalesce(jsonb_agg(jsonb_build_object(
       'name', n.nspname || '.' || proname, 'type', i.type, 'identity', i.identity) order by i.identity), '[]')
     from pg_proc p join pg_namespace n on n.oid = pronamespace, pg_identify_object('pg_proc'::regclass, p.oid, 0) i

@@ -7,7 +7,7 @@ use crate::{assert_same, recorded, schema, seeded, value};
 
 /// What an application leaves behind in two years: a run that diverged, points that were sent again and again, a
 /// job that nobody priced.
-const ROWS: &str = "
+pub const ROWS: &str = "
 insert into auth.users (id, email) values
   ('00000000-0000-4000-8000-00000000000a', 'alice@example.org'), ('00000000-0000-4000-8000-00000000000b', 'bob@example.org');
 insert into public.datasets (id, user_id, name, status, storage_path, file_name, file_size, training_ready, format) values

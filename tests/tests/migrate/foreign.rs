@@ -4,12 +4,14 @@ use pg_lora_tests::Database;
 use serde_json::json;
 
 use crate::obstacles::THEIRS;
-use crate::{recorded, seeded};
+use crate::{recorded, seeded, value};
 
 /// What looks like the above and does not block.
 const HARMLESS: &str = "
 create view public.v1 as select id, job_id, step from public.metrics_points;
 create view public.v2 as select m from public.metrics_points m;
+create materialized view public.v3 as select count(*) from public.datasets;
+create table public.theirs (dataset_id uuid references public.datasets);
 create rule r as on insert to public.metrics_points do also select 1;
 create policy p on public.metrics_points using (step > 1);
 create trigger t1 before insert or update on public.metrics_points for each row execute function public.theirs();
@@ -20,7 +22,7 @@ create function public.f2() returns setof public.cost_records language sql as 's
 create function public.f3() returns bigint language sql begin atomic select count(*) from public.metrics_points; end;
 create publication p1 for table public.metrics_points;
 create publication p2 for table public.metrics_points (id, step) where (step > 1) with (publish = 'insert');
-create publication p4 for table public.datasets (id, name) where (id is not null);
+create publication p3 for table public.datasets (id, name) where (id is not null);
 create index i1 on public.metrics_points (training_loss);
 create index i2 on public.metrics_points (job_id) where training_loss > 1.5;
 create index i3 on public.metrics_points using brin (training_loss);
@@ -55,18 +57,30 @@ fn what_does_not_block_is_not_refused_and_is_named_afterwards() {
         [
             "column public.metrics_points.theirs",
             "constraint c1 on public.metrics_points",
+            "constraint theirs_dataset_id_fkey on public.theirs",
+            "function public.f1(public.metrics_points)",
+            "function public.f2()",
+            "function public.f3()",
             "function public.theirs()",
             "function public.update_updated_at_column()",
             "index i1 on public.metrics_points",
             "index i2 on public.metrics_points",
             "index i3 on public.metrics_points",
+            "materialized view public.v3",
+            "publication p1",
+            "publication p2",
+            "publication p3",
             "rule r on public.metrics_points",
+            "statistics public.s1",
+            "table public.child",
             "trigger t1 on public.metrics_points",
             "trigger t2 on public.metrics_points",
             "view public.v1",
             "view public.v2",
         ]
     );
+    let granted = "select has_column_privilege('anon', 'public.metrics_points', 'training_loss', 'select')";
+    assert_eq!(value(&mut db, granted), json!(false), "rights are all ours to give");
     assert_eq!(recorded(&mut db), recorded(&mut Database::migrated().connect()));
 }
 

@@ -7,6 +7,7 @@ mod foreign;
 mod fresh;
 mod history;
 mod layers;
+mod mended;
 mod obstacles;
 mod realtime;
 mod refused;

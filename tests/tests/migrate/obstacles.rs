@@ -390,6 +390,9 @@ fn many_things_are_named_at_once() {
     ] {
         assert!(outcome.stderr.contains(line), "{line}: {}", outcome.stderr);
     }
+    let status = database.pg_lora(&["status", "--check"]).expect(5);
+    let line = "obstacle   view public.one: a pending version changes column public.cost_records.amount\n";
+    assert!(status.stdout.contains(line), "{}", status.stdout);
     let status = database.pg_lora(&["status", "--check", "--output", "json"]).expect(5).json();
     let named: Vec<&Value> = status["obstacles"].as_array().unwrap().iter().map(|o| &o["identity"]).collect();
     assert_eq!(named, ["public.gpu_prices", "public.one", "public.two"], "status names them, too");

@@ -6,6 +6,8 @@ use pg_lora_tests::{Cluster, Database, Outcome, environment, seed};
 use postgres::Client;
 use serde_json::json;
 
+use crate::adopted::ROWS;
+use crate::mended::{as_if_validated, rules};
 use crate::{assert_same, catalogue, create_platform, schema, value};
 
 /// The bootstrap superuser of a Supabase server is its own; `postgres` is what a project gets.
@@ -145,6 +147,24 @@ fn a_supabase_project_ends_like_a_plain_postgres() {
         }
         assert_same(&project.catalogue(database), &plain);
     }
+}
+
+/// The same where rows break rules, which are named.
+#[test]
+fn a_used_project_ends_like_a_plain_postgres_up_to_what_its_rows_break() {
+    let project = Project::start(&["used"]);
+    project.allow_policies();
+    project.connect("postgres", "used").batch_execute(seed::SQL).unwrap();
+    project.connect("supabase_admin", "used").batch_execute(ROWS).unwrap();
+    let answer = project.pg_lora("used", &["migrate", "--output", "json"]).expect(0).json();
+    let theirs = "drop function public.update_updated_at_column()";
+    project.connect("postgres", "used").batch_execute(theirs).unwrap();
+    let (lines, waiting) = as_if_validated(project.catalogue("used"));
+    assert_same(&lines, &without_exceptions(schema(&Database::migrated())));
+    let mut named = rules(&answer, "constraint");
+    named.sort();
+    assert_eq!(waiting, named);
+    assert!(named.contains(&"training_jobs_status_check".to_owned()), "{answer}");
 }
 
 /// Every half that runs as its owner runs as somebody who is no superuser here.
