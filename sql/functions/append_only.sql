@@ -46,6 +46,19 @@ begin
 end
 $$;
 
+-- The check on amounts lets a row without a job be, so that one of an adopted database can lose its job. A new one has no
+-- such excuse.
+create or replace function lora_private.refuse_amount()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception 'an amount of % is none', new.amount
+    using errcode = '22023', column = 'amount', hint = 'Record what was charged, as a number.';
+end
+$$;
+
 create or replace function lora_private.keep_training_job_event()
 returns trigger
 language plpgsql security definer
@@ -72,8 +85,8 @@ end
 $$;
 
 revoke all on function
-  lora_private.keep_cost_record(), lora_private.refuse_second_charge(), lora_private.keep_training_job_event(),
-  lora_private.refuse_truncate()
+  lora_private.keep_cost_record(), lora_private.refuse_second_charge(), lora_private.refuse_amount(),
+  lora_private.keep_training_job_event(), lora_private.refuse_truncate()
   from public, anon, authenticated, service_role;
 
 create or replace trigger a_keep_cost_record
@@ -83,6 +96,10 @@ create or replace trigger b_refuse_second_charge
   before insert on public.cost_records
   for each row when (new.cost_type = 'training_compute' and new.job_id is not null and new.corrects is null)
   execute function lora_private.refuse_second_charge();
+create or replace trigger b_refuse_amount
+  before insert on public.cost_records
+  for each row when (new.amount = 'NaN')
+  execute function lora_private.refuse_amount();
 create or replace trigger a_keep_training_job_event
   before update or delete on public.training_job_events
   for each row execute function lora_private.keep_training_job_event();

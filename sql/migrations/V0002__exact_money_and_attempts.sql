@@ -68,9 +68,10 @@ alter table public.cost_records
   add column if not exists gpus integer,
   add column if not exists currency char(3) not null default 'USD',
   alter column recorded_at set default lora_private.clock();
--- One amount that is no number would make every sum no number. Existing rows are looked at later.
+-- One amount that is no number would make every sum no number. Existing rows are looked at later; one that breaks this must
+-- still lose its job with the account that the job belongs to, so this is for the rows of a job, as the other two are.
 alter table public.cost_records drop constraint if exists cost_records_amount_check;
-alter table public.cost_records add constraint cost_records_amount_check check (amount <> 'NaN') not valid;
+alter table public.cost_records add constraint cost_records_amount_check check (amount <> 'NaN' or job_id is null) not valid;
 alter table public.cost_records drop constraint if exists cost_records_idempotency_key_check;
 alter table public.cost_records
   add constraint cost_records_idempotency_key_check check (length(idempotency_key) <= 200) not valid;

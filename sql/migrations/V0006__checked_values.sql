@@ -158,7 +158,7 @@ alter table public.model_artifacts
     check (status in ('stored', 'deployed', 'archived') or deleted_at is not null) not valid;
 
 -- A row of the ledger is changed once, when its job goes with the account: job_id becomes NULL, and that may not
--- fail. So these two are for the rows of a job.
+-- fail. So these two, and the one on NaN, are for the rows of a job.
 alter table public.cost_records
   add constraint cost_records_cost_type_check check (cost_type ~ '^[a-z][a-z_]{1,49}$' or job_id is null) not valid,
   add constraint cost_records_amount_corrects_check

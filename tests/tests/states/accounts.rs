@@ -37,7 +37,7 @@ fn rows_that_break_a_rule_and_hang_on_it_do_not_block_it() {
              update public.training_jobs set status = 'running' where id = '{running}';
              update public.model_artifacts set parent_model_id = '{her_model}', status = 'banana' where id in ('{her_model}', '{his_model}');
              insert into public.cost_records (user_id, job_id, cost_type, amount, billing_period)
-               values ('{bob}', '{hers}', 'Odd Type', -5, '2026-01-01')",
+               values ('{bob}', '{hers}', 'Odd Type', -5, '2026-01-01'), ('{bob}', '{hers}', 'Odd Type', 'NaN', '2026-01-01')",
             bob = bob.id(),
         ),
     );
@@ -54,7 +54,7 @@ fn rows_that_break_a_rule_and_hang_on_it_do_not_block_it() {
     assert_ne!(model["deleted_at"], Value::Null, "it could not be unlinked in any other way");
     let left = "select jsonb_build_array((select count(*) from public.training_jobs), (select count(*) from public.model_artifacts), \
                 (select count(*) from public.cost_records where cost_type = 'Odd Type' and job_id is null))";
-    assert_eq!(Caller::service().ask(&mut db, left).unwrap(), json!([3, 2, 1]));
+    assert_eq!(Caller::service().ask(&mut db, left).unwrap(), json!([3, 2, 2]));
 }
 
 #[test]

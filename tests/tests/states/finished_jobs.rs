@@ -173,6 +173,10 @@ fn the_time_of_a_claimed_job_is_charged_once() {
         set(&mut db, &service, "training_jobs", &own, &format!("status = '{status}'"));
     }
     assert_eq!(service.write(&mut db, &charge(&own, "training_compute")).unwrap(), 1);
+    // An amount that is none, of a job or not, would be the sum of everything.
+    let none = "insert into public.cost_records (user_id, cost_type, amount, billing_period) \
+        select user_id, cost_type, 'NaN', billing_period from public.cost_records limit 1";
+    Refusal::of(service.write(&mut db, none)).is("22023", "an amount of NaN is none");
     let total = "select sum(amount) from public.cost_records where cost_type = 'training_compute'";
     assert_eq!(service.ask(&mut db, total).unwrap(), json!(13.0));
 }
