@@ -17,7 +17,8 @@ begin
   new.current_epoch := coalesce(new.current_epoch, 0);
   new.current_step := coalesce(new.current_step, 0);
   new.current_cost := coalesce(new.current_cost, 0);
-  new.retry_count := coalesce(new.retry_count, 0);
+  new.attempt := 1;
+  new.retry_count := 0;
 
   if new.status <> 'queued' then
     raise exception 'a training job cannot begin as "%"', new.status

@@ -24,6 +24,12 @@ begin
       end;
   end if;
   if new.status = 'queued' then
+    -- A lost worker is nobody's decision, so only a job that failed runs out of attempts. Whoever allows it more says so
+    -- in the same update.
+    if old.status = 'failed' and old.attempt >= new.max_attempts then
+      raise exception 'training job "%" has failed % of % times', old.id, old.attempt, new.max_attempts
+        using errcode = 'PT409', hint = 'Create a new job, or have the service set "max_attempts" along with the status.';
+    end if;
     new.attempt := old.attempt + 1;
     new.retry_count := old.attempt;
     new.queued_at := lora_private.clock();
@@ -78,6 +84,20 @@ begin
       new.current_stage := 'completed';
     end if;
   end if;
+  return new;
+end
+$$;
+
+-- Which attempt a job is at is for the database alone to count. What is sent is passed over and not refused: an
+-- application's own worker writes whole rows. (A count below 0, of an adopted job, can be mended.)
+create or replace function lora_private.keep_training_job_attempt()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.attempt := old.attempt;
+  new.retry_count := greatest(old.retry_count, 0);
   return new;
 end
 $$;
@@ -220,6 +240,7 @@ $$;
 
 revoke all on function
   lora_private.change_training_job_state(),
+  lora_private.keep_training_job_attempt(),
   lora_private.attempt_cost(public.training_jobs, timestamptz),
   lora_private.training_job_cost(public.training_jobs, timestamptz),
   lora_private.displayed_cost(numeric),
@@ -231,6 +252,12 @@ grant execute on function
   lora_private.training_job_cost(public.training_jobs, timestamptz),
   lora_private.displayed_cost(numeric)
   to authenticated, service_role;
+
+-- After the one that freezes, which refuses; before the change of status, which counts.
+create or replace trigger b_keep_training_job_attempt
+  before update on public.training_jobs
+  for each row when (new.attempt is distinct from old.attempt or new.retry_count is distinct from old.retry_count)
+  execute function lora_private.keep_training_job_attempt();
 
 create or replace trigger change_training_job_state
   before update on public.training_jobs

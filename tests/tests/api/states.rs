@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const STATES: [&str; 6] = ["queued", "initializing", "running", "completed", "failed", "cancelled"];
 
-/// From → to, as the contract lists them.
+/// From → to, as docs/security.md draws them.
 const ALLOWED: [(&str, &str); 12] = [
     ("queued", "initializing"),
     ("queued", "cancelled"),
@@ -56,7 +56,7 @@ fn job_in(db: &mut Client, user: &Caller, dataset: &str, state: &str) -> String 
 }
 
 #[test]
-fn every_change_is_allowed_or_refused_as_the_contract_says() {
+fn every_change_is_allowed_or_refused_as_the_page_says() {
     let database = Database::migrated();
     let mut db = database.connect();
     let alice = sign_up(&mut db, "alice");
@@ -163,6 +163,62 @@ fn every_attempt_is_charged_by_itself_and_the_queue_is_free() {
     );
     let summary = alice.ask(&mut db, "select public.cost_summary('2026-03-01', '2026-03-02')").unwrap();
     assert_eq!(summary["total"], json!(12.25));
+}
+
+#[test]
+fn a_job_that_failed_is_tried_again_as_often_as_it_may() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = queue_job(&mut db, &alice, &dataset, 10);
+    let service = Caller::service();
+    // A worker that is lost is no failure, whatever the attempt.
+    for attempt in 1..=4 {
+        claim(&mut db, "w");
+        set_status(&mut db, &service, &job, "queued").unwrap();
+        assert_eq!(job_row(&mut db, &job)["attempt"], attempt + 1);
+    }
+    let job = queue_job(&mut db, &alice, &dataset, 10);
+    for _ in 1..=2 {
+        set_status(&mut db, &service, &job, "failed").unwrap();
+        set_status(&mut db, &service, &job, "queued").unwrap();
+    }
+    set_status(&mut db, &service, &job, "failed").unwrap();
+    let retry = format!("update public.training_jobs set status = 'queued' where id = '{job}'");
+    for outcome in [service.write(&mut db, &retry), db.execute(&retry, &[])] {
+        Refusal::of(outcome).is("PT409", "has failed 3 of 3 times");
+    }
+    let more =
+        format!("update public.training_jobs set status = 'queued', max_attempts = 4 where id = '{job}'");
+    assert_eq!(service.write(&mut db, &more).unwrap(), 1);
+    assert_eq!(job_row(&mut db, &job)["attempt"], 4);
+}
+
+/// An application's own worker writes whole rows, with what it once read.
+#[test]
+fn only_the_database_counts_attempts() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = queue_job(&mut db, &alice, &dataset, 10);
+    for (change, attempt) in [
+        ("attempt = 7, retry_count = 9", 1),
+        ("status = 'initializing', attempt = 7, retry_count = 9", 1),
+        ("status = 'queued', attempt = 7, retry_count = 9", 2),
+        ("status = 'failed', attempt = 1, retry_count = 0", 2),
+        ("status = 'queued', attempt = 1, retry_count = 0", 3),
+    ] {
+        let sql = format!("update public.training_jobs set {change} where id = '{job}'");
+        assert_eq!(Caller::service().write(&mut db, &sql).unwrap(), 1);
+        let row = job_row(&mut db, &job);
+        assert_eq!(
+            (&row["attempt"], &row["retry_count"]),
+            (&json!(attempt), &json!(attempt - 1)),
+            "{change}"
+        );
+    }
 }
 
 #[test]
