@@ -52,6 +52,42 @@ create or replace trigger lora_release_account
   before delete on auth.users
   for each row execute function lora_private.release_account();
 
+-- Whoever deletes an account has its row before anything of it, and what tells or charges a user wants that row last, as its
+-- keys do: each would wait for the other. So whoever has a job or a dataset already asks for the account without waiting, in
+-- the triggers that run before a change; it is refused to those only whose rows are about to go. Where the platform does not
+-- let us lock accounts, Postgres ends one of the two as a deadlock.
+create or replace function lora_private.hold_account(user_id uuid)
+returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  if not lora_private.try_account(hold_account.user_id) then
+    raise exception 'the account "%" is being deleted', hold_account.user_id
+      using errcode = 'PT409', hint = 'Leave it: what belongs to the account goes with it. Try again if it is still there.';
+  end if;
+end
+$$;
+
+-- Whether the account stays until the end of the transaction.
+create or replace function lora_private.try_account(user_id uuid)
+returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  if not pg_catalog.has_table_privilege('auth.users', 'update') then
+    return true;
+  end if;
+  perform from auth.users where id = try_account.user_id for key share skip locked;
+  return found;
+end
+$$;
+revoke all on function lora_private.hold_account(uuid), lora_private.try_account(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function lora_private.hold_account(uuid) to authenticated, service_role;
+grant execute on function lora_private.try_account(uuid) to service_role;
+
 -- A dataset that was trained on stays as long as its owner does: its jobs and models say what they came from.
 create or replace function lora_private.keep_used_dataset()
 returns trigger

@@ -19,11 +19,14 @@ begin
   return query
   -- Materialized: picked once. As a subquery a plan may run it again and claim more than it was asked for.
   with picked as materialized (
-    select queued.id from public.training_jobs as queued
+    select queued.id, queued.user_id from public.training_jobs as queued
     where queued.status = 'queued'
     order by queued.queued_at, queued.id
     limit max_jobs
     for no key update skip locked
+  -- Nor one whose account is being deleted, which would refuse the others along with it.
+  ), claimed as materialized (
+    select picked.id from picked where lora_private.try_account(picked.user_id)
   )
   update public.training_jobs as job set
     status = 'initializing',
@@ -37,8 +40,8 @@ begin
     started_at = lora_private.clock(),
     last_heartbeat_at = lora_private.clock(),
     lease_expires_at = lora_private.clock() + pg_catalog.make_interval(secs => lease_seconds)
-  from picked
-  where job.id = picked.id
+  from claimed
+  where job.id = claimed.id
   returning job.*;
 end
 $$;

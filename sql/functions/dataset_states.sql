@@ -68,6 +68,7 @@ begin
         else 'Follow the states: uploading, validating, and then ready or error.'
       end;
   end if;
+  perform lora_private.hold_account(old.user_id);
   if new.status = 'validating' then
     -- What an earlier validation found is not what this one will find.
     new := pg_catalog.jsonb_populate_record(new, (

@@ -56,6 +56,7 @@ begin
   where notification.user_id = new.user_id and notification.dedupe_key = new.dedupe_key
   returning * into known;
   if found then
+    perform lora_private.hold_account(new.user_id);
     new.id := known.id;
     new.created_at := known.created_at;
     new.read := known.read;

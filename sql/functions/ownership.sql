@@ -35,6 +35,9 @@ begin
         using errcode = 'PT404', column = parent.column_name, hint = 'Refer to a row of the same user.';
     end if;
   end loop;
+  if tg_op = 'INSERT' and found then
+    perform lora_private.hold_account(new.user_id);
+  end if;
   return new;
 end
 $$;

@@ -15,6 +15,7 @@ declare
   end;
   dataset public.datasets;
 begin
+  perform lora_private.wait_for_account(new.bucket_id, new.name);
   select * into dataset from public.datasets
   where storage_bucket = new.bucket_id and storage_path = new.name and deleted_at is null
   for no key update;
@@ -45,6 +46,7 @@ as $$
 declare
   dataset public.datasets;
 begin
+  perform lora_private.wait_for_account(old.bucket_id, old.name);
   select * into dataset from public.datasets
   where storage_bucket = old.bucket_id and storage_path = old.name and deleted_at is null
   for no key update;
@@ -52,6 +54,24 @@ begin
     perform lora_private.read_dataset_again(dataset, 'deleted');
   end if;
   return null;
+end
+$$;
+
+-- A file takes its dataset, then jobs; the deletion of an account takes jobs, then datasets. So a file waits for the account
+-- first, having nothing of it yet.
+create or replace function lora_private.wait_for_account(bucket text, path text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if pg_catalog.has_table_privilege('auth.users', 'update') then
+    perform from auth.users where id = (
+      select user_id from public.datasets
+      where storage_bucket = bucket and storage_path = path and deleted_at is null
+    )
+    for key share;
+  end if;
 end
 $$;
 
@@ -91,6 +111,7 @@ $$;
 revoke all on function
   lora_private.follow_stored_object(),
   lora_private.miss_stored_object(),
+  lora_private.wait_for_account(text, text),
   lora_private.read_dataset_again(public.datasets, text)
   from public, anon, authenticated, service_role;
 

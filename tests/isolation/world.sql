@@ -112,7 +112,7 @@ begin
 end
 $$;
 
--- The job runs, and its lease is over.
+-- The job runs for an hour, and its lease is over.
 create procedure isolation.begin_running()
 language plpgsql
 as $$
@@ -121,7 +121,8 @@ begin
   perform public.claim_training_jobs('worker');
   perform public.report_training_metrics(
     isolation.id('job'), 1, '[{"step": 1, "epoch": 1, "training_loss": 2, "learning_rate": 0.0002}]');
-  update public.training_jobs set lease_expires_at = '2026-01-01' where id = isolation.id('job');
+  update public.training_jobs set started_at = started_at - interval '1 hour', lease_expires_at = '2026-01-01'
+  where id = isolation.id('job');
 end
 $$;
 
@@ -139,7 +140,7 @@ create view isolation.job as
 select
   job.status, job.attempt, job.claimed_by, history.events, ledger.charged,
   case
-    when history.started > job.attempt or ledger.charged > history.started
+    when history.started > job.attempt or ledger.charged <> history.ended
       or job.attempt > 1 + history.queued or (job.status = 'queued') <> (job.claimed_by is null)
     then 'WRONG' else 'right'
   end as verdict
@@ -147,10 +148,25 @@ from public.training_jobs as job
 cross join lateral (
   select string_agg(coalesce(event.to_status, event.kind), ', ' order by event.sequence) as events,
     count(*) filter (where event.to_status = 'initializing') as started,
+    count(*) filter (
+      where event.from_status in ('initializing', 'running') and event.to_status not in ('initializing', 'running')) as ended,
     count(*) filter (where event.to_status = 'queued' and event.kind = 'status') as queued
   from public.training_job_events as event where event.job_id = job.id
 ) as history
 cross join lateral (select count(*) as charged from public.cost_records where job_id = job.id) as ledger;
+
+-- Either the account is there with what it had, or nothing of it is.
+create view isolation.account as
+select *,
+  case
+    when users = 0 and (datasets, jobs, notifications, events, charges) <> (0, 0, 0, 0, 0) or users = 1 and datasets <> 1
+    then 'WRONG' else 'right'
+  end as verdict
+from (
+  select (select count(*) from auth.users) as users, (select count(*) from public.datasets) as datasets,
+    (select count(*) from public.training_jobs) as jobs, (select count(*) from public.notifications) as notifications,
+    (select count(*) from public.training_job_events) as events, (select count(*) from public.cost_records) as charges
+) as left_over;
 
 create view isolation.told as
 select type, count(*), case when count(*) > 1 then 'WRONG' else 'right' end as verdict
