@@ -17,7 +17,7 @@ as $$
     ) as allowed (from_status, to_status)
     where allowed.from_status = is_dataset_transition.from_status
       and allowed.to_status = is_dataset_transition.to_status
-  ) or from_status not in ('uploading', 'validating', 'ready', 'error') and to_status in ('validating', 'error')
+  ) or from_status not in ('uploading', 'validating', 'ready', 'error') and to_status = 'validating'
 $$;
 
 -- What validation decides. A client may set none of it, and a new validation begins without any.
