@@ -68,7 +68,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     {
         report.buckets_changed(&changes);
     }
-    report.bucket_notes(&plan.drift, plan.buckets_skipped);
+    report.storage_notes(&plan);
     if report.changed {
         verify::check(session)?;
     }

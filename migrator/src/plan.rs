@@ -12,6 +12,9 @@ use crate::history::Recorded;
 use crate::provider::{self, Provider};
 use crate::survey::Survey;
 
+/// Where the platform keeps what lies in the buckets.
+const FILES: &str = "storage.objects";
+
 /// Everything that is to be done, in the order in which it is done.
 pub struct Plan {
     /// What the platform lacks. Made only when the user asked for it.
@@ -28,6 +31,8 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// Why buckets are left out, where they are.
     pub buckets_skipped: Option<&'static str>,
+    /// Why the policies and triggers for files are left out, where they are.
+    pub files_skipped: Option<&'static str>,
 }
 
 impl Plan {
@@ -65,6 +70,8 @@ pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
         }
         None => (Vec::new(), Vec::new(), Some("there is no table \"storage.buckets\"")),
     };
+    let files_skipped = (!platform && missing.iter().any(|thing| thing.name == FILES))
+        .then_some("there is no table \"storage.objects\", which has to be there before the first run");
     let layer = survey.layers.iter().find(|layer| layer.name == crate::layer::FUNCTIONS);
     Ok(Plan {
         platform: missing,
@@ -79,6 +86,7 @@ pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
         buckets: changes,
         drift,
         buckets_skipped: skipped,
+        files_skipped,
     })
 }
 

@@ -109,10 +109,12 @@ fn without_the_storage_schema_buckets_are_left_out_and_with_the_platform_they_co
     }));
     survey.buckets = None;
     let (plan, outcome) = checked(&survey, false);
-    assert!(plan.is_empty() && plan.buckets_skipped.is_some() && outcome.is_ok());
+    assert!(
+        plan.is_empty() && plan.buckets_skipped.is_some() && plan.files_skipped.is_some() && outcome.is_ok()
+    );
     let (plan, outcome) = checked(&survey, true);
     assert_eq!(plan.left(), ["bucket lora-datasets", "bucket lora-models"]);
-    assert!(plan.buckets_skipped.is_none() && outcome.is_ok());
+    assert!(plan.buckets_skipped.is_none() && plan.files_skipped.is_none() && outcome.is_ok());
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::cli::Output;
 use crate::embedded::{BUILD_VERSION, PlatformThing, Version};
 use crate::error::Error;
 use crate::layer::{Object, Replaced};
+use crate::plan::Plan;
 use crate::provider::Provider;
 use crate::survey::Facts;
 
@@ -145,18 +146,22 @@ impl Report {
         self.set("buckets_changed", changes);
     }
 
-    /// What is otherwise than this version sets it, and stays so.
-    pub fn bucket_notes(&mut self, drift: &[Drift], skipped: Option<&str>) {
-        if let Some(why) = skipped {
+    /// What storage lacks, and what is otherwise than this version sets it; both stay so.
+    pub fn storage_notes(&mut self, plan: &Plan) {
+        if let Some(why) = plan.buckets_skipped {
             say(&format!("note: buckets are left out: {why}"));
         }
-        for Drift { bucket, column, expected, found } in drift {
+        if let Some(why) = plan.files_skipped {
+            say(&format!("note: policies and triggers for files are left out: {why}"));
+        }
+        for Drift { bucket, column, expected, found } in &plan.drift {
             say(&format!(
                 "note: bucket \"{bucket}\": {column} is {found} and not {expected}, which is left as it is"
             ));
         }
-        self.set("buckets_skipped", skipped);
-        self.set("buckets_drift", drift);
+        self.set("buckets_skipped", plan.buckets_skipped);
+        self.set("files_skipped", plan.files_skipped);
+        self.set("buckets_drift", &plan.drift);
     }
 
     /// Ends the report: the JSON object on stdout, or the error's lines on stderr. Gives the exit code.

@@ -106,5 +106,5 @@ fn buckets(survey: &Survey, plan: &Plan, report: &mut Report) {
         states.insert(id.to_owned(), state.into());
     }
     report.set("buckets", states);
-    report.bucket_notes(&plan.drift, plan.buckets_skipped);
+    report.storage_notes(plan);
 }

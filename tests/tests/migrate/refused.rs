@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pg_lora_tests::{Account, Cluster, Database, Outcome, Scratch, Tree, environment};
+use pg_lora_tests::{Account, Cluster, Database, Outcome, Scratch, Tree, environment, story};
 
 use crate::{assert_same, catalogue, create_platform, schema, value};
 
@@ -61,6 +61,27 @@ fn the_platform_that_is_there_is_left_alone() {
     assert_same(&platform(&database), &before);
     let bucket = "select theirs from storage.buckets where id = 'lora-datasets' and name = 'theirs'";
     assert_eq!(value(&mut db, bucket), 7);
+}
+
+#[test]
+fn what_a_database_without_storage_lacks_is_said() {
+    let database = Database::empty();
+    let mut db = database.connect();
+    create_platform(&mut db);
+    db.batch_execute("drop schema storage cascade").unwrap();
+    let outcome = database.pg_lora(&["migrate"]).expect(0);
+    for missing in ["buckets are left out", "policies and triggers for files are left out"] {
+        assert!(
+            outcome.stderr.contains(&format!("note: {missing}: there is no table")),
+            "{}",
+            outcome.stderr
+        );
+    }
+    database.pg_lora(&["status", "--check"]).expect(0);
+    // What does not need files works without them.
+    let alice = story::sign_up(&mut db, "alice");
+    let dataset = story::ready_dataset(&mut db, &alice, 2);
+    story::queue_job(&mut db, &alice, &dataset, 3);
 }
 
 #[test]
