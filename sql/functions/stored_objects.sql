@@ -21,12 +21,6 @@ begin
   for no key update;
   if not found or stored_size is null then
     return null;
-  elsif tg_op = 'UPDATE' and new.bucket_id = old.bucket_id and new.name = old.name
-    and new.metadata ->> 'size' is not distinct from old.metadata ->> 'size'
-    and new.metadata ->> 'eTag' is not distinct from old.metadata ->> 'eTag'
-    and pg_catalog.to_jsonb(new) ->> 'version' is not distinct from pg_catalog.to_jsonb(old) ->> 'version' then
-    -- Another column of the object, such as the time of its last access.
-    return null;
   end if;
   perform lora_private.read_dataset_again(dataset, 'replaced');
   update public.datasets set
@@ -121,8 +115,18 @@ begin
   if pg_catalog.to_regclass('storage.objects') is not null then
     -- In every bucket: the service may keep datasets elsewhere.
     create or replace trigger lora_follow_stored_object
-      after insert or update on storage.objects
+      after insert on storage.objects
       for each row execute function lora_private.follow_stored_object();
+    -- Not another column of the object, such as the time of its last access. Not every storage has versions.
+    create or replace trigger lora_follow_changed_object
+      after update on storage.objects
+      for each row when (
+        new.bucket_id is distinct from old.bucket_id or new.name is distinct from old.name
+        or new.metadata ->> 'size' is distinct from old.metadata ->> 'size'
+        or new.metadata ->> 'eTag' is distinct from old.metadata ->> 'eTag'
+        or pg_catalog.to_jsonb(new) ->> 'version' is distinct from pg_catalog.to_jsonb(old) ->> 'version'
+      )
+      execute function lora_private.follow_stored_object();
     create or replace trigger lora_miss_deleted_object
       after delete on storage.objects
       for each row execute function lora_private.miss_stored_object();
