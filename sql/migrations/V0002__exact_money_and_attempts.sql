@@ -47,7 +47,8 @@ alter table public.metrics_points
 comment on column public.metrics_points.attempt is 'Attempt of the job that reported the point';
 
 -- Points that an application inserted twice keep their values: the newest is of attempt 1, the older ones of
--- attempt 0, -1, and so on.
+-- attempt 0, -1, and so on. An attempt is a smallint: of one step of a job there may be 32,770 copies. More are no retry of an
+-- insert but a fault, and then this fails (22003) and everything stays as it was.
 update public.metrics_points as point
 set attempt = 2 - copy.number
 from (

@@ -51,7 +51,7 @@ begin
     group by user_id, name, version having pg_catalog.count(*) > 1 and version is not null
   ) then
     raise warning 'models that share name and version: index "model_artifacts_user_id_name_version_key" is not made'
-      using hint = 'Rename them, then create the index as the migration "events and prices" has it.';
+      using hint = 'Rename them and run "pg-lora migrate" again, which makes it.';
   else
     create unique index if not exists model_artifacts_user_id_name_version_key
       on public.model_artifacts (user_id, name, version) where deleted_at is null;
