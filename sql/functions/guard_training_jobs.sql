@@ -46,7 +46,7 @@ $$;
 
 -- Nobody deletes a job. The right to try is granted, because without it Postgres says no more than "permission denied".
 -- The account that a job belongs to takes it along: that is the owner of the tables at work.
-create or replace function lora_private.refuse_deletion()
+create or replace function lora_private.refuse_job_deletion()
 returns trigger
 language plpgsql
 set search_path = ''
@@ -59,7 +59,7 @@ begin
     using errcode = '42501', hint = 'Cancel the job: set status to "cancelled". What it did and cost stays on record.';
 end
 $$;
-revoke all on function lora_private.guard_training_jobs(), lora_private.refuse_deletion()
+revoke all on function lora_private.guard_training_jobs(), lora_private.refuse_job_deletion()
   from public, anon, authenticated, service_role;
 
 create or replace trigger a_guard_training_jobs
@@ -67,9 +67,9 @@ create or replace trigger a_guard_training_jobs
   for each row when (lora_private.is_client())
   execute function lora_private.guard_training_jobs();
 
-create or replace trigger a_refuse_deletion
+create or replace trigger a_refuse_job_deletion
   before delete on public.training_jobs
-  for each statement execute function lora_private.refuse_deletion();
+  for each statement execute function lora_private.refuse_job_deletion();
 
 revoke all on public.training_jobs from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.training_jobs to authenticated, service_role;

@@ -73,7 +73,7 @@ pub fn typescript() -> anyhow::Result<PathBuf> {
     file(TYPESCRIPT, std::env::var_os(TYPESCRIPT))
 }
 
-/// Whether the tests run at the sizes that the issues name, and not at a tenth of them.
+/// Whether the tests run at full size, and not at about a tenth of it.
 pub fn full() -> bool {
     std::env::var_os(FULL).is_some_and(|value| value == "1")
 }

@@ -20,7 +20,7 @@ const PROPTEST_SEED: &str = "PROPTEST_RNG_SEED";
 /// What to run.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The sizes that the issues name, in place of about a tenth of them.
+    /// The sizes that are measured against targets, in place of about a tenth of them.
     #[arg(long)]
     full: bool,
     /// These phases only, with commas between them.

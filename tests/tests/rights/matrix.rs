@@ -20,7 +20,7 @@ use serde_json::json;
 use probe::Line;
 use victim::{Victim, digests};
 
-/// Lives, tries everything, and says what is not as the contract has it.
+/// Lives, tries everything, and says what is not as it is written down.
 pub fn tried(db: &mut Client) -> (Vec<Line>, Vec<String>) {
     let victim = Victim::live(db);
     let before = digests(db);

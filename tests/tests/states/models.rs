@@ -16,7 +16,7 @@ fn completed_job(db: &mut Client, user: &Caller, dataset: &str) -> String {
 }
 
 #[test]
-fn every_change_is_allowed_or_refused_as_the_contract_says() {
+fn every_change_is_allowed_or_refused_as_the_page_says() {
     let database = Database::migrated();
     let mut db = database.connect();
     let alice = sign_up(&mut db, "alice");

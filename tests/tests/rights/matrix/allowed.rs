@@ -1,4 +1,4 @@
-//! Who may do what, as the contract has it: written down here and in `tables`, `calls` and `files`, and not taken
+//! Who may do what, as docs/security.md has it: written down here and in `tables`, `calls` and `files`, and not taken
 //! from anything that was observed.
 //!
 //! A statement may name rows: `{owner}` and `{other}` are two users, the rest are rows of the owner (see `victim`).

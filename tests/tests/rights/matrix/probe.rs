@@ -1,4 +1,4 @@
-//! Tries what the tables of the contract list, and says what came of it in their words.
+//! Tries what `allowed` and its tables list, and says what came of it in their words.
 //!
 //! Each try is a request of its own and is rolled back, unless it was refused: then there must be nothing to roll back,
 //! and the digests of all tables say whether that is so.
@@ -16,7 +16,7 @@ use super::victim::Victim;
 pub struct Line {
     pub section: &'static str,
     pub operation: String,
-    /// What the contract says, for nobody, the owner, another user and the service.
+    /// What is allowed, for nobody, the owner, another user and the service.
     pub allowed: Callers,
     pub observed: [String; 4],
     /// What the server said to each, if it refused.
@@ -31,7 +31,7 @@ struct Try<'a> {
     column: &'a str,
 }
 
-/// Everything that the contract says something about.
+/// Everything of which it is written down who may do it.
 pub fn matrix(db: &mut Client, victim: &Victim) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut line = |section, operation: String, what: &Try<'_>, allowed: Callers| {
