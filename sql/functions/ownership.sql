@@ -8,7 +8,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
-  parent record;
+  parent pg_catalog.record;
 begin
   -- One row for each reference that is set. `for key share`: the parent may not go before this row is there.
   for parent in

@@ -98,8 +98,8 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  item record;
-  field record;
+  item pg_catalog.record;
+  field pg_catalog.record;
   good boolean;
 begin
   for item in
@@ -155,7 +155,7 @@ as $$
 declare
   job public.training_jobs;
   newest public.metrics_points;
-  last record;
+  last pg_catalog.record;
   answer pg_catalog.jsonb;
 begin
   select * into strict job from public.training_jobs where id = advance_training_job.job_id;

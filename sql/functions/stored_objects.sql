@@ -76,7 +76,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  job record;
+  job pg_catalog.record;
 begin
   if dataset.status not in ('ready', 'error') then
     return;
