@@ -48,15 +48,48 @@ begin
 end
 $$;
 
+-- A text or a document of a client that is larger than any that is of use would cost every reader of it.
+create or replace function lora_private.check_length(column_name text, value text, most integer)
+returns void
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+begin
+  if pg_catalog.length(value) > most then
+    raise exception '"%" has % characters', column_name, pg_catalog.length(value)
+      using errcode = '22023', column = column_name, hint = pg_catalog.format('Use at most %s characters.', most);
+  end if;
+end
+$$;
+
+create or replace function lora_private.check_document_size(column_name text, document jsonb, most integer)
+returns void
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+declare
+  size constant integer := pg_catalog.octet_length(document::pg_catalog.text);
+begin
+  if size > most then
+    raise exception '"%" has % bytes', column_name, size
+      using errcode = '22023', column = column_name, hint = pg_catalog.format('Use a document of at most %s bytes.', most);
+  end if;
+end
+$$;
+
 revoke all on function
   lora_private.is_client(),
   lora_private.is_owner_of(oid),
   lora_private.first_changed_column(jsonb, jsonb, text[]),
-  lora_private.refuse_column(text, text, text)
+  lora_private.refuse_column(text, text, text),
+  lora_private.check_length(text, text, integer),
+  lora_private.check_document_size(text, jsonb, integer)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.is_client(),
   lora_private.is_owner_of(oid),
   lora_private.first_changed_column(jsonb, jsonb, text[]),
-  lora_private.refuse_column(text, text, text)
+  lora_private.refuse_column(text, text, text),
+  lora_private.check_length(text, text, integer),
+  lora_private.check_document_size(text, jsonb, integer)
   to authenticated, service_role;

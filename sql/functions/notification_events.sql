@@ -32,7 +32,8 @@ end
 $$;
 
 -- A second notification of an event takes the place of the first one, under its id: whoever inserts gets one row back, as
--- from any other insert. What is told is what the database says; an application adds what only it knows.
+-- from any other insert. What is told is what the database says; an application adds what only it knows, and nothing of it
+-- can make the database's own fail: that would undo the change that it tells of.
 create or replace function lora_private.merge_notification()
 returns trigger
 language plpgsql
@@ -40,35 +41,56 @@ set search_path = ''
 as $$
 declare
   by_database constant boolean := lora_private.is_owner_of(tg_relid);
+  subject_id pg_catalog.uuid;
   known public.notifications;
 begin
   new.read := coalesce(new.read, false);
   new.priority := coalesce(new.priority, 'medium');
   new.created_at := coalesce(new.created_at, lora_private.clock());
+  if by_database then
+    -- It repeats messages of workers and of validations, which may be longer; the whole one is where it comes from.
+    new.message := pg_catalog.left(new.message, 10000);
+  end if;
   new.dedupe_key := lora_private.notification_event(new.user_id, new.type, new.metadata);
   if new.dedupe_key is null then
     return new;
   end if;
-  -- Two of one event at once: the second one waits here, and then sees the first.
-  perform pg_catalog.pg_advisory_xact_lock(
-    pg_catalog.hashtextextended(pg_catalog.format('notification:%s:%s', new.user_id, new.dedupe_key), 0));
+  if not by_database then
+    -- Two of one event at once: the second one waits here, and then sees the first. The lock is that of the job or the
+    -- dataset, which the database holds whenever it tells of an event itself. (A lock for each event would fill the
+    -- server's table of locks; one for each user would let two workers' claims wait for each other.)
+    subject_id := pg_catalog.split_part(new.dedupe_key, ':', 2)::pg_catalog.uuid;
+    if pg_catalog.starts_with(new.type, 'job_') then
+      perform from public.training_jobs where id = subject_id for no key update;
+    else
+      perform from public.datasets where id = subject_id for no key update;
+    end if;
+  end if;
+  perform lora_private.hold_account(new.user_id);
   delete from public.notifications as notification
   where notification.user_id = new.user_id and notification.dedupe_key = new.dedupe_key
   returning * into known;
-  if found then
-    perform lora_private.hold_account(new.user_id);
-    new.id := known.id;
+  if not found then
+    return new;
+  end if;
+  new.id := known.id;
+  if by_database then
+    -- It happens now and nobody has read of it yet, whatever an application has told before.
+    if pg_catalog.length(known.action_url) <= 2000 then
+      new.action_url := coalesce(new.action_url, known.action_url);
+    end if;
+    if pg_catalog.jsonb_typeof(known.metadata) = 'object' and pg_catalog.pg_column_size(known.metadata) <= 16384
+      and pg_catalog.octet_length((known.metadata || new.metadata)::pg_catalog.text) <= 16384 then
+      new.metadata := known.metadata || new.metadata;
+    end if;
+  else
     new.created_at := known.created_at;
     new.read := known.read;
+    new.title := known.title;
+    new.message := known.message;
+    new.priority := known.priority;
     new.action_url := coalesce(new.action_url, known.action_url);
-    if by_database then
-      new.metadata := coalesce(known.metadata, '{}') || new.metadata;
-    else
-      new.title := known.title;
-      new.message := known.message;
-      new.priority := known.priority;
-      new.metadata := new.metadata || coalesce(known.metadata, '{}');
-    end if;
+    new.metadata := new.metadata || coalesce(known.metadata, '{}');
   end if;
   return new;
 end

@@ -2,7 +2,7 @@
 -- are: the checks are NOT VALID, and the version after this one looks at the rows. But a check is tested again on
 -- ANY update, so each has a way out for such a row: a dataset or a model can be deleted softly, a job can fail or be
 -- cancelled, a notification can be read. A job that is over keeps what it was left with: closing a job repairs what
--- breaks a rule (function layer), so none of ours ends with such a value.
+-- breaks a rule (function layer), so none of ours ends with such a value. No new row takes such a way (function layer).
 
 -- The sixteen columns that readers are told are never NULL. What is filled in was not an event, so no trigger may
 -- date it: an operator's own setting of the trigger is kept.
@@ -158,15 +158,20 @@ alter table public.model_artifacts
     check (status in ('stored', 'deployed', 'archived') or deleted_at is not null) not valid;
 
 -- A row of the ledger is changed once, when its job goes with the account: job_id becomes NULL, and that may not
--- fail. So these two, and the one on NaN, are for the rows of a job.
+-- fail. So these, and the one on NaN, are for the rows of a job.
 alter table public.cost_records
   add constraint cost_records_cost_type_check check (cost_type ~ '^[a-z][a-z_]{1,49}$' or job_id is null) not valid,
   add constraint cost_records_amount_corrects_check
     check (amount >= 0 or corrects is not null or job_id is null) not valid,
+  add constraint cost_records_billing_period_check check (isfinite(billing_period) or job_id is null) not valid,
   add constraint cost_records_hourly_rate_check check (hourly_rate >= 0 and hourly_rate < 'Infinity') not valid,
   add constraint cost_records_gpus_check check (gpus >= 0) not valid,
   add constraint cost_records_currency_check check (currency ~ '^[A-Z]{3}$') not valid;
 
 alter table public.notifications
   add constraint notifications_type_check check (type ~ '^[a-z][a-z_]{1,49}$' or read) not valid,
-  add constraint notifications_priority_check check (priority in ('low', 'medium', 'high') or read) not valid;
+  add constraint notifications_priority_check check (priority in ('low', 'medium', 'high') or read) not valid,
+  -- The database takes over what an application adds to its own.
+  add constraint notifications_message_check check (length(message) <= 10000 or read) not valid,
+  add constraint notifications_action_url_check check (length(action_url) <= 2000 or read) not valid,
+  add constraint notifications_metadata_check check (octet_length(metadata::text) <= 16384 or read) not valid;

@@ -1,6 +1,9 @@
 //! One notification for one event, whoever tells of it: the database, the application, or both.
 
-use pg_lora_tests::story::{add_dataset, claim, pairs, queue_job, ready_dataset, sign_up, validate};
+use pg_lora_tests::story::{
+    add_dataset, claim, complete, pairs, point, queue_job, ready_dataset, report, set_clock, sign_up,
+    validate,
+};
 use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
 use serde_json::{Value, json};
@@ -152,4 +155,176 @@ fn two_of_one_event_at_once_are_one_row() {
         }
     });
     assert_eq!(told(&mut db, &alice, "job_cancelled").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_an_application_tells_cannot_stop_what_it_tells_of() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = queue_job(&mut db, &alice, &dataset, 10);
+    let insert = |columns: &str, values: &str| {
+        format!(
+            "insert into public.notifications (user_id, type, title, message, {columns}) \
+             values ('{}', 'job_started', 't', 'm', {values})",
+            alice.id()
+        )
+    };
+    let filled = |size: usize| format!("jsonb_build_object('job_id', '{job}', 'x', repeat('x', {size}))");
+    // Of a client with what is right, of everybody else by the check; the way out of old rows is none for a new one.
+    for (columns, values, what) in [
+        ("metadata", filled(20_000), "metadata"),
+        ("metadata, read", format!("{}, true", filled(20_000)), "metadata"),
+        ("action_url", "'/' || repeat('x', 2000)".to_owned(), "action_url"),
+        ("action_url, read", "'/' || repeat('x', 2000), true".to_owned(), "action_url"),
+    ] {
+        let sql = insert(columns, &values);
+        Refusal::of(alice.write(&mut db, &sql)).is("22023", &format!("\"{what}\" has "));
+        let refusal = Refusal::of(Caller::service().write(&mut db, &sql));
+        refusal.has_code("23514");
+        assert!(refusal.message.contains(&format!("\"notifications_{what}_check\"")), "{refusal:?}");
+    }
+    let long = format!(
+        "insert into public.notifications (user_id, type, title, message) values ('{}', 'x_y', 't', repeat('x', 10001))",
+        alice.id()
+    );
+    Refusal::of(alice.write(&mut db, &long)).is("22023", "\"message\" has 10001 characters");
+    Refusal::of(Caller::service().write(&mut db, &long)).has_code("23514");
+
+    // As much as fits is told beforehand, as if it had been read long ago; the service makes it more than fits.
+    let early = insert("metadata, read", &format!("{}, true", filled(16_300)));
+    assert_eq!(alice.write(&mut db, &early).unwrap(), 1);
+    claim(&mut db, "w");
+    let now = &told(&mut db, &alice, "job_started")[0];
+    assert_eq!((&now["read"], &now["title"]), (&json!(false), &json!("Training job started")));
+    let own = json!({"attempt": 1, "dataset_id": dataset, "job_id": job});
+    assert_eq!(now["metadata"], own, "what does not fit beside the database's own is left out");
+
+    let spoil = "update public.notifications set read = true, action_url = repeat('x', 3000), \
+                 metadata = jsonb_build_object('x', repeat(md5(id::text), 10000)) where type = 'job_completed'";
+    notify(&mut db, &alice, &alice, "job_completed", &json!({"job_id": job}));
+    assert_eq!(Caller::service().write(&mut db, spoil).unwrap(), 1);
+    report(&mut db, &job, json!([point(10, json!(1.0))])).unwrap();
+    complete(&mut db, &job).unwrap();
+    let now = &told(&mut db, &alice, "job_completed")[0];
+    assert_eq!((&now["metadata"], &now["action_url"]), (&own, &Value::Null));
+}
+
+#[test]
+fn a_failure_with_a_long_message_is_told_as_far_as_it_fits() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = queue_job(&mut db, &alice, &dataset, 10);
+    claim(&mut db, "w");
+    let failed = "status = 'failed', error_message = repeat('x', 100000)";
+    set(&mut db, &Caller::service(), "training_jobs", &job, failed);
+    let now = &told(&mut db, &alice, "job_failed")[0];
+    assert_eq!(now["message"].as_str().unwrap().len(), 10_000);
+}
+
+#[test]
+fn what_was_told_before_it_happened_is_told_anew() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = queue_job(&mut db, &alice, &dataset, 10);
+    let early = format!(
+        "insert into public.notifications (user_id, type, title, message, read, metadata) \
+         values ('{}', 'job_cancelled', 't', 'm', true, '{{\"job_id\": \"{job}\"}}')",
+        alice.id()
+    );
+    set_clock(&mut db, "2026-01-01 00:00Z");
+    assert_eq!(alice.write(&mut db, &early).unwrap(), 1);
+    set_clock(&mut db, "2026-01-02 00:00Z");
+    set(&mut db, &Caller::service(), "training_jobs", &job, "status = 'cancelled'");
+    let now = told(&mut db, &alice, "job_cancelled");
+    assert_eq!(now.as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&now[0]["read"], &now[0]["created_at"]),
+        (&json!(false), &json!("2026-01-02T00:00:00+00:00"))
+    );
+}
+
+#[test]
+fn an_address_of_a_client_is_safe_to_follow() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let insert = |address: &str| {
+        format!(
+            "insert into public.notifications (user_id, type, title, message, action_url) \
+             values ('{}', 'x_y', 't', 'm', E'{address}')",
+            alice.id()
+        )
+    };
+    for address in [
+        "javascript:alert(1)",
+        "JavaScript:alert(1)",
+        " /x",
+        "//elsewhere.example",
+        "/\\\\elsewhere.example",
+        "/\\t/elsewhere.example",
+        "http://elsewhere.example",
+        "https:elsewhere.example",
+        "data:text/html,x",
+        "jobs",
+        "",
+    ] {
+        let refusal = Refusal::of(alice.write(&mut db, &insert(address)));
+        refusal.is("22023", "\"action_url\" is not an address");
+    }
+    for address in ["/", "/jobs/1?tab=costs#now", "/jobs//x", "https://example.org/x"] {
+        assert_eq!(alice.write(&mut db, &insert(address)).unwrap(), 1, "{address}");
+    }
+}
+
+/// One lock for each would fill the table that all of the server's locks are in.
+#[test]
+fn telling_of_many_events_takes_no_lock_for_each() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    for _ in 0..50 {
+        queue_job(&mut db, &alice, &dataset, 10);
+    }
+    let tell = "insert into public.notifications (user_id, type, title, message, metadata) \
+                select user_id, type, 't', 'm', jsonb_build_object('job_id', id) from public.training_jobs, \
+                unnest(array['job_started', 'job_completed', 'job_failed', 'job_cancelled']) as type";
+    let held = "select count(*) from pg_catalog.pg_locks where pid = pg_backend_pid()";
+    let mut telling = alice.begin(&mut db).unwrap();
+    assert_eq!(telling.execute(tell, &[]).unwrap(), 200);
+    let held: i64 = telling.query_one(held, &[]).unwrap().get(0);
+    assert!(held < 60, "{held} locks");
+    telling.commit().unwrap();
+}
+
+/// Two workers take jobs of two users, in an order that a lock for each user would not survive.
+#[test]
+fn claims_of_two_users_jobs_do_not_wait_for_each_other() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let users = ["alice", "bob"].map(|name| sign_up(&mut db, name));
+    let jobs = users.each_ref().map(|user| {
+        let dataset = ready_dataset(&mut db, user, 3);
+        [0, 1].map(|_| queue_job(&mut db, user, &dataset, 10))
+    });
+    let start = |job: &str| {
+        format!(
+            "set local statement_timeout = '20s'; update public.training_jobs set status = 'initializing' where id = '{job}'"
+        )
+    };
+    let (mut one, mut two) = (database.connect(), database.connect());
+    let mut one = Caller::service().begin(&mut one).unwrap();
+    let mut two = Caller::service().begin(&mut two).unwrap();
+    one.batch_execute(&start(&jobs[0][0])).unwrap();
+    two.batch_execute(&start(&jobs[1][0])).unwrap();
+    one.batch_execute(&start(&jobs[1][1])).unwrap();
+    two.batch_execute(&start(&jobs[0][1])).unwrap();
+    one.commit().unwrap();
+    two.commit().unwrap();
 }
