@@ -36,6 +36,7 @@ begin
         else 'Leave it out: validate_dataset sets it.'
       end);
     end if;
+    perform lora_private.check_length('description', new.description, 10000);
     new.created_at := lora_private.clock();
     new.updated_at := new.created_at;
     return new;
@@ -51,6 +52,9 @@ begin
   if refused is not null then
     perform lora_private.refuse_column('datasets', refused,
       'Change name, description or deleted_at, or set status to "validating"; validate_dataset sets the rest.');
+  end if;
+  if new.description is distinct from old.description then
+    perform lora_private.check_length('description', new.description, 10000);
   end if;
   if new.deleted_at is not null then
     new.deleted_at := coalesce(old.deleted_at, lora_private.clock());

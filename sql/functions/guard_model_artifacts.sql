@@ -13,6 +13,9 @@ begin
   if refused is not null then
     perform lora_private.refuse_column('model_artifacts', refused, 'Change name, description, version or deleted_at.');
   end if;
+  if new.description is distinct from old.description then
+    perform lora_private.check_length('description', new.description, 10000);
+  end if;
   if new.deleted_at is not null then
     new.deleted_at := coalesce(old.deleted_at, lora_private.clock());
   end if;

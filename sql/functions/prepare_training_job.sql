@@ -46,6 +46,8 @@ begin
   elsif pg_catalog.jsonb_typeof(new.hyperparameters) <> 'object' then
     raise exception '"hyperparameters" is not an object' using errcode = '22023', hint = 'Pass a JSON object.';
   end if;
+  perform lora_private.check_document_size('hyperparameters', new.hyperparameters, 65536);
+  perform lora_private.check_document_size('gpu_config', new.gpu_config, 65536);
   new.hyperparameters := lora_private.standard_hyperparameters(new.hyperparameters, new.preset_id);
   new.preset_id := lora_private.standard_preset(new.preset_id);
   new.gpu_config := lora_private.standard_gpu_config(new.gpu_config);

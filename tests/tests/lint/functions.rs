@@ -4,13 +4,15 @@ use pg_lora_tests::{Database, environment};
 use postgres::Client;
 
 /// Advice that is not taken: a function may promise less than its body keeps.
-const NOT_TAKEN: [(&str, &str); 3] = [
+const NOT_TAKEN: [(&str, &str); 4] = [
     // Both call schema `lora`, which is replaced in place: a plan must not keep what an older one answered.
     (
         "lora_private.attempt_cost(public.training_jobs,timestamp with time zone)",
         "routine is marked as STABLE, should be IMMUTABLE",
     ),
     ("public.check_dataset(text,jsonb)", "routine is marked as STABLE, should be IMMUTABLE"),
+    // What it runs are the checks of a table, which only their owner writes.
+    ("lora_private.check_new_row()", "text type variable is not sanitized"),
     // It does nothing but raise an error, which planning must not do.
     ("lora_private.refuse_column(text,text,text)", "routine is marked as VOLATILE, should be IMMUTABLE"),
 ];
@@ -51,8 +53,10 @@ fn plpgsql_check_finds_nothing() {
     let database = Database::migrated();
     let Some(mut findings) = findings(&mut database.connect()) else { return };
     for (function, advice) in NOT_TAKEN {
-        let found = findings.iter().position(|line| line.starts_with(function) && line.contains(advice));
-        findings.remove(found.unwrap_or_else(|| panic!("no such advice any more: {function}: {advice}")));
+        let count = findings.len();
+        // A trigger function is read once for each of its tables.
+        findings.retain(|line| !(line.starts_with(function) && line.contains(advice)));
+        assert!(findings.len() < count, "no such advice any more: {function}: {advice}");
     }
     assert!(findings.is_empty(), "{findings:#?}");
 }
