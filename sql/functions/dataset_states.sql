@@ -33,6 +33,19 @@ as $$
   ]
 $$;
 
+-- A dataset as it is before its validation.
+create or replace function lora_private.without_validation(dataset public.datasets)
+returns public.datasets
+language sql stable
+set search_path = ''
+as $$
+  select pg_catalog.jsonb_populate_record(dataset, (
+    select pg_catalog.jsonb_object_agg(
+      column_name, case column_name when 'training_ready' then 'false'::pg_catalog.jsonb else 'null' end)
+    from pg_catalog.unnest(lora_private.columns_of_validation()) as column_name
+  ))
+$$;
+
 -- Whichever door a dataset comes through, it has not been read.
 create or replace function lora_private.begin_dataset()
 returns trigger
@@ -71,11 +84,7 @@ begin
   perform lora_private.hold_account(old.user_id);
   if new.status = 'validating' then
     -- What an earlier validation found is not what this one will find.
-    new := pg_catalog.jsonb_populate_record(new, (
-      select pg_catalog.jsonb_object_agg(
-        column_name, case column_name when 'training_ready' then 'false'::pg_catalog.jsonb else 'null' end)
-      from pg_catalog.unnest(lora_private.columns_of_validation()) as column_name
-    ));
+    new := lora_private.without_validation(new);
   end if;
   return new;
 end
@@ -114,13 +123,15 @@ $$;
 revoke all on function
   lora_private.is_dataset_transition(text, text),
   lora_private.columns_of_validation(),
+  lora_private.without_validation(public.datasets),
   lora_private.begin_dataset(),
   lora_private.change_dataset_state(),
   lora_private.record_dataset_state()
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.is_dataset_transition(text, text),
-  lora_private.columns_of_validation()
+  lora_private.columns_of_validation(),
+  lora_private.without_validation(public.datasets)
   to authenticated, service_role;
 
 -- After the guard, which refuses a client's NULL.

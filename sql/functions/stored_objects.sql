@@ -3,35 +3,45 @@
 --
 -- Storage writes each upload twice: first as the user, without a size, rolled back again; then as the service, with it.
 
--- A dataset at this place has a file now.
+-- The size that storage measured; NULL for what has none yet.
+create or replace function lora_private.stored_size(metadata jsonb)
+returns bigint
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select case when metadata ->> 'size' ~ '^[0-9]{1,15}$' then (metadata ->> 'size')::bigint end
+$$;
+
+-- The datasets at this place have a file now: the one that is there, and those that were deleted and may come back.
 create or replace function lora_private.follow_stored_object()
 returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
-  stored_size constant bigint := case
-    when new.metadata ->> 'size' ~ '^[0-9]{1,15}$' then (new.metadata ->> 'size')::bigint
-  end;
+  stored_size constant bigint := lora_private.stored_size(new.metadata);
   dataset public.datasets;
 begin
-  perform lora_private.wait_for_account(new.bucket_id, new.name);
-  select * into dataset from public.datasets
-  where storage_bucket = new.bucket_id and storage_path = new.name and deleted_at is null
-  for no key update;
-  if not found or stored_size is null then
+  if stored_size is null then
     return null;
   end if;
-  perform lora_private.read_dataset_again(dataset, 'replaced');
-  update public.datasets set
-    file_size = stored_size,
-    status = case status when 'uploading' then 'validating' else status end
-  where id = dataset.id and (file_size is distinct from stored_size or status = 'uploading');
+  perform lora_private.wait_for_account(new.bucket_id, new.name);
+  for dataset in
+    select * from public.datasets where storage_bucket = new.bucket_id and storage_path = new.name
+    order by id
+    for no key update
+  loop
+    perform lora_private.read_dataset_again(dataset, 'replaced');
+    update public.datasets set
+      file_size = stored_size,
+      status = case status when 'uploading' then 'validating' else status end
+    where id = dataset.id and (file_size is distinct from stored_size or status = 'uploading');
+  end loop;
   return null;
 end
 $$;
 
--- A dataset at this place has no file any more: it was deleted, or moved elsewhere.
+-- The datasets at this place have no file any more: it was deleted, or moved elsewhere.
 create or replace function lora_private.miss_stored_object()
 returns trigger
 language plpgsql security definer
@@ -41,12 +51,13 @@ declare
   dataset public.datasets;
 begin
   perform lora_private.wait_for_account(old.bucket_id, old.name);
-  select * into dataset from public.datasets
-  where storage_bucket = old.bucket_id and storage_path = old.name and deleted_at is null
-  for no key update;
-  if found then
+  for dataset in
+    select * from public.datasets where storage_bucket = old.bucket_id and storage_path = old.name
+    order by id
+    for no key update
+  loop
     perform lora_private.read_dataset_again(dataset, 'deleted');
-  end if;
+  end loop;
   return null;
 end
 $$;
@@ -60,17 +71,30 @@ set search_path = ''
 as $$
 begin
   if pg_catalog.has_table_privilege('auth.users', 'update') then
-    perform from auth.users where id = (
-      select user_id from public.datasets
-      where storage_bucket = bucket and storage_path = path and deleted_at is null
+    perform from auth.users where id in (
+      select user_id from public.datasets where storage_bucket = bucket and storage_path = path
     )
     for key share;
   end if;
 end
 $$;
 
--- Sends a validated dataset back, and tells its owner and the jobs that count on it.
+-- Sends a validated dataset back, and tells of it.
 create or replace function lora_private.read_dataset_again(dataset public.datasets, what text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if dataset.status in ('ready', 'error') then
+    perform lora_private.tell_changed_dataset(dataset, what);
+    update public.datasets set status = 'validating' where id = dataset.id;
+  end if;
+end
+$$;
+
+-- Tells the jobs that count on a dataset that its file is another one, and its owner, if it is still there.
+create or replace function lora_private.tell_changed_dataset(dataset public.datasets, what text)
 returns void
 language plpgsql
 set search_path = ''
@@ -78,9 +102,6 @@ as $$
 declare
   job pg_catalog.record;
 begin
-  if dataset.status not in ('ready', 'error') then
-    return;
-  end if;
   for job in
     select id, attempt from public.training_jobs
     where dataset_id = dataset.id and status in ('queued', 'initializing', 'running')
@@ -93,21 +114,81 @@ begin
       pg_catalog.jsonb_build_object('dataset_id', dataset.id, 'file', what)
     from public.training_job_events as event where event.job_id = job.id;
   end loop;
-  update public.datasets set status = 'validating' where id = dataset.id;
-  insert into public.notifications (user_id, type, title, message, priority, metadata)
-  values (
-    dataset.user_id, 'dataset_changed', 'Dataset changed',
-    pg_catalog.format('The file of "%s" was %s; it has to be validated again.', dataset.name, what), 'high',
-    pg_catalog.jsonb_build_object('dataset_id', dataset.id)
-  );
+  if dataset.deleted_at is null then
+    insert into public.notifications (user_id, type, title, message, priority, metadata)
+    values (
+      dataset.user_id, 'dataset_changed', 'Dataset changed',
+      pg_catalog.format('The file of "%s" was %s; it has to be validated again.', dataset.name, what), 'high',
+      pg_catalog.jsonb_build_object('dataset_id', dataset.id)
+    );
+  end if;
 end
 $$;
+
+-- A dataset that comes to a place, new or from another one, has the file that is there, and has not been read.
+create or replace function lora_private.place_dataset()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  stored_size bigint;
+begin
+  if tg_op = 'UPDATE' and new.status in ('ready', 'error') then
+    new := lora_private.without_validation(new);
+    new.status := 'validating';
+  end if;
+  -- A platform without storage has no files to look for.
+  if pg_catalog.to_regclass('storage.objects') is not null then
+    select lora_private.stored_size(object.metadata) into stored_size
+    from storage.objects as object
+    where object.bucket_id = new.storage_bucket and object.name = new.storage_path;
+  end if;
+  if stored_size is not null then
+    new.file_size := stored_size;
+    new.status := case new.status when 'uploading' then 'validating' else new.status end;
+  end if;
+  return new;
+end
+$$;
+
+create or replace function lora_private.tell_placed_dataset()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  perform lora_private.tell_changed_dataset(new, 'replaced');
+  return null;
+end
+$$;
+
 revoke all on function
+  lora_private.stored_size(jsonb),
   lora_private.follow_stored_object(),
   lora_private.miss_stored_object(),
   lora_private.wait_for_account(text, text),
-  lora_private.read_dataset_again(public.datasets, text)
+  lora_private.read_dataset_again(public.datasets, text),
+  lora_private.tell_changed_dataset(public.datasets, text),
+  lora_private.place_dataset(),
+  lora_private.tell_placed_dataset()
   from public, anon, authenticated, service_role;
+
+-- After the guard, which says where a client's dataset may lie, and what is filled in; before the change of the state.
+create or replace trigger c_place_new_dataset
+  before insert on public.datasets
+  for each row execute function lora_private.place_dataset();
+create or replace trigger c_place_dataset
+  before update on public.datasets
+  for each row when (new.storage_bucket is distinct from old.storage_bucket or new.storage_path is distinct from old.storage_path)
+  execute function lora_private.place_dataset();
+create or replace trigger tell_placed_dataset
+  after update on public.datasets
+  for each row when (
+    (new.storage_bucket is distinct from old.storage_bucket or new.storage_path is distinct from old.storage_path)
+    and old.status in ('ready', 'error')
+  )
+  execute function lora_private.tell_placed_dataset();
 
 do $$
 begin

@@ -42,6 +42,7 @@ begin
   update public.datasets set
     status = case when (report ->> 'training_ready')::boolean then 'ready' else 'error' end,
     training_ready = (report ->> 'training_ready')::boolean,
+    file_size = pg_catalog.octet_length(content),
     validated_at = lora_private.clock(),
     total_training_pairs = (report ->> 'total_training_pairs')::integer,
     total_validation_pairs = (report ->> 'total_validation_pairs')::integer,

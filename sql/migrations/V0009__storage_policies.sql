@@ -14,8 +14,16 @@ begin
   drop policy if exists "Users can upload own dataset files" on storage.objects;
   create policy "Users can upload own dataset files" on storage.objects
     for insert to authenticated
-    with check (bucket_id = 'lora-datasets' and (storage.foldername(name))[1] = (select auth.uid())::text);
-  -- A file that a job is about to read, or reads, stays as it is.
+    -- A file that a job is about to read, or reads, stays as it is, and none comes where one is missing.
+    with check (
+      bucket_id = 'lora-datasets' and (storage.foldername(name))[1] = (select auth.uid())::text
+      and not exists (
+        select from public.datasets as dataset
+        join public.training_jobs as job on job.dataset_id = dataset.id
+        where dataset.storage_bucket = objects.bucket_id and dataset.storage_path = objects.name
+          and job.status in ('queued', 'initializing', 'running')
+      )
+    );
   drop policy if exists "Users can replace own dataset files not in use" on storage.objects;
   create policy "Users can replace own dataset files not in use" on storage.objects
     for update to authenticated
@@ -28,7 +36,15 @@ begin
           and job.status in ('queued', 'initializing', 'running')
       )
     )
-    with check (bucket_id = 'lora-datasets' and (storage.foldername(name))[1] = (select auth.uid())::text);
+    with check (
+      bucket_id = 'lora-datasets' and (storage.foldername(name))[1] = (select auth.uid())::text
+      and not exists (
+        select from public.datasets as dataset
+        join public.training_jobs as job on job.dataset_id = dataset.id
+        where dataset.storage_bucket = objects.bucket_id and dataset.storage_path = objects.name
+          and job.status in ('queued', 'initializing', 'running')
+      )
+    );
   drop policy if exists "Users can delete own dataset files not in use" on storage.objects;
   create policy "Users can delete own dataset files not in use" on storage.objects
     for delete to authenticated

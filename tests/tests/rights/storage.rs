@@ -65,7 +65,16 @@ fn the_file_of_a_dataset_in_use_is_neither_replaced_nor_deleted() {
     // An upsert, as storage replaces a file.
     let upsert = format!("{stored} on conflict (bucket_id, name) do update set metadata = '{{}}'");
     Refusal::of(alice.write(&mut db, &upsert)).has_code("42501");
+    // Where it is missing none may come: neither a new one nor one from elsewhere.
+    db.execute("delete from storage.objects", &[]).unwrap();
+    Refusal::of(alice.write(&mut db, &stored)).has_code("42501");
+    assert_eq!(alice.write(&mut db, &put("lora-datasets", alice.id())).unwrap(), 1);
+    let moved = format!(
+        "update storage.objects set name = (select storage_path from public.datasets where id = '{dataset}')"
+    );
+    Refusal::of(alice.write(&mut db, &moved)).has_code("42501");
     let cancel = format!("update public.training_jobs set status = 'cancelled' where id = '{job}'");
+    assert_eq!(alice.write(&mut db, "delete from storage.objects").unwrap(), 1);
     assert_eq!(alice.write(&mut db, &cancel).unwrap(), 1);
     assert_eq!(alice.write(&mut db, &upsert).unwrap(), 1);
     assert_eq!(alice.write(&mut db, "delete from storage.objects").unwrap(), 1);

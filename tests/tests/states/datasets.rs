@@ -247,21 +247,115 @@ fn a_job_that_counts_on_the_file_is_told_that_it_changed() {
 }
 
 #[test]
-fn a_deleted_dataset_takes_no_notice() {
+fn a_deleted_dataset_comes_back_as_what_was_read() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let content = pairs(3);
+    let dataset = add_dataset(&mut db, &alice, content.len());
+    validate(&mut db, &dataset, &content).unwrap();
+    let job = queue_job(&mut db, &alice, &dataset, 5);
+    let (bucket, path) = place(&mut db, &dataset);
+    // Nothing happens to its file: it is ready as it was.
+    set(&mut db, &alice, "datasets", &dataset, "deleted_at = now()");
+    set(&mut db, &alice, "datasets", &dataset, "deleted_at = null");
+    assert_eq!(row(&mut db, "datasets", &dataset)["status"], "ready");
+
+    set(&mut db, &alice, "datasets", &dataset, "deleted_at = now()");
+    store(&mut db, &bucket, &path, "two");
+    set(&mut db, &alice, "datasets", &dataset, "deleted_at = null");
+    let found = row(&mut db, "datasets", &dataset);
+    assert_eq!(
+        (&found["status"], &found["training_ready"], &found["total_training_pairs"], &found["file_size"]),
+        (&json!("validating"), &json!(false), &Value::Null, &json!(7))
+    );
+    // Its job trains on another file now; its owner has deleted it and is told nothing.
+    let told = "select jsonb_agg(job_id) from public.training_job_events where kind = 'dataset_changed'";
+    assert_eq!(alice.ask(&mut db, told).unwrap(), json!([job]));
+    let told = "select count(*) from public.notifications where type = 'dataset_changed'";
+    assert_eq!(alice.ask(&mut db, told).unwrap(), 0);
+}
+
+#[test]
+fn the_place_of_a_deleted_dataset_is_free() {
     let database = Database::migrated();
     let mut db = database.connect();
     let alice = sign_up(&mut db, "alice");
     let dataset = ready_dataset(&mut db, &alice, 3);
     let (bucket, path) = place(&mut db, &dataset);
     set(&mut db, &alice, "datasets", &dataset, "deleted_at = now()");
-    store(&mut db, &bucket, &path, "two");
-    assert_eq!(row(&mut db, "datasets", &dataset)["status"], "ready");
-    // Its place is free for another one.
     let again = format!(
         "insert into public.datasets (user_id, name, storage_path, file_name, file_size) values ('{}', 'again', '{path}', 'x', 1)",
         alice.id()
     );
     assert_eq!(alice.write(&mut db, &again).unwrap(), 1);
+    // A file that comes there is that of both.
+    store(&mut db, &bucket, &path, "two");
+    let both = "select jsonb_agg(distinct status::text) from public.datasets";
+    assert_eq!(alice.ask(&mut db, both).unwrap(), json!(["validating"]));
     // And back to life the first one does not come, as long as the second one is there.
     refused(&mut db, &alice, "datasets", &dataset, "deleted_at = null").has_code("23505");
+}
+
+#[test]
+fn a_dataset_that_comes_to_another_place_was_not_read() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let service = Caller::service();
+    for change in [
+        "storage_path = storage_path || '.2'",
+        "storage_bucket = 'archive'",
+        // Nor does saying so make it read.
+        "status = 'ready', storage_path = storage_path || '.2'",
+    ] {
+        let dataset = ready_dataset(&mut db, &alice, 3);
+        let job = queue_job(&mut db, &alice, &dataset, 5);
+        set(&mut db, &service, "datasets", &dataset, change);
+        let found = row(&mut db, "datasets", &dataset);
+        assert_eq!(
+            (&found["status"], &found["training_ready"], &found["total_training_pairs"]),
+            (&json!("validating"), &json!(false), &Value::Null),
+            "{change}"
+        );
+        for told in [
+            format!("training_job_events where kind = 'dataset_changed' and job_id = '{job}'"),
+            format!(
+                "notifications where type = 'dataset_changed' and metadata ->> 'dataset_id' = '{dataset}'"
+            ),
+        ] {
+            assert_eq!(service.ask(&mut db, &format!("select count(*) from public.{told}")).unwrap(), 1);
+        }
+        set(&mut db, &alice, "datasets", &dataset, "deleted_at = now()");
+    }
+    let dataset = add_dataset(&mut db, &alice, 1);
+    set(&mut db, &service, "datasets", &dataset, "status = 'validating'");
+    set(&mut db, &service, "datasets", &dataset, &format!("{READY}, storage_path = storage_path || '.2'"));
+    assert_eq!(row(&mut db, "datasets", &dataset)["status"], "validating");
+}
+
+#[test]
+fn a_dataset_that_comes_after_its_file_was_uploaded() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let path = format!("{}/early.jsonl", alice.id());
+    store(&mut db, "lora-datasets", &path, "one");
+    let insert = format!(
+        "insert into public.datasets (user_id, name, storage_path, file_name, file_size) \
+         values ('{}', 'early', '{path}', 'early.jsonl', 1000000) returning jsonb_build_array(status, file_size)",
+        alice.id()
+    );
+    let found: Value = alice.run(&mut db, |t| Ok(t.query_one(&insert, &[])?.get(0))).unwrap();
+    assert_eq!(found, json!(["validating", 7]), "as storage measured it, and not as it is said");
+}
+
+#[test]
+fn the_size_of_a_file_is_what_was_read() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = add_dataset(&mut db, &alice, 1);
+    validate(&mut db, &dataset, &pairs(3)).unwrap();
+    assert_eq!(row(&mut db, "datasets", &dataset)["file_size"], json!(pairs(3).len()));
 }
