@@ -20,6 +20,7 @@ as $$
 begin
   new.status := coalesce(new.status, 'stored');
   new.version := coalesce(new.version, '1.0.0');
+  new.deployed_at := null;
   new.created_at := coalesce(new.created_at, lora_private.clock());
   new.updated_at := coalesce(new.updated_at, lora_private.clock());
   if new.status <> 'stored' then
@@ -47,10 +48,25 @@ begin
 end
 $$;
 
+-- When a model was deployed is for the database alone to say, which does so when its status changes.
+create or replace function lora_private.keep_deployed_at()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if not lora_private.is_owner_of(tg_relid) then
+    new.deployed_at := old.deployed_at;
+  end if;
+  return new;
+end
+$$;
+
 revoke all on function
   lora_private.is_model_artifact_transition(text, text),
   lora_private.begin_model_artifact(),
-  lora_private.change_model_artifact_state()
+  lora_private.change_model_artifact_state(),
+  lora_private.keep_deployed_at()
   from public, anon, authenticated, service_role;
 grant execute on function lora_private.is_model_artifact_transition(text, text) to authenticated, service_role;
 
@@ -58,6 +74,11 @@ create or replace trigger b_begin_model_artifact
   before insert on public.model_artifacts
   for each row execute function lora_private.begin_model_artifact();
 
+-- Before the change of the state, which sets it.
+create or replace trigger b_keep_deployed_at
+  before update on public.model_artifacts
+  for each row when (new.deployed_at is distinct from old.deployed_at)
+  execute function lora_private.keep_deployed_at();
 create or replace trigger change_model_artifact_state
   before update on public.model_artifacts
   for each row when (new.status is distinct from old.status)

@@ -1,6 +1,6 @@
 //! Models: stored, deployed, archived.
 
-use pg_lora_tests::story::{claim, complete, point, queue_job, ready_dataset, report, sign_up};
+use pg_lora_tests::story::{claim, complete, point, queue_job, ready_dataset, report, set_clock, sign_up};
 use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
 use serde_json::{Value, json};
@@ -92,4 +92,23 @@ fn a_model_that_is_deleted_for_good_is_forgotten_by_its_job_and_by_nothing_else(
     assert_eq!(service.write(&mut db, &delete).unwrap(), 1);
     let found = row(&mut db, "training_jobs", &job);
     assert_eq!((&found["artifact_id"], &found["status"]), (&Value::Null, &json!("completed")));
+}
+
+#[test]
+fn when_a_model_was_deployed_only_the_database_says() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    set_clock(&mut db, "2026-01-02 00:00Z");
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = completed_job(&mut db, &alice, &dataset);
+    let model = add_model(&mut db, &alice, &job, &dataset);
+    let service = Caller::service();
+    let early = "deployed_at = '2000-01-01'";
+    set(&mut db, &service, "model_artifacts", &model, early);
+    assert_eq!(row(&mut db, "model_artifacts", &model)["deployed_at"], Value::Null);
+    // As applications write it, both at once.
+    set(&mut db, &service, "model_artifacts", &model, &format!("status = 'deployed', {early}"));
+    set(&mut db, &service, "model_artifacts", &model, early);
+    assert_eq!(row(&mut db, "model_artifacts", &model)["deployed_at"], "2026-01-02T00:00:00+00:00");
 }

@@ -24,6 +24,8 @@ pub const FROZEN: &str = "PT409, column, hint";
 pub const UNKNOWN: &str = "PT404, hint";
 /// The same, where a column names the row.
 pub const UNKNOWN_COLUMN: &str = "PT404, column, hint";
+/// Refused by a trigger, which names the column: no such value can be meant.
+pub const DOMAIN: &str = "22023, column, hint";
 /// Refused by a check.
 pub const CHECK: &str = "23514";
 
@@ -74,7 +76,8 @@ impl Section {
     pub fn insert_of(&self, column: &Column) -> Callers {
         let [owner, _, service, _] = column.2;
         // A guard sees the row before a policy does, and whose it is changes nothing for it.
-        let guarded = owner.starts_with("42501") && owner.ends_with("hint");
+        let guarded =
+            ["42501", "22023"].iter().any(|code| owner.starts_with(code)) && owner.ends_with("hint");
         let other = if guarded { owner } else { self.insert[2] };
         [DENIED, owner, other, service]
     }

@@ -1,7 +1,8 @@
 //! The nine tables, column by column.
 
 use super::allowed::{
-    CHECK, Callers, DENIED, FROZEN, NO, NONE, OURS, STATE, Section, UNKNOWN, UNKNOWN_COLUMN, YES, everybody,
+    CHECK, Callers, DENIED, DOMAIN, FROZEN, NO, NONE, OURS, STATE, Section, UNKNOWN, UNKNOWN_COLUMN, YES,
+    everybody,
 };
 
 type Whole = (&'static str, &'static str, Callers);
@@ -286,7 +287,7 @@ const MODEL_ARTIFACTS: Section = Section {
         ("status", "'deployed'", [DENIED, NO, STATE, YES]),
         ("status", "'archived'", [DENIED, NO, STATE, STATE]),
         ("status", "'banana'", [DENIED, NO, STATE, STATE]),
-        ("deployed_at", "'2000-01-01'", [DENIED, NO, YES, YES]),
+        ("deployed_at", "'2000-01-01'", [DENIED, NO, OURS, OURS]),
         ("quality_metrics", "'{\"x\": 1}'", [DENIED, NO, YES, YES]),
         ("training_summary", "'{\"x\": 1}'", [DENIED, NO, YES, YES]),
         ("configuration", "'{\"x\": 1}'", [DENIED, NO, YES, YES]),
@@ -359,7 +360,8 @@ const NOTIFICATIONS: Section = Section {
         ("priority", "'low'", [YES, NO, YES, YES]),
         ("priority", "'urgent'", [NO, NO, CHECK, CHECK]),
         ("read", "true", [YES, YES, YES, YES]),
-        ("action_url", "'changed'", [YES, NO, YES, YES]),
+        ("action_url", "'/changed'", [YES, NO, YES, YES]),
+        ("action_url", "'javascript:alert(1)'", [DOMAIN, NO, YES, YES]),
         ("metadata", "'{}'", [YES, NO, YES, YES]),
         ("created_at", "'2000-01-01'", [OURS, NO, YES, YES]),
         ("dedupe_key", "'changed'", [NO, NO, OURS, OURS]),
@@ -438,7 +440,9 @@ const COST_BUDGETS: Section = Section {
         ("platform_limit", "7", ["", NO, "", YES]),
         ("hard_stop", "true", ["", YES, "", YES]),
         ("time_zone", "'Europe/Berlin'", ["", YES, "", YES]),
+        ("time_zone", "'Mars/Olympus'", ["", DOMAIN, "", DOMAIN]),
         ("currency", "'EUR'", ["", YES, "", YES]),
+        ("currency", "'eur'", ["", DOMAIN, "", DOMAIN]),
         ("created_at", "'2000-01-01'", ["", NO, "", YES]),
         ("updated_at", "'2000-01-01'", ["", OURS, "", OURS]),
     ],
@@ -460,7 +464,9 @@ const NEW_COST_BUDGETS: Section = Section {
         ("platform_limit", "7", [NO, "", YES, ""]),
         ("hard_stop", "true", [YES, "", YES, ""]),
         ("time_zone", "'Europe/Berlin'", [YES, "", YES, ""]),
+        ("time_zone", "'Mars/Olympus'", [DOMAIN, "", DOMAIN, ""]),
         ("currency", "'EUR'", [YES, "", YES, ""]),
+        ("currency", "'eur'", [DOMAIN, "", DOMAIN, ""]),
         ("created_at", "'2000-01-01'", [OURS, "", YES, ""]),
         ("updated_at", "'2000-01-01'", [OURS, "", YES, ""]),
     ],
