@@ -44,7 +44,7 @@ fn what_an_older_layer_made_is_dropped() {
     }
     assert_same(&schema(&database), &fresh);
     let manifest = "select count(*) from lora_migrate.layers, jsonb_array_elements(manifest) as object \
-                    where object ->> 'identity' like '%old\\_%' or object ->> 'identity' like '%long_gone%'";
+                    where object ->> 'identity' ~ '(^|[.])old_' or object ->> 'identity' like '%long_gone%'";
     assert_eq!(value(&mut database.connect(), manifest), json!(0));
 }
 
