@@ -9,8 +9,8 @@ comment on column public.datasets.content_digest is 'Identity of the content tha
 create unique index if not exists datasets_storage_bucket_storage_path_key
   on public.datasets (storage_bucket, storage_path) where deleted_at is null;
 alter table public.datasets drop constraint if exists datasets_storage_path_key;
--- A file's datasets, the deleted ones included. A hash has room for any path.
-create index if not exists datasets_storage_path_idx on public.datasets using hash (storage_path);
+-- A file's datasets, the deleted ones included.
+create index if not exists datasets_storage_path_idx on public.datasets (storage_path);
 
 alter table public.training_jobs
   add column if not exists max_attempts integer not null default 3,
