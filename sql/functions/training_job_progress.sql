@@ -10,6 +10,10 @@ begin
   if not pg_catalog.isfinite(training_job_progress.at) then
     raise exception '"at" is infinite' using errcode = '22023', hint = 'Pass an instant, or leave it out for now.';
   end if;
+  if training_job_progress.at > lora_private.clock() + '100 years'::interval then
+    -- What is projected from there on may be later than any instant.
+    raise exception '"at" is more than 100 years ahead' using errcode = '22023', hint = 'Pass a nearer instant, or leave it out for now.';
+  end if;
   select * into job from public.training_jobs as candidate where candidate.id = training_job_progress.job_id;
   if not found then
     raise exception 'training job "%" does not exist', coalesce(training_job_progress.job_id::text, 'null')

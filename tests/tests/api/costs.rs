@@ -140,7 +140,7 @@ fn a_run_across_midnight_is_split_where_the_zone_has_it() {
     let no_day = summary(&mut db, &alice, "'2026-01-15', '2026-01-15'").unwrap();
     assert_eq!(no_day["total"], "0.0000000000");
     let other_job = "'2026-01-15', '2026-01-17', 'UTC', '00000000-0000-4000-8000-000000000000'";
-    assert_eq!(summary(&mut db, &alice, other_job).unwrap()["total"], "0.0000000000");
+    Refusal::of(summary(&mut db, &alice, other_job)).is("PT404", "00000000-0000-4000-8000-000000000000");
 }
 
 /// 2026-03-29 has 23 hours in Berlin, and 2026-10-25 has 25.
@@ -249,10 +249,11 @@ fn nobody_sees_what_others_spent() {
     let alice = sign_up(&mut db, "alice");
     let bob = sign_up(&mut db, "bob");
     let job = run(&mut db, &alice, "2026-01-15 23:00Z", "2026-01-16 00:30Z");
-    for arguments in
-        ["'2026-01-01', '2026-02-01'".to_owned(), format!("'2026-01-01', '2026-02-01', 'UTC', '{job}'")]
-    {
-        assert_eq!(summary(&mut db, &bob, &arguments).unwrap()["total"], "0.0000000000");
+    let all = "'2026-01-01', '2026-02-01'".to_owned();
+    let of_the_job = format!("{all}, 'UTC', '{job}'");
+    assert_eq!(summary(&mut db, &bob, &all).unwrap()["total"], "0.0000000000");
+    Refusal::of(summary(&mut db, &bob, &of_the_job)).is("PT404", &job);
+    for arguments in [all, of_the_job] {
         assert_eq!(summary(&mut db, &alice, &arguments).unwrap()["total"], "10.5000000000");
         assert_eq!(summary(&mut db, &Caller::service(), &arguments).unwrap()["total"], "10.5000000000");
     }

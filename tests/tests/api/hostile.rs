@@ -17,13 +17,15 @@ fn request(dataset: &str, gpus: &Value) -> String {
     )
 }
 
-/// A claimed job whose gpu_config the service has spoiled, as one of an adopted database may be.
+/// A claimed job whose gpu_config is spoiled, as one of an adopted database may be.
 fn spoiled(db: &mut Client, user: &Caller, dataset: &str, gpu_config: &str) -> String {
     let job = queue_job(db, user, dataset, 10);
-    let sql = format!(
-        "update public.training_jobs set gpu_config = gpu_config || '{gpu_config}' where id = '{job}'"
-    );
-    write(db, &Caller::service(), &sql);
+    db.batch_execute(&format!(
+        "set session_replication_role = replica;
+         update public.training_jobs set gpu_config = gpu_config || '{gpu_config}' where id = '{job}';
+         reset session_replication_role"
+    ))
+    .unwrap();
     assert_eq!(claim(db, "w"), job);
     job
 }
@@ -323,6 +325,8 @@ fn no_row_of_the_ledger_stops_the_summary() {
         "1, '[2026-01-01,)', 1, 1, 'H100'",
         "1, '[2026-01-01,2026-01-02)', 0.333333333333, 1, 'H100'",
         "1, 'empty', 1, 1, null",
+        "1, '[294270-01-01,294276-12-31 23:59Z)', 1, 1, null",
+        "1, '[4714-11-24 BC,4714-11-25 BC)', 1, 1, null",
     ];
     for row in rows {
         let sql = format!(
@@ -341,7 +345,7 @@ fn no_row_of_the_ledger_stops_the_summary() {
     ))
     .unwrap();
     let summary = alice.ask(&mut db, "select public.cost_summary('2026-01-01', '2026-01-02')").unwrap();
-    assert_eq!((&summary["total"], &summary["records"]), (&json!(8.0), &json!(6)), "3 and five times 1");
+    assert_eq!((&summary["total"], &summary["records"]), (&json!(10.0), &json!(8)), "3 and seven times 1");
 
     let sql = format!(
         "insert into public.cost_records (user_id, cost_type, billing_period, amount, currency) \
@@ -351,6 +355,12 @@ fn no_row_of_the_ledger_stops_the_summary() {
     write(&mut db, &Caller::service(), &sql);
     let mixed = alice.ask(&mut db, "select public.cost_summary('2026-01-01', '2026-01-02')");
     Refusal::of(mixed).is("22023", "several currencies");
+    // Elsewhere it stops nothing.
+    write(&mut db, &Caller::service(), &sql.replace("'2026-01-01'", "'2026-01-03'"));
+    let euros = alice.ask(&mut db, "select public.cost_summary('2026-01-02', '2026-01-04')").unwrap();
+    assert_eq!((&euros["total"], &euros["currency"]), (&json!(1.0), &json!("EUR")));
+    let none = alice.ask(&mut db, "select public.cost_summary('2026-01-04', '2026-01-05')").unwrap();
+    assert_eq!((&none["total"], &none["records"]), (&json!(0.0), &json!(0)));
 }
 
 #[test]
@@ -371,6 +381,11 @@ fn a_time_that_cannot_be_blocks_no_later_point() {
     assert_eq!(answer["step"], 4);
     let infinite = alice.ask(&mut db, &format!("select public.training_job_progress('{job}', 'infinity')"));
     Refusal::of(infinite).is("22023", "\"at\" is infinite");
+    for at in ["294276-12-31", "2400-01-01"] {
+        let far = alice.ask(&mut db, &format!("select public.training_job_progress('{job}', '{at}')"));
+        Refusal::of(far).is("22023", "\"at\" is more than 100 years ahead");
+    }
+    alice.ask(&mut db, &format!("select public.training_job_progress('{job}', '4713-01-01 BC')")).unwrap();
 }
 
 #[test]

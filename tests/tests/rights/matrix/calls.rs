@@ -12,7 +12,7 @@ pub const CALLS: [(&str, Callers); 12] = [
     ("claim_training_jobs('w')", SERVICE),
     ("complete_training_job('{running}', 1)", SERVICE),
     ("cost_summary('2026-01-01', '2026-02-01')", USERS),
-    ("cost_summary('2026-01-01', '2026-02-01', job_id => '{completed}')", USERS),
+    ("cost_summary('2026-01-01', '2026-02-01', job_id => '{completed}')", OWN),
     ("create_training_job('{ready}', gpu_config => '{GPUS}')", OWN),
     (
         "create_training_job('{ready}', gpu_config => '{GPUS}', user_id => '{owner}')",
