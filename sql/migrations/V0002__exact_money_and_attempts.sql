@@ -44,6 +44,8 @@ alter table public.metrics_points
   alter column throughput type double precision,
   alter column gpu_utilization type double precision,
   alter column timestamp set default lora_private.clock();
+-- Points that are there are of the first attempt; a new one is of its job's, which a trigger looks up.
+alter table public.metrics_points alter column attempt drop default;
 comment on column public.metrics_points.attempt is 'Attempt of the job that reported the point';
 
 -- Points that an application inserted twice keep their values: the newest is of attempt 1, the older ones of

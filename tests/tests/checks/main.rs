@@ -69,7 +69,7 @@ fn furnish(db: &mut Client) {
         "set session_replication_role = replica;
          insert into public.model_artifacts (user_id, job_id, dataset_id, name, quality_metrics, training_summary, configuration, artifacts)
          values ('{id}', '{job}', '{dataset}', 'adapter', '{{}}', '{{}}', '{{}}', '{{}}');
-         insert into public.metrics_points (job_id, epoch, step, training_loss, learning_rate) values ('{job}', 1, 1, 1, 1);
+         insert into public.metrics_points (job_id, attempt, epoch, step, training_loss, learning_rate) values ('{job}', 1, 1, 1, 1, 1);
          insert into public.cost_records (user_id, job_id, cost_type, amount, billing_period)
          values ('{id}', '{job}', 'storage', 1, '2026-01-15');
          insert into public.cost_budgets (user_id) values ('{id}')"

@@ -24,6 +24,16 @@ insert into public.notifications (user_id, type, title, message) values
   ('00000000-0000-4000-8000-00000000000a', 'note', 'x', 'x');
 ";
 
+/// The same as they are written to a version. From the second one on a point names its attempt: what looks it up is not
+/// there before the functions are.
+fn rows(version: i32) -> String {
+    if version < 2 {
+        return ROWS.to_owned();
+    }
+    ROWS.replace("points (job_id, epoch", "points (job_id, attempt, epoch")
+        .replace("e01', 1, 7,", "e01', 1, 1, 7,")
+}
+
 /// What this checkout has, as refinery itself reads it.
 fn versions() -> Vec<Migration> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../sql/migrations");
@@ -69,7 +79,7 @@ fn each_version_is_reached_from_every_earlier_one() {
         let mut db = database.connect();
         create_platform(&mut db);
         bring(&database, &versions, version.version());
-        db.batch_execute(ROWS).unwrap();
+        db.batch_execute(&rows(version.version())).unwrap();
         assert_ends_as(&database, &expected, version.name());
         assert_eq!(recorded(&mut db), history, "{}", version.name());
         for table in TABLES {

@@ -60,10 +60,10 @@ pub const READS: &str = r#"
     cross join (select id from public.datasets limit 1) as dataset;
 
     insert into public.metrics_points (
-      job_id, timestamp, epoch, step, training_loss, learning_rate, gradient_norm, throughput, gpu_utilization
+      job_id, attempt, timestamp, epoch, step, training_loss, learning_rate, gradient_norm, throughput, gpu_utilization
     )
     select
-      bench.job_id(of), timestamptz '2026-06-01' + step * interval '1 second', 1 + step / 40000, step,
+      bench.job_id(of), 1, timestamptz '2026-06-01' + step * interval '1 second', 1 + step / 40000, step,
       2.0 / (1 + step), 0.0002, 0.8, 12.5, 97.5
     from generate_series(1, 100000) as step
     cross join (values (11), (12)) as running (of);
