@@ -6,6 +6,11 @@ returns setof public.training_jobs
 language plpgsql
 set search_path = ''
 as $$
+declare
+  picked uuid[];
+  claimed uuid[] := array[]::pg_catalog.uuid[];
+  refused uuid[] := array[]::pg_catalog.uuid[];
+  candidate uuid;
 begin
   if worker is null or worker = '' then
     raise exception '"worker" must not be empty' using errcode = '22023', hint = 'Pass a name that tells one worker from another.';
@@ -16,19 +21,65 @@ begin
     raise exception '"lease_seconds" is %', coalesce(lease_seconds::text, 'null')
       using errcode = '22023', hint = 'Ask for a lease of 1 second to 1 day, and renew it by heartbeats.';
   end if;
+  begin
+    -- Materialized: picked once, and then those are left out whose account is being deleted.
+    picked := array(
+      with oldest as materialized (
+        select queued.id, queued.user_id from public.training_jobs as queued
+        where queued.status = 'queued'
+        order by queued.queued_at, queued.id
+        limit max_jobs
+        for no key update skip locked
+      )
+      select oldest.id from oldest where lora_private.try_account(oldest.user_id)
+    );
+    perform lora_private.start_training_jobs(picked, worker, lease_seconds);
+    claimed := picked;
+  exception when others then
+    if not lora_private.is_fault_of_row(sqlstate) then
+      raise;
+    end if;
+    -- A job of an adopted database may break a rule, or a trigger of the application's refuse it. It must not keep the
+    -- others from their workers, so they are taken one by one, each in a subtransaction: too dear for every claim.
+    while pg_catalog.cardinality(claimed) < max_jobs loop
+      begin
+        candidate := null;
+        select queued.id into candidate from public.training_jobs as queued
+        where queued.status = 'queued' and queued.id <> all (refused)
+        order by queued.queued_at, queued.id
+        limit 1
+        for no key update skip locked;
+        exit when candidate is null;
+        perform lora_private.start_training_jobs(array[candidate], worker, lease_seconds);
+        claimed := claimed || candidate;
+      exception when others then
+        if candidate is null or not lora_private.is_fault_of_row(sqlstate) then
+          raise;
+        end if;
+        -- It stays where it is: what stands in its way may be mended, and its owner can cancel it.
+        raise warning 'training job "%" cannot be claimed: %', candidate, sqlerrm;
+        refused := refused || candidate;
+      end;
+    end loop;
+  end;
   return query
-  -- Materialized: picked once. As a subquery a plan may run it again and claim more than it was asked for.
-  with picked as materialized (
-    select queued.id, queued.user_id from public.training_jobs as queued
-    where queued.status = 'queued'
-    order by queued.queued_at, queued.id
-    limit max_jobs
-    for no key update skip locked
-  -- Nor one whose account is being deleted, which would refuse the others along with it.
-  ), claimed as materialized (
-    select picked.id from picked where lora_private.try_account(picked.user_id)
-  )
-  update public.training_jobs as job set
+  select job.* from public.training_jobs as job
+  where job.id = any (claimed)
+  order by job.queued_at, job.id;
+end
+$$;
+comment on function public.claim_training_jobs(text, integer, integer) is
+  'Hands the oldest queued jobs to a worker, never one job to two of them';
+revoke all on function public.claim_training_jobs(text, integer, integer) from public, anon, authenticated, service_role;
+grant execute on function public.claim_training_jobs(text, integer, integer) to service_role;
+
+-- Jobs that were picked and are locked begin an attempt.
+create or replace function lora_private.start_training_jobs(ids uuid[], worker text, lease_seconds integer)
+returns void
+language sql
+set search_path = ''
+as $$
+  update public.training_jobs set
     status = 'initializing',
     current_stage = 'setup',
     -- An attempt begins at the beginning, whatever the one before it had reached.
@@ -40,12 +91,19 @@ begin
     started_at = lora_private.clock(),
     last_heartbeat_at = lora_private.clock(),
     lease_expires_at = lora_private.clock() + pg_catalog.make_interval(secs => lease_seconds)
-  from claimed
-  where job.id = claimed.id
-  returning job.*;
-end
+  where id = any (ids)
 $$;
-comment on function public.claim_training_jobs(text, integer, integer) is
-  'Hands the oldest queued jobs to a worker, never one job to two of them';
-revoke all on function public.claim_training_jobs(text, integer, integer) from public, anon, authenticated, service_role;
-grant execute on function public.claim_training_jobs(text, integer, integer) to service_role;
+
+-- Whether an error says something about the row, and would not meet every other one: not a lost connection, a deadlock, a
+-- right or an object that is missing, a full disk, or a server that stops.
+create or replace function lora_private.is_fault_of_row(code text)
+returns boolean
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select pg_catalog.left(code, 2) <> all (array['08', '25', '40', '42', '53', '54', '55', '57', '58', 'XX'])
+$$;
+revoke all on function lora_private.start_training_jobs(uuid[], text, integer), lora_private.is_fault_of_row(text)
+  from public, anon, authenticated, service_role;
+grant execute on function lora_private.start_training_jobs(uuid[], text, integer), lora_private.is_fault_of_row(text)
+  to service_role;
