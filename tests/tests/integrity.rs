@@ -78,10 +78,6 @@ fn a_row_refers_to_rows_of_its_own_owner_only() {
     );
     write(
         &mut db,
-        format!("update public.training_jobs set dataset_id = '{}' where id = '{waiting}'", theirs.0),
-    );
-    write(
-        &mut db,
         format!("update public.model_artifacts set job_id = '{}' where id = '{}'", theirs.1, mine.2),
     );
     write(
