@@ -10,20 +10,34 @@ declare
   steps numeric;
   tokens_per_epoch double precision;
 begin
-  -- The specification has these nullable and calls them non-null to its readers.
   new.status := coalesce(new.status, 'queued');
-  new.current_stage := coalesce(new.current_stage, 'queued');
-  new.progress := coalesce(new.progress, 0);
-  new.current_epoch := coalesce(new.current_epoch, 0);
-  new.current_step := coalesce(new.current_step, 0);
-  new.current_cost := coalesce(new.current_cost, 0);
-  new.attempt := 1;
-  new.retry_count := 0;
 
   if new.status <> 'queued' then
     raise exception 'a training job cannot begin as "%"', new.status
       using errcode = 'PT409', hint = 'Insert it as "queued".';
   end if;
+  -- Nothing of a run is there before the run, whoever inserts it. The id that the GPU provider gave may be.
+  new.current_stage := 'queued';
+  new.progress := 0;
+  new.current_epoch := 0;
+  new.current_step := 0;
+  new.current_metrics := null;
+  new.current_cost := 0;
+  new.final_cost := null;
+  new.claimed_by := null;
+  new.started_at := null;
+  new.completed_at := null;
+  new.estimated_completion_at := null;
+  new.lease_expires_at := null;
+  new.last_heartbeat_at := null;
+  new.last_progress_at := null;
+  new.cancel_requested_at := null;
+  new.error_message := null;
+  new.error_stack := null;
+  new.failure_class := null;
+  new.artifact_id := null;
+  new.attempt := 1;
+  new.retry_count := 0;
 
   -- The dataset of somebody else is not to be told from one that does not exist.
   select * into dataset from public.datasets
