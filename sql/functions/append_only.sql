@@ -21,7 +21,7 @@ end
 $$;
 
 -- A job that a worker claimed is charged by closing it. Whoever charges it besides, as applications did before, would
--- charge it twice.
+-- charge it twice; and one that is in the queue may yet be claimed.
 create or replace function lora_private.refuse_second_charge()
 returns trigger
 language plpgsql
@@ -33,6 +33,7 @@ begin
       select from public.training_jobs as job
       where job.id = new.job_id and (
         job.claimed_by is not null
+        or job.status = 'queued'
         or exists (
           select from public.cost_records as charged
           where charged.job_id = job.id and charged.cost_type = 'training_compute' and charged.period is not null
@@ -42,7 +43,23 @@ begin
     return new;
   end if;
   raise exception 'the GPU time of training job "%" is charged by the database', new.job_id
-    using errcode = 'PT409', hint = 'Leave it out: closing the job wrote it, or will.';
+    using errcode = 'PT409',
+      hint = 'Leave it out: closing the job wrote it, or will. A job that you drive by yourself is charged when it has run.';
+end
+$$;
+
+-- Keys that the database charges attempts by are its own: another row under one would stand in the way of the job's end.
+create or replace function lora_private.refuse_reserved_key()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if lora_private.is_owner_of(tg_relid) then
+    return new;
+  end if;
+  raise exception '"idempotency_key" "%" is one of the database''s own', new.idempotency_key
+    using errcode = '42501', column = 'idempotency_key', hint = 'Use a key that does not begin with "training_compute:".';
 end
 $$;
 
@@ -86,7 +103,7 @@ $$;
 
 revoke all on function
   lora_private.keep_cost_record(), lora_private.refuse_second_charge(), lora_private.refuse_amount(),
-  lora_private.keep_training_job_event(), lora_private.refuse_truncate()
+  lora_private.refuse_reserved_key(), lora_private.keep_training_job_event(), lora_private.refuse_truncate()
   from public, anon, authenticated, service_role;
 
 create or replace trigger a_keep_cost_record
@@ -100,6 +117,10 @@ create or replace trigger b_refuse_amount
   before insert on public.cost_records
   for each row when (new.amount = 'NaN')
   execute function lora_private.refuse_amount();
+create or replace trigger b_refuse_reserved_key
+  before insert on public.cost_records
+  for each row when (new.idempotency_key like 'training_compute:%')
+  execute function lora_private.refuse_reserved_key();
 create or replace trigger a_keep_training_job_event
   before update or delete on public.training_job_events
   for each row execute function lora_private.keep_training_job_event();

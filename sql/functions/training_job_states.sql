@@ -9,6 +9,7 @@ as $$
 declare
   known constant pg_catalog.text[] := array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled'];
   allowed boolean;
+  ended public.training_jobs;
 begin
   -- An adopted database may hold a status that nobody knows: such a job can only be ended.
   allowed := case
@@ -52,14 +53,16 @@ begin
     new.last_progress_at := null;
     new.cancel_requested_at := null;
   elsif new.status in ('completed', 'failed', 'cancelled') then
+    -- What is displayed is computed from the row that the ledger is: as it was until now.
+    ended := lora_private.ended_attempt(old);
     -- What a claimed job costs ends by our clock; a job that an application drives by itself by its own.
     new.completed_at := case
-      when new.claimed_by is null then coalesce(new.completed_at, lora_private.clock()) else lora_private.clock()
+      when ended.claimed_by is null then coalesce(new.completed_at, lora_private.clock()) else lora_private.clock()
     end;
     new.estimated_completion_at := null;
     new.lease_expires_at := null;
     new.final_cost := coalesce(
-      lora_private.displayed_cost(lora_private.training_job_cost(new, new.completed_at)), new.final_cost);
+      lora_private.displayed_cost(lora_private.training_job_cost(ended, new.completed_at)), new.final_cost);
     -- What an adopted database may hold is repaired here, because afterwards nobody can: an amount that is none is
     -- not known. (NaN is greater than any number.)
     if new.final_cost < 0 or new.final_cost >= 'Infinity' then
@@ -103,6 +106,22 @@ begin
 end
 $$;
 
+-- A job at the end of an attempt, as it is charged: the end is still to be said, whatever an application has written
+-- there, and one that never left the queue was not worked on.
+create or replace function lora_private.ended_attempt(job public.training_jobs)
+returns public.training_jobs
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+begin
+  job.completed_at := null;
+  if (job.status in ('initializing', 'running')) is not true then
+    job.claimed_by := null;
+  end if;
+  return job;
+end
+$$;
+
 -- What the current attempt of a claimed job has cost at an instant, exactly; NULL for the unknown instant, for a
 -- job that was never claimed (whoever drives it by itself charges it), for a price that is none, and for a figure
 -- that no amount holds.
@@ -136,7 +155,7 @@ begin
 end
 $$;
 
--- The same with what earlier attempts were charged.
+-- The same with what the database has charged earlier attempts. What others have written into the ledger may say anything.
 create or replace function lora_private.training_job_cost(job public.training_jobs, at timestamptz)
 returns numeric
 language plpgsql stable
@@ -146,10 +165,15 @@ declare
   cost numeric := lora_private.attempt_cost(job, at);
 begin
   if job.attempt > 1 then
-    select coalesce(pg_catalog.sum(record.amount), 0) + coalesce(cost, 0) into cost
+    -- Nothing that is known is not 0: whoever drives such a job by itself knows.
+    select case
+      when cost is not null or pg_catalog.count(*) > 0 then coalesce(pg_catalog.sum(record.amount), 0) + coalesce(cost, 0)
+    end into cost
     from public.cost_records as record
-    where record.job_id = job.id and record.cost_type = 'training_compute' and pg_catalog.upper(record.period) <= at
-      and (record.details ->> 'attempt')::integer < job.attempt;
+    where record.job_id = job.id and record.idempotency_key like 'training_compute:%'
+      and pg_catalog.upper(record.period) <= at
+      and case when record.idempotency_key like 'training_compute:%'
+        then (record.details ->> 'attempt')::integer < job.attempt end;
   end if;
   return cost;
 end
@@ -205,20 +229,18 @@ begin
   ) as notice (status, type, title, what, priority)
   where notice.status = new.status;
 
-  insert into public.training_job_events (job_id, sequence, actor, kind, from_status, to_status, attempt, payload)
-  select new.id, coalesce(pg_catalog.max(event.sequence), 0) + 1, lora_private.actor(),
-    case tg_op when 'INSERT' then 'created' else 'status' end,
+  insert into public.training_job_events (job_id, actor, kind, from_status, to_status, attempt, payload)
+  values (
+    new.id, lora_private.actor(), case tg_op when 'INSERT' then 'created' else 'status' end,
     case tg_op when 'UPDATE' then old.status end, new.status, new.attempt,
     pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
       'worker', new.claimed_by, 'reason', case when new.status in ('failed', 'cancelled') then new.error_message end))
-  from public.training_job_events as event where event.job_id = new.id;
+  );
 
   -- The interval of an attempt ends when its worker is done with it, or loses it. No cost is known for a job that
   -- was never claimed, nor for one of an adopted database without a price.
   if tg_op = 'UPDATE' and old.status in ('initializing', 'running') and new.status not in ('initializing', 'running') then
-    -- What an application has written there is not the end of it.
-    old.completed_at := null;
-    cost := lora_private.attempt_cost(old, ended_at);
+    cost := lora_private.attempt_cost(lora_private.ended_attempt(old), ended_at);
     if cost is not null and ended_at > old.started_at then
       insert into public.cost_records (
         user_id, job_id, cost_type, amount, billing_period, period, hourly_rate, gpu_type, gpus, idempotency_key, details
@@ -232,7 +254,9 @@ begin
         (old.gpu_config ->> 'num_gpus')::numeric::integer,
         pg_catalog.format('training_compute:%s:%s', old.id, old.attempt),
         pg_catalog.jsonb_build_object('attempt', old.attempt, 'status', new.status)
-      );
+      )
+      -- The key is the owner's of the tables alone, who has charged the attempt by hand if it is there.
+      on conflict (idempotency_key) do nothing;
     end if;
   end if;
   return null;
@@ -242,6 +266,7 @@ $$;
 revoke all on function
   lora_private.change_training_job_state(),
   lora_private.keep_training_job_attempt(),
+  lora_private.ended_attempt(public.training_jobs),
   lora_private.attempt_cost(public.training_jobs, timestamptz),
   lora_private.training_job_cost(public.training_jobs, timestamptz),
   lora_private.displayed_cost(numeric),
@@ -249,6 +274,7 @@ revoke all on function
   lora_private.record_training_job_state()
   from public, anon, authenticated, service_role;
 grant execute on function
+  lora_private.ended_attempt(public.training_jobs),
   lora_private.attempt_cost(public.training_jobs, timestamptz),
   lora_private.training_job_cost(public.training_jobs, timestamptz),
   lora_private.displayed_cost(numeric)

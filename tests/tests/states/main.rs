@@ -8,6 +8,7 @@ mod documents;
 mod finished_jobs;
 mod models;
 mod notifications;
+mod runs;
 
 use pg_lora_tests::{Caller, Refusal};
 use postgres::Client;
