@@ -20,7 +20,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
-  bad record;
+  bad pg_catalog.record;
 begin
   select point.attempt, job.id as job_id, job.attempt as current into bad
   from (select distinct job_id, attempt from new_points) as point

@@ -336,11 +336,13 @@ fn no_row_of_the_ledger_stops_the_summary() {
         );
         write(&mut db, &Caller::service(), &sql);
     }
-    // As one of a database that was adopted: the check of new rows was not there yet.
+    // As one of a database that was adopted: what is said of new rows was not there yet.
     db.batch_execute(&format!(
         "alter table public.cost_records drop constraint cost_records_amount_check;
+         set session_replication_role = replica;
          insert into public.cost_records (user_id, cost_type, billing_period, amount)
-         values ('{}', 'other', '2026-01-01', 'NaN')",
+         values ('{}', 'other', '2026-01-01', 'NaN');
+         reset session_replication_role",
         alice.id()
     ))
     .unwrap();
