@@ -56,14 +56,14 @@ create or replace trigger lora_release_account
 -- keys do: each would wait for the other. So whoever has a job or a dataset already asks for the account without waiting, in
 -- the triggers that run before a change; it is refused to those only whose rows are about to go. Where the platform does not
 -- let us lock accounts, Postgres ends one of the two as a deadlock.
-create or replace function lora_private.hold_account(user_id uuid)
+create or replace function lora_private.require_account(user_id uuid)
 returns void
-language plpgsql security definer
+language plpgsql
 set search_path = ''
 as $$
 begin
-  if not lora_private.try_account(hold_account.user_id) then
-    raise exception 'the account "%" is being deleted', hold_account.user_id
+  if not lora_private.try_account(require_account.user_id) then
+    raise exception 'the account "%" is being deleted', require_account.user_id
       using errcode = 'PT409', hint = 'Leave it: what belongs to the account goes with it. Try again if it is still there.';
   end if;
 end
@@ -72,7 +72,7 @@ $$;
 -- Whether the account stays until the end of the transaction.
 create or replace function lora_private.try_account(user_id uuid)
 returns boolean
-language plpgsql security definer
+language plpgsql
 set search_path = ''
 as $$
 begin
@@ -83,10 +83,39 @@ begin
   return found;
 end
 $$;
-revoke all on function lora_private.hold_account(uuid), lora_private.try_account(uuid)
+
+create or replace function lora_private.check_account()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  if tg_table_name = 'training_jobs' and pg_catalog.to_jsonb(old) ->> 'status' = 'queued'
+    and pg_catalog.to_jsonb(new) ->> 'status' = 'initializing' then
+    -- Passed over: a refusal would take the other jobs of the same claim along.
+    return case when lora_private.try_account(new.user_id) then new end;
+  end if;
+  perform lora_private.require_account(new.user_id);
+  return new;
+end
+$$;
+revoke all on function
+  lora_private.require_account(uuid), lora_private.try_account(uuid), lora_private.check_account()
   from public, anon, authenticated, service_role;
-grant execute on function lora_private.hold_account(uuid) to authenticated, service_role;
-grant execute on function lora_private.try_account(uuid) to service_role;
+
+-- Also where a row that this transaction has written before is written again: then its keys are looked up anew.
+create or replace trigger c_check_account
+  before update on public.training_jobs
+  for each row when (new.status is distinct from old.status or new.external_job_id is distinct from old.external_job_id)
+  execute function lora_private.check_account();
+create or replace trigger c_check_account
+  before update on public.datasets
+  for each row when (new.status is distinct from old.status)
+  execute function lora_private.check_account();
+create or replace trigger c_check_account
+  before insert on public.notifications
+  for each row when (new.dedupe_key is not null)
+  execute function lora_private.check_account();
 
 -- A dataset that was trained on stays as long as its owner does: its jobs and models say what they came from.
 create or replace function lora_private.keep_used_dataset()

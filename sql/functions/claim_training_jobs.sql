@@ -22,19 +22,15 @@ begin
       using errcode = '22023', hint = 'Ask for a lease of 1 second to 1 day, and renew it by heartbeats.';
   end if;
   begin
-    -- Materialized: picked once, and then those are left out whose account is being deleted.
+    -- Picked once, by a statement of its own.
     picked := array(
-      with oldest as materialized (
-        select queued.id, queued.user_id from public.training_jobs as queued
-        where queued.status = 'queued'
-        order by queued.queued_at, queued.id
-        limit max_jobs
-        for no key update skip locked
-      )
-      select oldest.id from oldest where lora_private.try_account(oldest.user_id)
+      select queued.id from public.training_jobs as queued
+      where queued.status = 'queued'
+      order by queued.queued_at, queued.id
+      limit max_jobs
+      for no key update skip locked
     );
-    perform lora_private.start_training_jobs(picked, worker, lease_seconds);
-    claimed := picked;
+    claimed := lora_private.start_training_jobs(picked, worker, lease_seconds);
   exception when others then
     if not lora_private.is_fault_of_row(sqlstate) then
       raise;
@@ -50,8 +46,10 @@ begin
         limit 1
         for no key update skip locked;
         exit when candidate is null;
-        perform lora_private.start_training_jobs(array[candidate], worker, lease_seconds);
-        claimed := claimed || candidate;
+        claimed := claimed || lora_private.start_training_jobs(array[candidate], worker, lease_seconds);
+        if candidate <> all (claimed) then
+          refused := refused || candidate;
+        end if;
       exception when others then
         if candidate is null or not lora_private.is_fault_of_row(sqlstate) then
           raise;
@@ -73,25 +71,29 @@ comment on function public.claim_training_jobs(text, integer, integer) is
 revoke all on function public.claim_training_jobs(text, integer, integer) from public, anon, authenticated, service_role;
 grant execute on function public.claim_training_jobs(text, integer, integer) to service_role;
 
--- Jobs that were picked and are locked begin an attempt.
+-- Jobs that were picked and are locked begin an attempt; answers which. One whose account is being deleted is passed over.
 create or replace function lora_private.start_training_jobs(ids uuid[], worker text, lease_seconds integer)
-returns void
+returns uuid[]
 language sql
 set search_path = ''
 as $$
-  update public.training_jobs set
-    status = 'initializing',
-    current_stage = 'setup',
-    -- An attempt begins at the beginning, whatever the one before it had reached.
-    progress = 0,
-    current_epoch = 0,
-    current_step = 0,
-    current_metrics = null,
-    claimed_by = worker,
-    started_at = lora_private.clock(),
-    last_heartbeat_at = lora_private.clock(),
-    lease_expires_at = lora_private.clock() + pg_catalog.make_interval(secs => lease_seconds)
-  where id = any (ids)
+  with started as (
+    update public.training_jobs set
+      status = 'initializing',
+      current_stage = 'setup',
+      -- An attempt begins at the beginning, whatever the one before it had reached.
+      progress = 0,
+      current_epoch = 0,
+      current_step = 0,
+      current_metrics = null,
+      claimed_by = worker,
+      started_at = lora_private.clock(),
+      last_heartbeat_at = lora_private.clock(),
+      lease_expires_at = lora_private.clock() + pg_catalog.make_interval(secs => lease_seconds)
+    where id = any (ids)
+    returning id
+  )
+  select coalesce(pg_catalog.array_agg(id), '{}') from started
 $$;
 
 -- Whether an error says something about the row, and would not meet every other one: not a lost connection, a deadlock, a

@@ -81,7 +81,6 @@ begin
         else 'Follow the states: uploading, validating, and then ready or error.'
       end;
   end if;
-  perform lora_private.hold_account(old.user_id);
   if new.status = 'validating' then
     -- What an earlier validation found is not what this one will find.
     new := lora_private.without_validation(new);

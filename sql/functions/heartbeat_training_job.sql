@@ -32,8 +32,6 @@ begin
     -- A separate statement: it takes the stronger lock that a unique column needs only when it has to.
     if heartbeat_training_job.external_job_id is distinct from job.external_job_id
       and heartbeat_training_job.external_job_id is not null then
-      -- A second update in one transaction looks for the row's account again.
-      perform lora_private.hold_account(job.user_id);
       begin
         update public.training_jobs set external_job_id = heartbeat_training_job.external_job_id where id = job.id;
       exception when unique_violation then

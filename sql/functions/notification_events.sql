@@ -66,7 +66,6 @@ begin
       perform from public.datasets where id = subject_id for no key update;
     end if;
   end if;
-  perform lora_private.hold_account(new.user_id);
   delete from public.notifications as notification
   where notification.user_id = new.user_id and notification.dedupe_key = new.dedupe_key
   returning * into known;

@@ -36,7 +36,7 @@ begin
     end if;
   end loop;
   if tg_op = 'INSERT' and found then
-    perform lora_private.hold_account(new.user_id);
+    perform lora_private.require_account(new.user_id);
   end if;
   return new;
 end

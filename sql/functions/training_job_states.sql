@@ -24,7 +24,6 @@ begin
         else 'Follow the states: queued, initializing, running, completed.'
       end;
   end if;
-  perform lora_private.hold_account(old.user_id);
   if new.status = 'queued' then
     -- A lost worker is nobody's decision, so only a job that failed runs out of attempts. Whoever allows it more says so
     -- in the same update.
