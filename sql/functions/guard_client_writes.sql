@@ -77,13 +77,31 @@ begin
 end
 $$;
 
+-- Lets a client change the columns that are allowed, and refuses the first other one.
+create or replace function lora_private.refuse_other_columns(
+  table_name text, old_row jsonb, new_row jsonb, allowed text[], hint text
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  refused constant pg_catalog.text := lora_private.first_changed_column(old_row, new_row, allowed);
+begin
+  if refused is not null then
+    perform lora_private.refuse_column(table_name, refused, hint);
+  end if;
+end
+$$;
+
 revoke all on function
   lora_private.is_client(),
   lora_private.is_owner_of(oid),
   lora_private.first_changed_column(jsonb, jsonb, text[]),
   lora_private.refuse_column(text, text, text),
   lora_private.check_length(text, text, integer),
-  lora_private.check_document_size(text, jsonb, integer)
+  lora_private.check_document_size(text, jsonb, integer),
+  lora_private.refuse_other_columns(text, jsonb, jsonb, text[], text)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.is_client(),
@@ -91,5 +109,6 @@ grant execute on function
   lora_private.first_changed_column(jsonb, jsonb, text[]),
   lora_private.refuse_column(text, text, text),
   lora_private.check_length(text, text, integer),
-  lora_private.check_document_size(text, jsonb, integer)
+  lora_private.check_document_size(text, jsonb, integer),
+  lora_private.refuse_other_columns(text, jsonb, jsonb, text[], text)
   to authenticated, service_role;

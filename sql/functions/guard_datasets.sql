@@ -6,6 +6,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  hint constant pg_catalog.text :=
+    'Change name, description or deleted_at, or set status to "validating"; validate_dataset sets the rest.';
   refused pg_catalog.text;
 begin
   if tg_op = 'DELETE' then
@@ -42,16 +44,11 @@ begin
     return new;
   end if;
 
-  refused := lora_private.first_changed_column(
-    pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
-    array['name', 'description', 'deleted_at', 'status', 'updated_at']
-  );
-  if refused is null and new.status is distinct from old.status and new.status is distinct from 'validating' then
-    refused := 'status';
-  end if;
-  if refused is not null then
-    perform lora_private.refuse_column('datasets', refused,
-      'Change name, description or deleted_at, or set status to "validating"; validate_dataset sets the rest.');
+  perform lora_private.refuse_other_columns(
+    'datasets', pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
+    array['name', 'description', 'deleted_at', 'status', 'updated_at'], hint);
+  if new.status is distinct from old.status and new.status is distinct from 'validating' then
+    perform lora_private.refuse_column('datasets', 'status', hint);
   end if;
   if new.description is distinct from old.description then
     perform lora_private.check_length('description', new.description, 10000);

@@ -4,15 +4,11 @@ returns trigger
 language plpgsql
 set search_path = ''
 as $$
-declare
-  refused pg_catalog.text;
 begin
-  refused := lora_private.first_changed_column(
-    pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
-    array['name', 'description', 'version', 'deleted_at', 'updated_at']);
-  if refused is not null then
-    perform lora_private.refuse_column('model_artifacts', refused, 'Change name, description, version or deleted_at.');
-  end if;
+  perform lora_private.refuse_other_columns(
+    'model_artifacts', pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
+    array['name', 'description', 'version', 'deleted_at', 'updated_at'],
+    'Change name, description, version or deleted_at.');
   if new.description is distinct from old.description then
     perform lora_private.check_length('description', new.description, 10000);
   end if;

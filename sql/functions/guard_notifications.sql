@@ -4,8 +4,6 @@ returns trigger
 language plpgsql
 set search_path = ''
 as $$
-declare
-  refused pg_catalog.text;
 begin
   if tg_op = 'INSERT' then
     new.created_at := lora_private.clock();
@@ -23,11 +21,8 @@ begin
     perform lora_private.check_document_size('metadata', new.metadata, 16384);
     return new;
   end if;
-  refused := lora_private.first_changed_column(
-    pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new), array['read']);
-  if refused is not null then
-    perform lora_private.refuse_column('notifications', refused, 'Change only "read".');
-  end if;
+  perform lora_private.refuse_other_columns(
+    'notifications', pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new), array['read'], 'Change only "read".');
   return new;
 end
 $$;

@@ -6,23 +6,19 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  refused pg_catalog.text;
+  hint constant pg_catalog.text := 'Set monthly_limit, hard_stop, time_zone or currency; the service sets platform_limit.';
 begin
-  if tg_op = 'INSERT' then
-    if new.platform_limit is not null then
-      refused := 'platform_limit';
-    end if;
-    new.created_at := lora_private.clock();
-    new.updated_at := new.created_at;
-  else
-    refused := lora_private.first_changed_column(
-      pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
-      array['monthly_limit', 'hard_stop', 'time_zone', 'currency', 'updated_at']);
+  if tg_op = 'UPDATE' then
+    perform lora_private.refuse_other_columns(
+      'cost_budgets', pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
+      array['monthly_limit', 'hard_stop', 'time_zone', 'currency', 'updated_at'], hint);
+    return new;
   end if;
-  if refused is not null then
-    perform lora_private.refuse_column('cost_budgets', refused,
-      'Set monthly_limit, hard_stop, time_zone or currency; the service sets platform_limit.');
+  if new.platform_limit is not null then
+    perform lora_private.refuse_column('cost_budgets', 'platform_limit', hint);
   end if;
+  new.created_at := lora_private.clock();
+  new.updated_at := new.created_at;
   return new;
 end
 $$;

@@ -6,7 +6,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  refused pg_catalog.text;
+  hint constant pg_catalog.text := 'Set status to "cancelled", and nothing else; the database sets the end and the cost.';
 begin
   if tg_op = 'UPDATE' then
     if new.status = 'cancelled' then
@@ -14,18 +14,15 @@ begin
       new.completed_at := old.completed_at;
       new.final_cost := old.final_cost;
     end if;
-    refused := lora_private.first_changed_column(
-      pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new), array['status', 'updated_at']);
-    if refused is null and new.status is distinct from old.status and new.status is distinct from 'cancelled' then
-      refused := 'status';
-    end if;
-    if refused is not null then
-      perform lora_private.refuse_column('training_jobs', refused,
-        'Set status to "cancelled", and nothing else; the database sets the end and the cost.');
+    perform lora_private.refuse_other_columns(
+      'training_jobs', pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new), array['status', 'updated_at'], hint);
+    if new.status is distinct from old.status and new.status is distinct from 'cancelled' then
+      perform lora_private.refuse_column('training_jobs', 'status', hint);
     end if;
     return new;
   end if;
-  refused := lora_private.first_changed_column(
+  perform lora_private.refuse_other_columns(
+    'training_jobs',
     pg_catalog.jsonb_build_object(
       'status', 'queued', 'current_stage', 'queued', 'progress', 0, 'current_epoch', 0, 'current_step', 0,
       'current_cost', 0, 'retry_count', 0, 'attempt', 1, 'max_attempts', 3
@@ -34,12 +31,8 @@ begin
     array[
       'id', 'user_id', 'dataset_id', 'preset_id', 'hyperparameters', 'gpu_config', 'idempotency_key',
       'total_epochs', 'total_steps', 'estimated_total_cost', 'queued_at', 'created_at', 'updated_at'
-    ]
-  );
-  if refused is not null then
-    perform lora_private.refuse_column('training_jobs', refused,
-      'Insert user_id, dataset_id, preset_id, hyperparameters and gpu_config, or call create_training_job.');
-  end if;
+    ],
+    'Insert user_id, dataset_id, preset_id, hyperparameters and gpu_config, or call create_training_job.');
   return new;
 end
 $$;
