@@ -112,6 +112,17 @@ pub fn complete(client: &mut Client, job: &str) -> Result<Value, postgres::Error
     Caller::service().ask(client, &format!("select job from public.complete_training_job('{job}', 1) as job"))
 }
 
+/// The service registers the model that a job has made; answers its id. Each has a version of its own.
+pub fn add_model(client: &mut Client, owner: &Caller, job: &str, dataset: &str) -> String {
+    let sql = format!(
+        "insert into public.model_artifacts (user_id, job_id, dataset_id, name, version, quality_metrics, training_summary, \
+         configuration, artifacts) values ('{}', '{job}', '{dataset}', 'adapter', gen_random_uuid(), '{{}}', '{{}}', '{{}}', '{{}}') \
+         returning id::text",
+        owner.id()
+    );
+    Caller::service().run(client, |t| Ok(t.query_one(&sql, &[])?.get(0))).unwrap()
+}
+
 /// A job as its row says, seen by the service.
 pub fn job_row(client: &mut Client, job: &str) -> Value {
     let sql = format!("select job from public.training_jobs as job where id = '{job}'");

@@ -2,7 +2,8 @@
 //! added to, every change of a job is written down, and an account can always be deleted.
 
 use pg_lora_tests::story::{
-    add_dataset, claim, complete, pairs, point, queue_job, ready_dataset, report, sign_up, validate,
+    add_dataset, add_model, claim, complete, pairs, point, queue_job, ready_dataset, report, sign_up,
+    validate,
 };
 use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
@@ -29,25 +30,9 @@ impl World {
             complete(db, &job).unwrap();
             job
         });
-        let model = [0, 1].map(|n| add_model(db, users[n], &job[n], &dataset[n], "null").unwrap());
+        let model = [0, 1].map(|n| add_model(db, users[n], &job[n], &dataset[n]));
         Self { alice, bob, dataset, job, model }
     }
-}
-
-fn add_model(
-    db: &mut Client,
-    owner: &Caller,
-    job: &str,
-    dataset: &str,
-    parent: &str,
-) -> Result<String, postgres::Error> {
-    let sql = format!(
-        "insert into public.model_artifacts (user_id, job_id, dataset_id, name, version, quality_metrics, training_summary, \
-         configuration, artifacts, parent_model_id) values ('{}', '{job}', '{dataset}', 'model', gen_random_uuid(), '{{}}', \
-         '{{}}', '{{}}', '{{}}', {parent}) returning id::text",
-        owner.id()
-    );
-    Caller::service().run(db, |t| Ok(t.query_one(&sql, &[])?.get(0)))
 }
 
 #[test]

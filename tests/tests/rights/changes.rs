@@ -1,7 +1,7 @@
 //! What users may change of their own: cancel a job, name a model, take back a dataset that was never uploaded.
 
 use pg_lora_tests::story::{
-    add_dataset, claim, job_row, point, queue_job, ready_dataset, report, set_clock, sign_up,
+    add_dataset, add_model, claim, job_row, point, queue_job, ready_dataset, report, set_clock, sign_up,
 };
 use pg_lora_tests::{Caller, Database, Refusal};
 use serde_json::{Value, json};
@@ -149,12 +149,7 @@ fn a_model_is_named_hidden_and_shown_again() {
     let alice = sign_up(&mut db, "alice");
     let dataset = ready_dataset(&mut db, &alice, 3);
     let job = queue_job(&mut db, &alice, &dataset, 10);
-    let add = format!(
-        "insert into public.model_artifacts (user_id, job_id, dataset_id, name, quality_metrics, training_summary, \
-         configuration, artifacts) values ('{}', '{job}', '{dataset}', 'model', '{{}}', '{{}}', '{{}}', '{{}}')",
-        alice.id()
-    );
-    assert_eq!(Caller::service().write(&mut db, &add).unwrap(), 1);
+    add_model(&mut db, &alice, &job, &dataset);
     let update = |set: &str| format!("update public.model_artifacts set {set}");
     assert_eq!(
         alice.write(&mut db, &update("name = 'better', description = 'mine', version = '2'")).unwrap(),

@@ -29,12 +29,7 @@ fn somebody(db: &mut Client, name: &str) -> Caller {
     assert_eq!(story::claim(db, "w"), job);
     story::report(db, &job, json!([story::point(1, json!(2.5))])).unwrap();
     story::complete(db, &job).unwrap();
-    let model = format!(
-        "insert into public.model_artifacts (user_id, job_id, dataset_id, name, quality_metrics, training_summary, configuration, artifacts)
-         values ('{}', '{job}', '{dataset}', 'adapter', '{{}}', '{{}}', '{{}}', '{{}}')",
-        user.id()
-    );
-    Caller::service().write(db, &model).unwrap();
+    story::add_model(db, &user, &job, &dataset);
     let cost = format!(
         "insert into public.cost_records (user_id, job_id, cost_type, amount, billing_period)
          values ('{}', '{job}', 'storage', 0.004, current_date)",

@@ -1,11 +1,11 @@
 //! Deleting an account, whatever an adopted database holds: nobody's rows can block it.
 
-use pg_lora_tests::story::{claim, complete, point, queue_job, ready_dataset, report, sign_up};
+use pg_lora_tests::story::{add_model, claim, complete, point, queue_job, ready_dataset, report, sign_up};
 use pg_lora_tests::{Caller, Database};
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::{add_model, adopt, row};
+use crate::{adopt, row};
 
 /// A dataset, a completed job and a model of it.
 fn furnish(db: &mut Client, user: &Caller) -> [String; 3] {

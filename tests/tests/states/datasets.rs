@@ -186,6 +186,7 @@ fn whatever_happens_to_its_file_sends_a_ready_dataset_back() {
             "replaced",
             "update storage.objects set metadata = metadata || '{\"eTag\": \"two\"}' where name = $1",
         ),
+        ("stored as another version", "update storage.objects set version = 'two' where name = $1"),
         ("deleted", "delete from storage.objects where name = $1"),
         ("moved away", "update storage.objects set name = name || '.old' where name = $1"),
         // A file of the same size and tag, from elsewhere.

@@ -1,11 +1,13 @@
 //! A job that is over is a record: nobody changes what it was, did and cost.
 
-use pg_lora_tests::story::{claim, complete, point, queue_job, ready_dataset, report, set_clock, sign_up};
+use pg_lora_tests::story::{
+    add_model, claim, complete, point, queue_job, ready_dataset, report, set_clock, sign_up,
+};
 use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::{add_model, adopt, refused, row, set};
+use crate::{adopt, refused, row, set};
 
 /// Each column that is frozen, with another value.
 const FROZEN: [(&str, &str); 29] = [

@@ -35,17 +35,6 @@ fn update(table: &str, id: &str, change: &str) -> String {
     format!("update public.{table} set {change} where id = '{id}'")
 }
 
-/// A model of a completed job, as the service registers it.
-fn add_model(db: &mut Client, owner: &Caller, job: &str, dataset: &str) -> String {
-    let sql = format!(
-        "insert into public.model_artifacts (user_id, job_id, dataset_id, name, version, quality_metrics, training_summary, \
-         configuration, artifacts) values ('{}', '{job}', '{dataset}', 'model', gen_random_uuid(), '{{}}', '{{}}', '{{}}', '{{}}') \
-         returning id::text",
-        owner.id()
-    );
-    Caller::service().run(db, |t| Ok(t.query_one(&sql, &[])?.get(0))).unwrap()
-}
-
 /// Writes rows as an application left them before there were rules: without triggers and without checks, which come
 /// back as they come to an adopted database.
 fn adopt(db: &mut Client, sql: &str) {

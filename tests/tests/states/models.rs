@@ -1,11 +1,13 @@
 //! Models: stored, deployed, archived.
 
-use pg_lora_tests::story::{claim, complete, point, queue_job, ready_dataset, report, set_clock, sign_up};
+use pg_lora_tests::story::{
+    add_model, claim, complete, point, queue_job, ready_dataset, report, set_clock, sign_up,
+};
 use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::{add_model, adopt, refused, row, set};
+use crate::{adopt, refused, row, set};
 
 fn completed_job(db: &mut Client, user: &Caller, dataset: &str) -> String {
     let job = queue_job(db, user, dataset, 10);
