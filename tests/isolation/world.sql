@@ -121,8 +121,11 @@ begin
   perform public.claim_training_jobs('worker');
   perform public.report_training_metrics(
     isolation.id('job'), 1, '[{"step": 1, "epoch": 1, "training_loss": 2, "learning_rate": 0.0002}]');
+  -- A claim cannot be dated back, so nothing looks.
+  set local session_replication_role = replica;
   update public.training_jobs set started_at = started_at - interval '1 hour', lease_expires_at = '2026-01-01'
   where id = isolation.id('job');
+  set local session_replication_role = origin;
 end
 $$;
 
