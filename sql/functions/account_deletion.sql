@@ -112,9 +112,10 @@ create or replace trigger c_check_account
   before update on public.datasets
   for each row when (new.status is distinct from old.status)
   execute function lora_private.check_account();
-create or replace trigger c_check_account
+-- Before the event's job or dataset is waited for: whoever deletes the account has those already.
+create or replace trigger b_check_account
   before insert on public.notifications
-  for each row when (new.dedupe_key is not null)
+  for each row when (new.type ~ '^(job|dataset)_')
   execute function lora_private.check_account();
 
 -- A dataset that was trained on stays as long as its owner does: its jobs and models say what they came from.

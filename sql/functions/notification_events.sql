@@ -55,8 +55,6 @@ begin
   if new.dedupe_key is null then
     return new;
   end if;
-  -- Before anything is waited for: whoever deletes the account has its job and its dataset already.
-  perform lora_private.hold_account(new.user_id);
   if not by_database then
     -- Two of one event at once: the second one waits here, and then sees the first. The lock is that of the job or the
     -- dataset, which the database holds whenever it tells of an event itself. (A lock for each event would fill the
