@@ -99,8 +99,23 @@ begin
   return new;
 end
 $$;
+
+-- What tells of no event waits for nothing, and so needs no account before its key does.
+create or replace function lora_private.check_account_of_event()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  if lora_private.notification_event(new.user_id, new.type, new.metadata) is not null then
+    perform lora_private.require_account(new.user_id);
+  end if;
+  return new;
+end
+$$;
 revoke all on function
-  lora_private.require_account(uuid), lora_private.try_account(uuid), lora_private.check_account()
+  lora_private.require_account(uuid), lora_private.try_account(uuid), lora_private.check_account(),
+  lora_private.check_account_of_event()
   from public, anon, authenticated, service_role;
 
 -- Also where a row that this transaction has written before is written again: then its keys are looked up anew.
@@ -112,11 +127,10 @@ create or replace trigger c_check_account
   before update on public.datasets
   for each row when (new.status is distinct from old.status)
   execute function lora_private.check_account();
--- Before the event's job or dataset is waited for: whoever deletes the account has those already.
-create or replace trigger b_check_account
+-- Before the event's job or dataset is waited for: whoever deletes the account has them already.
+create or replace trigger b_check_account_of_event
   before insert on public.notifications
-  for each row when (new.type ~ '^(job|dataset)_')
-  execute function lora_private.check_account();
+  for each row execute function lora_private.check_account_of_event();
 
 -- A dataset that was trained on stays as long as its owner does: its jobs and models say what they came from.
 create or replace function lora_private.keep_used_dataset()
