@@ -12,7 +12,7 @@ const REDUNDANT: [(&str, &str, &str); 4] = [
     (
         "metrics_points",
         "idx_metrics_points_job_id",
-        "(job_id, epoch, step, training_loss, learning_rate) select job, 1, step, 1, 1e-4 \
+        "(job_id, attempt, epoch, step, training_loss, learning_rate) select job, 1, 1, step, 1, 1e-4 \
          from (select gen_random_uuid() as job from generate_series(1, 10) offset 0) as jobs, generate_series(1, 10000) as step",
     ),
     (
