@@ -109,10 +109,11 @@ begin
     -- Its events are numbered under its lock.
     for no key update
   loop
-    insert into public.training_job_events (job_id, sequence, actor, kind, attempt, payload)
-    select job.id, coalesce(pg_catalog.max(event.sequence), 0) + 1, lora_private.actor(), 'dataset_changed', job.attempt,
+    insert into public.training_job_events (job_id, actor, kind, attempt, payload)
+    values (
+      job.id, lora_private.actor(), 'dataset_changed', job.attempt,
       pg_catalog.jsonb_build_object('dataset_id', dataset.id, 'file', what)
-    from public.training_job_events as event where event.job_id = job.id;
+    );
   end loop;
   if dataset.deleted_at is null then
     insert into public.notifications (user_id, type, title, message, priority, metadata)
