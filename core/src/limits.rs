@@ -8,10 +8,18 @@ pub const LINE_BYTES: usize = 16 << 20;
 /// `nesting_too_deep`.
 pub const NESTING_DEPTH: usize = 64;
 
-/// Most values (texts, numbers, arrays, objects, …) in one line: 10,000 messages with ten fields each. A value
-/// takes up to 64 bytes of memory wherever it has two bytes in the file, so that without a limit 8 MB of `[[0],…`
-/// become 600 MB. Beyond: finding `too_many_values`.
-pub const LINE_VALUES: u32 = 100_000;
+/// Most keys and values in one example: 10,000 messages with ten fields each. Each takes 32 bytes of memory
+/// wherever it has two bytes in the file, so that without a limit 8 MB of `[0,0,…` become 128 MB. Beyond: finding
+/// `too_many_values`.
+pub const LINE_VALUES: u32 = 200_000;
+
+/// Largest JSON document (shapes `full` and `individual`): it has to be held as a whole, in a part of a file
+/// too. Beyond: finding `document_too_large`.
+pub const DOCUMENT_BYTES: usize = 64 << 20;
+
+/// Examples that are compared with each other; 64 bytes are kept of each, 25 MB in all. Beyond: finding
+/// `comparison_limited`, and conversations are still counted.
+pub const EXAMPLES_COMPARED: usize = 400_000;
 
 /// Findings kept for each code. Ten show the pattern; the exact count is always reported beside them.
 /// Beyond: counted, not kept, `truncated` says so.

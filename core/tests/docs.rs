@@ -1,6 +1,6 @@
 //! The documentation says what the code does: tables in it are generated, and compared here.
 
-use pg_lora_core::dataset::rules;
+use pg_lora_core::dataset::{Profile, Shape, all_rules};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -8,11 +8,52 @@ use std::sync::{Mutex, PoisonError};
 #[test]
 fn the_table_of_rules_is_that_of_the_code() {
     let mut table = String::from("\n| code | severity | found | suggestion |\n|---|---|---|---|\n");
-    for rule in rules::ALL {
-        let severity = format!("{:?}", rule.severity).to_lowercase();
+    for rule in all_rules() {
+        let usual = rule.severity(Profile::Brightrun);
+        let others: Vec<_> =
+            Profile::ALL.iter().filter(|profile| rule.severity(**profile) != usual).collect();
+        let severity = match others.as_slice() {
+            [] => usual.name().to_owned(),
+            [first, ..] => {
+                let names: Vec<_> = others.iter().map(|profile| format!("`{}`", profile.name())).collect();
+                format!("{}; {} for {}", usual.name(), rule.severity(**first).name(), names.join(", "))
+            }
+        };
         writeln!(table, "| `{}` | {severity} | {} | {} |", rule.code, rule.title, rule.suggestion).unwrap();
     }
     compare(&root().join("docs/datasets.md"), "rules", &table);
+}
+
+#[test]
+fn the_table_of_shapes_is_that_of_the_code() {
+    let mut table = String::from("\n| shape | a line is |\n|---|---|\n");
+    for shape in Shape::ALL {
+        writeln!(table, "| `{}` | {} |", shape.name(), shape.description()).unwrap();
+    }
+    compare(&root().join("docs/datasets.md"), "shapes", &table);
+}
+
+#[test]
+fn the_table_of_profiles_is_that_of_the_code() {
+    let mut table = String::from(
+        "\n| profile | least pairs | most pairs | window in tokens | largest file in bytes | shapes |\n|---|---|---|---|---|---|\n",
+    );
+    for profile in Profile::ALL {
+        let shapes = profile.shapes().map_or("all".to_owned(), |shapes| {
+            shapes.iter().map(|shape| format!("`{}`", shape.name())).collect::<Vec<_>>().join(", ")
+        });
+        writeln!(
+            table,
+            "| `{}` | {} | {} | {} | {} | {shapes} |",
+            profile.name(),
+            profile.min_examples(),
+            profile.max_examples(),
+            profile.window(),
+            profile.max_bytes()
+        )
+        .unwrap();
+    }
+    compare(&root().join("docs/datasets.md"), "profiles", &table);
 }
 
 #[test]
@@ -21,7 +62,17 @@ fn the_limits_are_those_of_the_code() {
     let rows = [
         ("bytes of a line", LINE_BYTES, "finding `line_too_long`, the line is not read"),
         ("levels of nesting", NESTING_DEPTH, "finding `nesting_too_deep`, the line is not read"),
-        ("values of a line", LINE_VALUES as usize, "finding `too_many_values`, the line is not read"),
+        (
+            "keys and values of an example",
+            LINE_VALUES as usize,
+            "finding `too_many_values`, the example is not read",
+        ),
+        ("bytes of a document", DOCUMENT_BYTES, "finding `document_too_large`, the document is not read"),
+        (
+            "examples compared with each other",
+            EXAMPLES_COMPARED,
+            "finding `comparison_limited`, the others are counted only",
+        ),
         ("findings kept of each code", FINDINGS_PER_CODE, "counted, not kept; `truncated`"),
         ("findings kept in all", FINDINGS_IN_ALL, "counted, not kept; `truncated`"),
         ("characters of an excerpt", EXCERPT_CHARS, "cut, with an ellipsis"),

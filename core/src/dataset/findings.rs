@@ -1,9 +1,12 @@
-//! What was found: exact counts of every code, and the first findings of each under the limits.
+//! What was found: exact counts of every rule, and the first findings of each under the limits.
 
-use super::rules::{Rule, Severity};
+use super::path::Path;
+use super::profile::Profile;
+use super::rule::{Rule, Severity};
 use crate::limits::{EXCERPT_CHARS, FINDINGS_IN_ALL, FINDINGS_PER_CODE};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt::Arguments;
 
 /// One fault of a dataset. `line`, `error` and `suggestion` are the application's own names for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,132 +29,184 @@ pub struct Finding {
     pub excerpt: Option<String>,
 }
 
-/// The place of a line: its number, where it begins, and its text.
+/// An example's place in the file, and its text.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
+    /// 1-based line on which the text begins.
     pub line: u64,
+    /// Offset of the text's first byte.
     pub offset: u64,
     pub text: &'a str,
 }
 
-/// Findings of one rule: how many there were, and the first of them.
-#[derive(Default)]
-struct OfCode {
-    count: u64,
-    kept: Vec<Finding>,
-    once: bool,
+impl Place<'_> {
+    /// A place without text: the file, or a line that is not shown.
+    pub fn bare(line: u64, offset: u64) -> Place<'static> {
+        Place { line, offset, text: "" }
+    }
 }
 
-/// Collects findings; lines must come in order, because the first of a code are the ones that are kept.
-#[derive(Default)]
+/// A finding that is kept; what its rule says is not repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Kept {
+    line: u64,
+    offset: u64,
+    path: Option<String>,
+    error: String,
+    /// `None`: the rule's own.
+    suggestion: Option<String>,
+    excerpt: Option<String>,
+}
+
+/// Findings of one rule: how many there were, and the first of them.
+#[derive(Debug, Clone)]
+struct OfRule {
+    rule: &'static Rule,
+    count: u64,
+    kept: Vec<Kept>,
+}
+
+impl OfRule {
+    fn limit(&self) -> usize {
+        if self.rule.once { 1 } else { FINDINGS_PER_CODE }
+    }
+
+    fn is_full(&self) -> bool {
+        self.kept.len() >= self.limit()
+    }
+}
+
+/// Collects findings. Lines come in order, because the first of a rule are the ones that are kept.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Findings {
-    by_code: BTreeMap<&'static str, OfCode>,
-    errors: u64,
-    warnings: u64,
+    /// In the order in which they were first found; a file has few different ones.
+    by_rule: Vec<OfRule>,
+}
+
+/// Where a fault is inside of its place.
+pub(super) enum At<'p> {
+    /// The place as a whole.
+    Whole,
+    /// A byte of the text.
+    Byte(usize),
+    /// A value of the object.
+    Value(&'p Path<'p>),
 }
 
 impl Findings {
-    /// A fault of a line, or at `path` inside of it.
+    /// A fault. `error` is not formatted unless the finding is kept.
     pub fn raise(
         &mut self,
         rule: &'static Rule,
         place: Place<'_>,
-        path: Option<&str>,
-        error: impl Into<String>,
+        at: At<'_>,
+        error: Arguments<'_>,
+        suggestion: Option<Arguments<'_>>,
     ) {
-        self.push(rule, place, 0, path, error.into(), rule.suggestion);
-    }
-
-    /// As [`raise`](Self::raise), with a suggestion better than the rule's own.
-    pub fn raise_with(
-        &mut self,
-        rule: &'static Rule,
-        place: Place<'_>,
-        path: Option<&str>,
-        error: impl Into<String>,
-        suggestion: &str,
-    ) {
-        self.push(rule, place, 0, path, error.into(), suggestion);
-    }
-
-    /// A fault at a byte of a line.
-    pub fn raise_at(&mut self, rule: &'static Rule, place: Place<'_>, byte: usize, error: impl Into<String>) {
-        self.push(rule, place, byte, None, error.into(), rule.suggestion);
+        let of_rule = self.of_rule(rule);
+        of_rule.count += 1;
+        if of_rule.is_full() {
+            return;
+        }
+        let byte = match at {
+            At::Whole => 0,
+            At::Byte(byte) => byte.min(place.text.len()),
+            At::Value(path) => super::json::locate(place.text, &path.steps()),
+        };
+        of_rule.kept.push(Kept {
+            // Only an example inside of a document has line ends.
+            line: place.line + memchr::memchr_iter(b'\n', &place.text.as_bytes()[..byte]).count() as u64,
+            offset: place.offset + byte as u64,
+            path: match at {
+                At::Value(path) => path.shown(),
+                _ => None,
+            },
+            error: error.to_string(),
+            suggestion: suggestion.map(|text| text.to_string()),
+            excerpt: excerpt(place.text, byte),
+        });
     }
 
     /// A fault of the file as a whole.
-    pub fn raise_file(&mut self, rule: &'static Rule, error: impl Into<String>) {
-        self.raise(rule, Place { line: 0, offset: 0, text: "" }, None, error);
+    pub fn raise_file(&mut self, rule: &'static Rule, error: Arguments<'_>) {
+        self.raise(rule, Place::bare(0, 0), At::Whole, error, None);
     }
 
-    fn push(
-        &mut self,
-        rule: &'static Rule,
-        place: Place<'_>,
-        byte: usize,
-        path: Option<&str>,
-        error: String,
-        suggestion: &str,
-    ) {
-        let entry = self.by_code.entry(rule.code).or_default();
-        entry.count += 1;
-        entry.once = rule.once;
-        match rule.severity {
-            // What is found once for a file counts once, however many lines it concerns.
-            _ if rule.once && entry.count > 1 => {}
-            Severity::Error => self.errors += 1,
-            Severity::Warning => self.warnings += 1,
-            Severity::Info => {}
-        }
-        if entry.kept.len() < if rule.once { 1 } else { FINDINGS_PER_CODE } {
-            entry.kept.push(Finding {
-                line: place.line,
-                error,
-                suggestion: suggestion.to_owned(),
-                code: rule.code,
-                severity: rule.severity,
-                path: path.map(str::to_owned),
-                offset: place.offset + byte as u64,
-                excerpt: excerpt(place.text, byte),
+    fn of_rule(&mut self, rule: &'static Rule) -> &mut OfRule {
+        let at =
+            self.by_rule.iter().position(|of_rule| std::ptr::eq(of_rule.rule, rule)).unwrap_or_else(|| {
+                self.by_rule.push(OfRule { rule, count: 0, kept: Vec::new() });
+                self.by_rule.len() - 1
             });
+        &mut self.by_rule[at]
+    }
+
+    /// Moves all findings behind so many lines and bytes.
+    pub fn shift(&mut self, lines: u64, bytes: u64) {
+        for kept in self.by_rule.iter_mut().flat_map(|of_rule| &mut of_rule.kept) {
+            kept.line += lines;
+            kept.offset += bytes;
         }
     }
 
-    /// Findings of severity error so far.
-    pub fn errors(&self) -> u64 {
-        self.errors
+    /// Adds the findings of lines behind all of these.
+    pub fn append(&mut self, later: Findings) {
+        for mut of_rule in later.by_rule {
+            let mine = self.of_rule(of_rule.rule);
+            mine.count += of_rule.count;
+            mine.kept.append(&mut of_rule.kept);
+            mine.kept.truncate(mine.limit());
+        }
     }
 
-    /// Findings of severity warning so far.
-    pub fn warnings(&self) -> u64 {
-        self.warnings
-    }
-
-    /// Exact counts, the kept findings by (severity, line, offset, code), and whether any was left out.
-    pub fn finish(self) -> (BTreeMap<&'static str, u64>, Vec<Finding>, bool) {
-        let mut counts = BTreeMap::new();
-        let mut findings = Vec::new();
-        let mut truncated = false;
-        for (code, of_code) in self.by_code {
-            counts.insert(code, of_code.count);
-            truncated |= !of_code.once && of_code.count > of_code.kept.len() as u64;
-            for mut finding in of_code.kept {
-                if of_code.once && of_code.count > 1 {
-                    finding.error = format!("{} ({} lines in all)", finding.error, of_code.count);
-                }
-                findings.push(finding);
+    /// Exact counts, and the kept findings by (severity, line, offset, code).
+    pub fn finish(self, profile: Profile) -> Found {
+        let mut found = Found::default();
+        for of_rule in self.by_rule {
+            let (rule, severity) = (of_rule.rule, of_rule.rule.severity(profile));
+            found.counts.insert(rule.code, of_rule.count);
+            // What is found once for a file counts once, however many lines it concerns.
+            let count = if rule.once { 1 } else { of_rule.count };
+            match severity {
+                Severity::Error => found.errors += count,
+                Severity::Warning => found.warnings += count,
+                Severity::Info => {}
             }
+            found.truncated |= count > of_rule.kept.len() as u64;
+            found.findings.extend(of_rule.kept.into_iter().map(|kept| Finding {
+                line: kept.line,
+                error: match of_rule.count {
+                    lines if rule.once && lines > 1 => format!("{} ({lines} lines in all)", kept.error),
+                    _ => kept.error,
+                },
+                suggestion: kept.suggestion.unwrap_or_else(|| rule.suggestion.to_owned()),
+                code: rule.code,
+                severity,
+                path: kept.path,
+                offset: kept.offset,
+                excerpt: kept.excerpt,
+            }));
         }
-        findings.sort_by(|a, b| {
+        found.findings.sort_by(|a, b| {
             (a.severity, a.line, a.offset, a.code).cmp(&(b.severity, b.line, b.offset, b.code))
         });
-        truncated |= findings.len() > FINDINGS_IN_ALL;
-        findings.truncate(FINDINGS_IN_ALL);
-        (counts, findings, truncated)
+        found.truncated |= found.findings.len() > FINDINGS_IN_ALL;
+        found.findings.truncate(FINDINGS_IN_ALL);
+        found
     }
 }
 
-/// Some text around a byte of a line: from at most 40 bytes before it, so that the fault itself is in it.
+/// Findings as a report shows them.
+#[derive(Default)]
+pub(super) struct Found {
+    pub errors: u64,
+    pub warnings: u64,
+    pub counts: BTreeMap<&'static str, u64>,
+    pub findings: Vec<Finding>,
+    pub truncated: bool,
+}
+
+/// Some text around a byte: from at most 40 bytes before it, so that the fault itself is in it.
 fn excerpt(text: &str, byte: usize) -> Option<String> {
     if text.is_empty() {
         return None;
@@ -174,26 +229,39 @@ fn excerpt(text: &str, byte: usize) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rules;
+    use super::super::rules::{json::INVALID_JSON, pairs::NULL_TARGET};
     use super::*;
+
+    fn some(lines: std::ops::RangeInclusive<u64>) -> Findings {
+        let mut findings = Findings::default();
+        for line in lines {
+            let place = Place { line, offset: line * 10, text: "x" };
+            findings.raise(&INVALID_JSON, place, At::Whole, format_args!("no"), None);
+            findings.raise(&NULL_TARGET, place, At::Whole, format_args!("null"), None);
+        }
+        findings
+    }
 
     #[test]
     fn keeps_the_first_of_each_code_and_counts_them_all() {
-        let mut findings = Findings::default();
-        for line in 1..=25 {
-            let place = Place { line, offset: line * 10, text: "x" };
-            findings.raise(&rules::INVALID_JSON, place, None, "no");
-            findings.raise(&rules::NULL_TARGET, place, None, "null");
-        }
-        assert_eq!(findings.errors(), 25);
-        let (counts, kept, truncated) = findings.finish();
-        assert_eq!(counts["invalid_json"], 25);
-        assert_eq!(
-            kept.iter().filter(|f| f.code == "invalid_json").map(|f| f.line).collect::<Vec<_>>(),
-            (1..=10).collect::<Vec<_>>()
-        );
-        assert_eq!(kept.last().unwrap().error, "null (25 lines in all)");
-        assert!(truncated);
+        let found = some(1..=25).finish(Profile::Brightrun);
+        assert_eq!((found.errors, found.warnings, found.counts["invalid_json"]), (25, 1, 25));
+        let lines: Vec<_> =
+            found.findings.iter().filter(|f| f.code == "invalid_json").map(|f| f.line).collect();
+        assert_eq!(lines, (1..=10).collect::<Vec<_>>());
+        assert_eq!(found.findings.last().unwrap().error, "null (25 lines in all)");
+        assert!(found.truncated);
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let mut parts = some(1..=4);
+        let mut later = some(1..=21);
+        later.shift(4, 40);
+        parts.append(later);
+        let (parts, whole) = (parts.finish(Profile::Brightrun), some(1..=25).finish(Profile::Brightrun));
+        assert_eq!(parts.findings, whole.findings);
+        assert_eq!(parts.counts, whole.counts);
     }
 
     #[test]

@@ -1,241 +1,518 @@
-//! One line of a dataset as a borrowed JSON value.
+//! One line of a dataset as a flat list of JSON values.
 //!
-//! serde_json does the parsing; this type only keeps what its own `Value` throws away: a key that stands
-//! twice, and text that need not be copied out of the line.
+//! serde_json does the parsing; the [`Tape`] only keeps what its own `Value` throws away: a key that stands
+//! twice, and text that need not be copied out of the line. Values lie one after the other, an object or an
+//! array before what is in it, so that a line costs no allocation once the tape has grown.
 
 use crate::limits::{LINE_VALUES, NESTING_DEPTH};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use std::borrow::Cow;
-use std::cell::Cell;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// A JSON value that borrows its text from the line wherever no escape forced a copy.
-#[derive(Debug, PartialEq)]
-pub(super) enum Json<'a> {
+/// A value on the tape. For a container, `end` is the index behind its last member.
+struct Node<'a> {
+    value: Scalar<'a>,
+    end: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Scalar<'a> {
     Null,
-    Bool,
+    Bool(bool),
     Number(f64),
-    Text(Cow<'a, str>),
-    Array(Vec<Json<'a>>),
-    Object(Object<'a>),
+    /// Text that stands in the line as it is.
+    Plain(&'a str),
+    /// Text with escapes: where its decoded form begins and ends in [`Tape::decoded`].
+    Escaped(u32, u32),
+    Array,
+    Object,
 }
 
-/// The members of an object in their order.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
-
-impl<'a> Object<'a> {
-    pub fn get(&self, key: &str) -> Option<&Json<'a>> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
-    }
-
-    pub fn has(&self, key: &str) -> bool {
-        self.get(key).is_some()
-    }
-}
-
-impl Json<'_> {
-    /// The name of the value's type, for messages.
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Json::Null => "null",
-            Json::Bool => "a boolean",
-            Json::Number(_) => "a number",
-            Json::Text(_) => "text",
-            Json::Array(_) => "an array",
-            Json::Object(_) => "an object",
-        }
-    }
-}
-
-/// A line that could be read, with what is wrong with it all the same.
-pub(super) struct Parsed<'a> {
-    pub value: Json<'a>,
-    /// The first key that stands twice in one object.
-    pub duplicate_key: Option<String>,
+/// The values of one line, with what is wrong with it all the same. Reused from line to line.
+#[derive(Default)]
+pub(super) struct Tape<'a> {
+    nodes: Vec<Node<'a>>,
+    decoded: String,
+    /// Index of the first key that stands twice in one object.
+    duplicate_key: Option<u32>,
     /// Whether some string holds U+0000.
     pub has_nul: bool,
+    too_deep: bool,
+    scratch: Vec<u32>,
 }
 
-/// Why a line could not be read.
+/// Why a line could not be read, and the 0-based byte of the line where that shows.
+#[derive(Debug, PartialEq)]
 pub(super) enum ParseError {
     TooDeep,
     TooManyValues,
-    /// serde_json's own words, and the 0-based byte of the line where it stopped.
-    Invalid {
-        message: String,
-        offset: usize,
-    },
+    NonFinite(usize),
+    OutOfRange(usize),
+    UnpairedSurrogate(usize),
+    /// serde_json's own words.
+    Invalid(String, usize),
 }
 
-/// Parses one line.
-pub(super) fn parse(line: &str) -> Result<Parsed<'_>, ParseError> {
-    let notes = Notes::default();
-    let mut deserializer = serde_json::Deserializer::from_str(line);
-    let result = Seed { depth: 0, notes: &notes }
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value));
-    match result {
-        Ok(value) => {
-            Ok(Parsed { value, duplicate_key: notes.duplicate_key.take(), has_nul: notes.has_nul.get() })
+/// A value: a place on a tape.
+#[derive(Clone, Copy)]
+pub(super) struct Json<'t> {
+    tape: &'t Tape<'t>,
+    at: u32,
+}
+
+impl<'a> Tape<'a> {
+    /// Parses one line, forgetting the one before.
+    pub fn parse(&mut self, line: &'a str) -> Result<(), ParseError> {
+        self.nodes.clear();
+        self.decoded.clear();
+        self.duplicate_key = None;
+        self.has_nul = false;
+        self.too_deep = false;
+        let mut deserializer = serde_json::Deserializer::from_str(line);
+        let result =
+            Seed { tape: self, depth: 0 }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        match result {
+            Ok(()) => Ok(()),
+            Err(_) if self.too_deep => Err(ParseError::TooDeep),
+            Err(_) if self.nodes.len() > LINE_VALUES as usize => Err(ParseError::TooManyValues),
+            Err(error) => Err(explain(&error, line)),
         }
-        Err(_) if notes.too_deep.get() => Err(ParseError::TooDeep),
-        Err(_) if notes.values.get() > LINE_VALUES => Err(ParseError::TooManyValues),
-        Err(error) => {
-            let full = error.to_string();
-            // The position is given apart: a line has no line 1 of its own.
-            let message = match full.rsplit_once(" at line ").map_or(full.as_str(), |(text, _)| text) {
-                "expected ident" => "expected true, false or null".to_owned(),
-                text => text.replace("EOF while parsing", "the line ends inside of"),
-            };
-            Err(ParseError::Invalid { message, offset: error.column().saturating_sub(1) })
+    }
+
+    /// The value of the line.
+    pub fn root(&self) -> Json<'_> {
+        Json { tape: self, at: 0 }
+    }
+
+    /// The first key that stands twice in one object.
+    pub fn duplicate_key(&self) -> Option<&str> {
+        self.duplicate_key.map(|at| self.text(at))
+    }
+
+    fn push(&mut self, value: Scalar<'a>) -> u32 {
+        let at = self.nodes.len() as u32;
+        self.nodes.push(Node { value, end: at + 1 });
+        at
+    }
+
+    fn push_decoded(&mut self, text: &str) {
+        self.has_nul |= text.as_bytes().contains(&0);
+        let start = self.decoded.len() as u32;
+        self.decoded.push_str(text);
+        self.push(Scalar::Escaped(start, self.decoded.len() as u32));
+    }
+
+    fn text(&self, at: u32) -> &str {
+        match self.nodes[at as usize].value {
+            Scalar::Plain(text) => text,
+            Scalar::Escaped(start, end) => &self.decoded[start as usize..end as usize],
+            _ => "",
+        }
+    }
+
+    /// Looks for a key that stands twice among those of the object at `at`.
+    fn find_duplicate(&mut self, at: u32) {
+        let mut keys = std::mem::take(&mut self.scratch);
+        keys.clear();
+        let end = self.nodes[at as usize].end;
+        let mut next = at + 1;
+        while next < end {
+            keys.push(next);
+            next = self.nodes[next as usize + 1].end;
+        }
+        // Sorting keeps this n log n for an object of 50,000 keys; by position too, so that the second is named.
+        keys.sort_unstable_by(|&a, &b| self.text(a).cmp(self.text(b)).then(a.cmp(&b)));
+        let second =
+            keys.windows(2).filter(|two| self.text(two[0]) == self.text(two[1])).map(|two| two[1]).min();
+        self.duplicate_key = self.duplicate_key.or(second);
+        self.scratch = keys;
+    }
+}
+
+impl<'t> Json<'t> {
+    fn node(self) -> &'t Node<'t> {
+        &self.tape.nodes[self.at as usize]
+    }
+
+    /// The text of a string.
+    pub fn text(self) -> Option<&'t str> {
+        match self.node().value {
+            Scalar::Plain(_) | Scalar::Escaped(..) => Some(self.tape.text(self.at)),
+            _ => None,
+        }
+    }
+
+    /// Whether the string had escapes: the only way that control characters come into one.
+    pub fn is_escaped(self) -> bool {
+        matches!(self.node().value, Scalar::Escaped(..))
+    }
+
+    pub fn number(self) -> Option<f64> {
+        match self.node().value {
+            Scalar::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    pub fn boolean(self) -> Option<bool> {
+        match self.node().value {
+            Scalar::Bool(truth) => Some(truth),
+            _ => None,
+        }
+    }
+
+    pub fn is_null(self) -> bool {
+        matches!(self.node().value, Scalar::Null)
+    }
+
+    pub fn is_array(self) -> bool {
+        matches!(self.node().value, Scalar::Array)
+    }
+
+    pub fn is_object(self) -> bool {
+        matches!(self.node().value, Scalar::Object)
+    }
+
+    /// The elements of an array; none of anything else.
+    pub fn elements(self) -> impl Iterator<Item = Json<'t>> {
+        let end = if self.is_array() { self.node().end } else { 0 };
+        let mut next = self.at + 1;
+        std::iter::from_fn(move || {
+            (next < end).then(|| {
+                let element = Json { tape: self.tape, at: next };
+                next = element.node().end;
+                element
+            })
+        })
+    }
+
+    /// Keys and values of an object in their order; none of anything else.
+    pub fn members(self) -> impl Iterator<Item = (&'t str, Json<'t>)> {
+        let end = if self.is_object() { self.node().end } else { 0 };
+        let mut next = self.at + 1;
+        std::iter::from_fn(move || {
+            (next < end).then(|| {
+                let value = Json { tape: self.tape, at: next + 1 };
+                let key = self.tape.text(next);
+                next = value.node().end;
+                (key, value)
+            })
+        })
+    }
+
+    /// The value of a key.
+    pub fn get(self, key: &str) -> Option<Json<'t>> {
+        self.members().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    pub fn has(self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The name of the value's type, for messages.
+    pub fn type_name(self) -> &'static str {
+        match self.node().value {
+            Scalar::Null => "null",
+            Scalar::Bool(_) => "a boolean",
+            Scalar::Number(_) => "a number",
+            Scalar::Plain(_) | Scalar::Escaped(..) => "text",
+            Scalar::Array => "an array",
+            Scalar::Object => "an object",
         }
     }
 }
 
-#[derive(Default)]
-struct Notes {
-    duplicate_key: Cell<Option<String>>,
-    has_nul: Cell<bool>,
-    too_deep: Cell<bool>,
-    values: Cell<u32>,
+/// What serde_json says of a line, as one of the ways in which JSON of real files is broken.
+fn explain(error: &serde_json::Error, line: &str) -> ParseError {
+    let full = error.to_string();
+    // The position is given apart: a line has no line 1 of its own.
+    let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(text, _)| text);
+    let offset = error.column().saturating_sub(1).min(line.len());
+    if message == "number out of range" {
+        return ParseError::OutOfRange(offset);
+    }
+    if message.ends_with("in hex escape") || message == "unexpected end of hex escape" {
+        return ParseError::UnpairedSurrogate(offset);
+    }
+    // What serde_json stops at is the first letter, or the one behind a sign.
+    let word = line.as_bytes().get(offset..).unwrap_or_default();
+    if ["NaN", "Infinity", "nan", "inf"].iter().any(|name| word.starts_with(name.as_bytes())) {
+        return ParseError::NonFinite(offset);
+    }
+    ParseError::Invalid(
+        match message {
+            "expected ident" => "expected true, false or null".to_owned(),
+            text => text.replace("EOF while parsing", "the line ends inside of"),
+        },
+        offset,
+    )
 }
 
-struct Seed<'n> {
+struct Seed<'s, 'a> {
+    tape: &'s mut Tape<'a>,
     depth: usize,
-    notes: &'n Notes,
 }
 
-impl Seed<'_> {
-    fn inner<E: serde::de::Error>(&self) -> Result<Self, E> {
+impl<'a> Seed<'_, 'a> {
+    fn inner<E: serde::de::Error>(&mut self) -> Result<Seed<'_, 'a>, E> {
         if self.depth >= NESTING_DEPTH {
-            self.notes.too_deep.set(true);
+            self.tape.too_deep = true;
             return Err(E::custom("nesting too deep"));
         }
-        self.notes.values.set(self.notes.values.get() + 1);
-        if self.notes.values.get() > LINE_VALUES {
+        if self.tape.nodes.len() > LINE_VALUES as usize {
             return Err(E::custom("too many values"));
         }
-        Ok(Seed { depth: self.depth + 1, notes: self.notes })
-    }
-
-    fn note_text(&self, text: &str) {
-        if text.as_bytes().contains(&0) {
-            self.notes.has_nul.set(true);
-        }
+        Ok(Seed { tape: self.tape, depth: self.depth + 1 })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
-    type Value = Json<'de>;
+impl<'de> DeserializeSeed<'de> for Seed<'_, 'de> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
-    type Value = Json<'de>;
+impl<'de> Visitor<'de> for Seed<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
-        Ok(Json::Null)
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.tape.push(Scalar::Null);
+        Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Json<'de>, E> {
-        Ok(Json::Bool)
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.tape.push(Scalar::Bool(value));
+        Ok(())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
-        Ok(Json::Number(value as f64))
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.tape.push(Scalar::Number(value as f64));
+        Ok(())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
-        Ok(Json::Number(value as f64))
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.tape.push(Scalar::Number(value as f64));
+        Ok(())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
-        Ok(Json::Number(value))
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.tape.push(Scalar::Number(value));
+        Ok(())
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
-        self.note_text(text);
-        Ok(Json::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
+        self.tape.push(Scalar::Plain(text));
+        Ok(())
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Json<'de>, E> {
-        self.note_text(text);
-        Ok(Json::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.tape.push_decoded(text);
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json<'de>, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element_seed(self.inner()?)? {
-            items.push(item);
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut access: A) -> Result<(), A::Error> {
+        let at = self.tape.push(Scalar::Array);
+        while access.next_element_seed(self.inner()?)?.is_some() {}
+        self.tape.nodes[at as usize].end = self.tape.nodes.len() as u32;
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut access: A) -> Result<(), A::Error> {
+        let at = self.tape.push(Scalar::Object);
+        // Keys by length and ends: nearly all objects have one key for each bit, and need no comparison.
+        let (mut seen, mut suspect) = (0_u64, false);
+        loop {
+            let key = self.tape.nodes.len() as u32;
+            if access.next_key_seed(Key(self.tape))?.is_none() {
+                break;
+            }
+            let name = self.tape.text(key).as_bytes();
+            let mix = name.len() * 7
+                + usize::from(*name.first().unwrap_or(&0)) * 5
+                + usize::from(*name.last().unwrap_or(&0));
+            suspect |= seen >> (mix % 64) & 1 == 1;
+            seen |= 1 << (mix % 64);
+            access.next_value_seed(self.inner()?)?;
         }
-        Ok(Json::Array(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json<'de>, A::Error> {
-        let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
-        while let Some(key) = access.next_key_seed(Key(self.notes))? {
-            let value = access.next_value_seed(self.inner()?)?;
-            members.push((key, value));
+        self.tape.nodes[at as usize].end = self.tape.nodes.len() as u32;
+        if suspect {
+            self.tape.find_duplicate(at);
         }
-        // Sorting positions, not members, keeps this n log n for an object of a million keys.
-        let mut order: Vec<usize> = (0..members.len()).collect();
-        order.sort_unstable_by(|&a, &b| members[a].0.cmp(&members[b].0));
-        if let Some(pair) = order.windows(2).find(|pair| members[pair[0]].0 == members[pair[1]].0) {
-            let known = self.notes.duplicate_key.take();
-            self.notes.duplicate_key.set(known.or_else(|| Some(members[pair[0]].0.to_string())));
-        }
-        Ok(Json::Object(Object(members)))
+        Ok(())
     }
 }
 
-struct Key<'n>(&'n Notes);
+struct Key<'s, 'a>(&'s mut Tape<'a>);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Cow<'de, str>;
+impl<'de> DeserializeSeed<'de> for Key<'_, 'de> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-        match (Seed { depth: 0, notes: self.0 }).deserialize(deserializer)? {
-            Json::Text(text) => Ok(text),
-            _ => Err(D::Error::custom("expected a key")),
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
+        self.0.push(Scalar::Plain(text));
+        Ok(())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        self.0.push_decoded(text);
+        Ok(())
+    }
+}
+
+/// Whether a text is a JSON object, and whether it could be read at all.
+pub(super) fn is_object(text: &str) -> bool {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+            while access.next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?.is_some() {}
+            Ok(())
         }
     }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    (&mut deserializer).deserialize_map(Members).and_then(|()| deserializer.end()).is_ok()
+}
+
+/// A step of the way to a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step<'p> {
+    Key(&'p str),
+    Index(usize),
+}
+
+/// The byte of a line at which the value behind some steps begins; of the last one that is there otherwise.
+///
+/// A second look at the line, for the few findings that are kept: the tape holds no positions.
+pub(super) fn locate(line: &str, steps: &[Step<'_>]) -> usize {
+    let mut at: &str = line;
+    for step in steps {
+        let found = match step {
+            Step::Key(key) => member(at, key),
+            Step::Index(index) => serde_json::from_str::<Vec<&serde_json::value::RawValue>>(at)
+                .ok()
+                .and_then(|elements| elements.get(*index).map(|element| element.get())),
+        };
+        match found {
+            Some(inner) => at = inner,
+            None => break,
+        }
+    }
+    // Both slices are of one text, the inner one borrowed from the outer one.
+    at.as_ptr() as usize - line.as_ptr() as usize
+}
+
+fn member<'l>(object: &'l str, wanted: &str) -> Option<&'l str> {
+    struct Find<'w>(&'w str);
+    impl<'de> Visitor<'de> for Find<'_> {
+        type Value = Option<&'de str>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(key) = access.next_key::<std::borrow::Cow<'de, str>>()? {
+                let value = access.next_value::<&serde_json::value::RawValue>()?;
+                if found.is_none() && key == self.0 {
+                    found = Some(value.get());
+                }
+            }
+            Ok(found)
+        }
+    }
+    serde_json::Deserializer::from_str(object).deserialize_map(Find(wanted)).ok().flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn keeps_what_a_value_throws_away() {
-        let parsed = parse(r#"{"a":1,"b":{"c":[1,2],"c":null},"d":"x\u0000"}"#).ok().unwrap();
-        assert_eq!(parsed.duplicate_key.as_deref(), Some("c"));
-        assert!(parsed.has_nul);
-        let Json::Object(object) = parsed.value else { panic!("an object was expected") };
-        assert_eq!(object.get("a"), Some(&Json::Number(1.0)));
-        assert!(!object.has("c"));
+    fn failure(line: &str) -> ParseError {
+        Tape::default().parse(line).unwrap_err()
     }
 
     #[test]
-    fn says_where_a_line_breaks() {
-        let Err(ParseError::Invalid { message, offset }) = parse(r#"{"a": nope}"#) else {
-            panic!("accepted")
+    fn keeps_what_a_value_throws_away() {
+        let mut tape = Tape::default();
+        tape.parse(r#"{"a":1,"b":{"c":[1,2],"c":null},"d":"x\u0000"}"#).unwrap();
+        assert_eq!(tape.duplicate_key(), Some("c"));
+        assert!(tape.has_nul);
+        assert_eq!(tape.root().get("a").and_then(Json::number), Some(1.0));
+        assert!(!tape.root().has("c"));
+        assert_eq!(tape.root().get("d").and_then(Json::text), Some("x\u{0}"));
+        tape.parse(r#"[{"k":"é"},[],7]"#).unwrap();
+        assert_eq!((tape.duplicate_key(), tape.has_nul), (None, false));
+        let kinds: Vec<_> = tape.root().elements().map(Json::type_name).collect();
+        assert_eq!(kinds, ["an object", "an array", "a number"]);
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_found_among_many() {
+        let object = |keys: usize, twice: &str| {
+            let members: Vec<String> = (0..keys).map(|n| format!("\"k{n}\":{n}")).collect();
+            format!("{{{},\"{twice}\":0}}", members.join(","))
         };
-        assert_eq!(message, "expected true, false or null");
-        assert_eq!(offset, 7);
-        assert!(matches!(parse(r#"{"a":1} x"#), Err(ParseError::Invalid { .. })));
-        assert!(matches!(parse(r#"{"a":1e999}"#), Err(ParseError::Invalid { .. })));
-        assert!(matches!(parse(r#"{"a":"\ud800"}"#), Err(ParseError::Invalid { .. })));
-        assert!(matches!(parse(&"[".repeat(100_000)), Err(ParseError::TooDeep)));
+        let mut tape = Tape::default();
+        let long = object(1000, "k500");
+        tape.parse(&long).unwrap();
+        assert_eq!(tape.duplicate_key(), Some("k500"));
+        let none = object(1000, "other");
+        let mut tape = Tape::default();
+        tape.parse(&none).unwrap();
+        assert_eq!(tape.duplicate_key(), None);
+    }
+
+    #[test]
+    fn says_where_and_how_a_line_breaks() {
+        assert_eq!(failure(r#"{"a": nope}"#), ParseError::Invalid("expected true, false or null".into(), 7));
+        assert!(matches!(failure(r#"{"a":1} x"#), ParseError::Invalid(_, 8)));
+        assert!(matches!(failure(r#"{"a":1e999}"#), ParseError::OutOfRange(_)));
+        assert!(matches!(failure(r#"{"a":-1e999}"#), ParseError::OutOfRange(_)));
+        for half in
+            [r#"{"a":"\ud800"}"#, r#"{"a":"\ud800\n"}"#, r#"{"a":"\udc00x"}"#, r#"{"a":"\ud800\ud800"}"#]
+        {
+            assert!(matches!(failure(half), ParseError::UnpairedSurrogate(_)), "{half}: {:?}", failure(half));
+        }
+        for word in ["NaN", "Infinity", "-Infinity"] {
+            assert!(matches!(failure(&format!("{{\"a\":{word}}}")), ParseError::NonFinite(_)), "{word}");
+        }
+        assert_eq!(failure(&"[".repeat(100_000)), ParseError::TooDeep);
         let values = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
-        assert!(parse(&values(LINE_VALUES as usize - 1)).is_ok());
-        assert!(matches!(parse(&values(LINE_VALUES as usize + 1)), Err(ParseError::TooManyValues)));
+        assert!(Tape::default().parse(&values(LINE_VALUES as usize - 1)).is_ok());
+        assert_eq!(failure(&values(LINE_VALUES as usize + 1)), ParseError::TooManyValues);
+    }
+
+    #[test]
+    fn finds_the_place_of_a_value() {
+        let line = r#"{"a": 1, "b": [{"c": 2}, {"c": "x"}]}"#;
+        let at = |steps: &[Step<'_>]| &line[locate(line, steps)..];
+        assert!(at(&[]).starts_with(r#"{"a""#));
+        assert!(at(&[Step::Key("b"), Step::Index(1), Step::Key("c")]).starts_with("\"x\""));
+        assert!(at(&[Step::Key("b"), Step::Index(1), Step::Key("missing")]).starts_with(r#"{"c": "x""#));
+        assert!(at(&[Step::Key("b"), Step::Index(9)]).starts_with('['));
+    }
+
+    #[test]
+    fn tells_objects_from_what_is_none() {
+        assert!(is_object(r#"{"a": [1]}"#));
+        assert!(!is_object("[1]") && !is_object("{a: 1}") && !is_object("") && !is_object("{} {}"));
     }
 }

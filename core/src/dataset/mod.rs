@@ -1,29 +1,44 @@
 //! Validation of fine-tuning datasets: one pass over the bytes, every fault, one report.
 //!
-//! The way of a byte: `scan` cuts lines → `json` reads one line into borrowed values → `shape` says what kind
-//! of line it is → `pairs` or `turns` checks its fields → `tally` counts it, `findings` keeps what was found
-//! under the limits → [`Report`].
+//! The way of a byte: [`Segment`] cuts lines → `json` reads one line onto a tape → `shape` says what kind of
+//! line it is → `shapes` reads its fields into an example → `example` measures it → `body` counts it,
+//! `findings` keeps what was found under the limits, `repeats` what is compared at the end → `verdict` says
+//! whether the file was lines at all, `document` reads it when it was not → [`Report`].
 //!
-//! Where things go: a new check is an entry of [`rules`] and the line that raises it in its shape's file; a
-//! new shape is a variant of [`Shape`] and a file beside `pairs.rs`.
+//! Where things go: a new check is an entry of [`rules`] and the line that raises it; a new shape is a variant
+//! of [`Shape`], the keys that tell it, and a file in `shapes`; a new profile is a variant of [`Profile`].
 
-mod field;
+mod body;
+mod check;
+mod digest;
+mod document;
+mod example;
 mod findings;
+mod hash;
+mod histogram;
 mod json;
-mod message;
 mod options;
-mod pairs;
+mod path;
+mod profile;
+mod repeats;
 mod report;
+mod rule;
 pub mod rules;
-mod scan;
+mod sample;
+mod segment;
 mod shape;
-mod tally;
+mod shapes;
+mod text;
 pub mod tokens;
-mod turns;
+mod verdict;
 
 pub use findings::Finding;
-pub use options::Options;
-pub use report::{Conversation, Message, Report, TokenReport};
-pub use rules::{RULESET_VERSION, Rule, Severity};
-pub use scan::report;
+pub use histogram::Spread;
+pub use options::{DeclaredFormat, ExactTokens, Options};
+pub use profile::Profile;
+pub use report::{Report, TokenReport};
+pub use rule::{Levels, Rule, Severity};
+pub use rules::{RULESET_VERSION, all_rules};
+pub use sample::{Conversation, Message};
+pub use segment::{Segment, report};
 pub use shape::Shape;

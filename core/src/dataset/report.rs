@@ -1,7 +1,16 @@
 //! The report of a validation: what a caller gets, in the names that the tables use.
 
-use super::findings::Finding;
+use super::body::{Body, Declared, Tally};
+use super::digest::Digest;
+use super::example::Role;
+use super::findings::{At, Finding, Place};
+use super::histogram::Spread;
+use super::options::Options;
+use super::profile::Profile;
+use super::rules::{RULESET_VERSION, file};
+use super::sample::Conversation;
 use super::shape::Shape;
+use super::tokens::{self, Tokens};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -13,12 +22,12 @@ pub struct Report {
     pub valid: bool,
     /// `valid`, and there is at least one training pair.
     pub training_ready: bool,
-    /// Shape of the first example; NULL when there is none.
+    /// Shape of the first example, or of the document; NULL when there is none.
     pub shape: Option<Shape>,
-    /// What in the first example tells the shape.
+    /// What tells the shape.
     pub shape_reason: Option<&'static str>,
     /// Profile of the validation.
-    pub profile: String,
+    pub profile: Profile,
     /// Version of the rules.
     pub ruleset_version: &'static str,
     /// Size of the content.
@@ -31,10 +40,12 @@ pub struct Report {
     pub total_validation_pairs: u64,
     /// Distinct conversations among the examples.
     pub conversations: u64,
-    /// User and assistant messages; two for each pair.
+    /// User and assistant messages; of a document the elements of `training_pairs`.
     pub messages: u64,
-    /// `total_pairs` of the header; NULL without one. Exporters often count messages there.
+    /// Pairs that the file itself declares; NULL when it does not. Exporters often count messages there.
     pub declared_pairs: Option<u64>,
+    /// Conversations that a document declares; NULL when it does not.
+    pub declared_conversations: Option<u64>,
     /// Content tokens: each user and assistant message once.
     pub total_tokens: u64,
     /// `messages / conversations`, two decimals; NULL without a conversation.
@@ -43,6 +54,8 @@ pub struct Report {
     pub avg_tokens_per_turn: Option<f64>,
     /// Tokens, with how they were counted.
     pub tokens: TokenReport,
+    /// Messages of a conversation.
+    pub turns: Spread,
     /// Exact number of findings of severity error, kept or not.
     pub errors: u64,
     /// Exact number of findings of severity warning, kept or not; what is found once for a file counts once.
@@ -55,37 +68,183 @@ pub struct Report {
     pub truncated: bool,
     /// The first conversations.
     pub sample: Vec<Conversation>,
+    /// Identity of the content: 32 hexadecimal digits, the same however it was divided.
+    pub content_digest: String,
 }
 
 /// Token counts and their error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TokenReport {
-    /// How tokens were counted.
-    pub method: &'static str,
-    /// How far the counts may be off, in percent.
+    /// How tokens were counted: the name of the estimator, or the caller's own.
+    pub method: String,
+    /// How far the counts may be off, in percent; 0 for counts of the caller.
     pub error_band_pct: u32,
     /// Each user and assistant message once.
     pub content: u64,
     /// What an epoch costs: for each example its system prompt, history, input and reply.
     pub sequence: u64,
+    /// Messages of the examples by role, by estimate; a history is not counted again.
+    pub by_role: BTreeMap<&'static str, u64>,
+    /// Sequence tokens of an example, by estimate.
+    #[serde(flatten)]
+    pub example: Spread,
+    /// The longest example that counts as fitting.
+    pub window: u64,
+    /// Examples that are longer, by estimate.
+    pub over_window: u64,
 }
 
-/// A conversation of the sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Conversation {
-    /// Its id, as the file gives it.
-    pub conversation_id: String,
-    /// Its first messages.
-    pub turns: Vec<Message>,
+impl Report {
+    /// Judges the file as a whole.
+    pub(super) fn of(
+        mut body: Body,
+        shape: Option<Shape>,
+        digest: Digest,
+        options: &Options,
+        tick: &mut dyn FnMut(),
+    ) -> Self {
+        let is_document = body.document.is_some();
+        let entries = std::mem::take(&mut body.entries);
+        let (mut conversations, mut turns) = entries.finish(!is_document, &mut body.findings, tick);
+        if let Some(document) = &body.document {
+            (conversations, turns) = (document.conversations, document.turns.spread());
+        }
+        if body.filled == 0 {
+            body.findings.raise_file(&file::EMPTY_FILE, format_args!("the file has no content"));
+        } else {
+            judge_pairs(&mut body, options);
+        }
+        judge_shape(&mut body, shape, options);
+        judge_declared(&mut body, conversations);
+        Self::with(body, shape, conversations, turns, digest, options)
+    }
+
+    /// The report on what is no dataset at all: nothing else is said about it.
+    pub(super) fn of_foreign(body: Body, digest: Digest, options: &Options) -> Self {
+        let (conversations, turns) = (0, super::histogram::Histogram::default().spread());
+        Self::with(body, None, conversations, turns, digest, options)
+    }
+
+    fn with(
+        mut body: Body,
+        shape: Option<Shape>,
+        conversations: u64,
+        turns: Spread,
+        digest: Digest,
+        options: &Options,
+    ) -> Self {
+        if digest.bytes > options.profile.max_bytes() {
+            let (bytes, limit) = (digest.bytes, options.profile.max_bytes());
+            let error = format_args!("the file has {bytes} bytes, {limit} are allowed");
+            body.findings.raise_file(&file::FILE_TOO_LARGE, error);
+        }
+        let found = body.findings.finish(options.profile);
+        let tally = body.tally;
+        let tokens = token_report(&tally, options);
+        let valid = found.errors == 0;
+        Self {
+            valid,
+            training_ready: valid && tally.training_pairs > 0,
+            shape,
+            shape_reason: shape.map(Shape::reason),
+            profile: options.profile,
+            ruleset_version: RULESET_VERSION,
+            bytes: digest.bytes,
+            lines: body.lines,
+            total_training_pairs: tally.training_pairs,
+            total_validation_pairs: tally.validation_pairs,
+            conversations,
+            messages: tally.messages,
+            declared_pairs: body.declared.pairs,
+            declared_conversations: body.declared.conversations,
+            total_tokens: tokens.content,
+            avg_turns_per_conversation: ratio(tally.messages, conversations),
+            avg_tokens_per_turn: ratio(tokens.content, tally.messages),
+            tokens,
+            turns,
+            errors: found.errors,
+            warnings: found.warnings,
+            counts: found.counts,
+            findings: found.findings,
+            truncated: found.truncated,
+            sample: body.sample.finish(),
+            content_digest: digest.shown(),
+        }
+    }
 }
 
-/// A message of the sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Message {
-    /// `user` or `assistant`.
-    pub role: &'static str,
-    /// Its text, cut when long.
-    pub content: String,
+fn judge_pairs(body: &mut Body, options: &Options) {
+    let pairs = body.tally.training_pairs;
+    if pairs < options.min_examples() {
+        let error =
+            format_args!("the file has {pairs} training pairs, {} are required", options.min_examples());
+        body.findings.raise_file(&file::TOO_FEW_PAIRS, error);
+    }
+    let limit = options.profile.max_examples();
+    if pairs > limit {
+        let error = format_args!("the file has {pairs} training pairs, {limit} are allowed");
+        body.findings.raise_file(&file::TOO_MANY_PAIRS, error);
+    }
+}
+
+fn judge_shape(body: &mut Body, shape: Option<Shape>, options: &Options) {
+    let Some(shape) = shape else { return };
+    if options.profile.shapes().is_some_and(|accepted| !accepted.contains(&shape)) {
+        let error = format_args!(
+            "the profile \"{}\" does not read the shape \"{}\"",
+            options.profile.name(),
+            shape.name()
+        );
+        body.findings.raise_file(&file::SHAPE_NOT_ACCEPTED, error);
+    }
+    if let Some(declared) =
+        options.declared_format.as_ref().filter(|declared| !declared.shapes.contains(&shape))
+    {
+        let error =
+            format_args!("the format \"{}\" was declared, the shape is \"{}\"", declared.name, shape.name());
+        body.findings.raise_file(&file::DECLARED_FORMAT_MISMATCH, error);
+    }
+}
+
+/// Compares what the file says of itself. A document lists unanswered turns among its pairs.
+fn judge_declared(body: &mut Body, conversations: u64) {
+    let Declared { pairs, conversations: declared_conversations } = body.declared;
+    let (listed, what) = match &body.document {
+        Some(document) => (document.turns.sum(), "training_file_metadata.total_training_pairs"),
+        None => (body.tally.training_pairs + body.tally.validation_pairs, "_meta.total_pairs"),
+    };
+    let mut raise = |what: &str, declared: u64, counted: u64, noun: &str| {
+        let error = format_args!("\"{what}\" declares {declared} {noun}, the file has {counted}");
+        body.findings.raise(&file::DECLARED_COUNT_MISMATCH, Place::bare(1, 0), At::Whole, error, None);
+    };
+    if let Some(declared) = pairs.filter(|&declared| declared != listed) {
+        raise(what, declared, listed, "pairs");
+    }
+    if let Some(declared) = declared_conversations.filter(|&declared| declared != conversations) {
+        raise("total_conversations", declared, conversations, "conversations");
+    }
+}
+
+fn token_report(tally: &Tally, options: &Options) -> TokenReport {
+    let mut content = Tokens::default();
+    let mut by_role = BTreeMap::new();
+    for (role, tokens) in Role::ALL.into_iter().zip(tally.by_role) {
+        by_role.insert(role.name(), tokens.count());
+        if matches!(role, Role::User | Role::Assistant) {
+            content.add(tokens);
+        }
+    }
+    let exact = options.exact_tokens.as_ref();
+    TokenReport {
+        method: exact.map_or(tokens::METHOD.to_owned(), |exact| exact.method.clone()),
+        error_band_pct: if exact.is_some() { 0 } else { tally.sequence.error_band_pct() },
+        content: exact.map_or(content.count(), |exact| exact.content),
+        sequence: exact.and_then(|exact| exact.sequence).unwrap_or(tally.sequence.count()),
+        by_role,
+        example: tally.lengths.spread(),
+        window: options.window(),
+        over_window: tally.over_window,
+    }
 }
 
 /// `a / b` rounded half up to two decimals; `None` when `b` is 0.
@@ -96,7 +255,7 @@ pub(super) fn ratio(a: u64, b: u64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::ratio;
+    use super::*;
 
     #[test]
     fn ratios_are_rounded_to_two_decimals() {
@@ -105,5 +264,22 @@ mod tests {
         assert_eq!(ratio(1, 8), Some(0.13));
         assert_eq!(ratio(0, 5), Some(0.0));
         assert_eq!(ratio(5, 0), None);
+    }
+
+    #[test]
+    fn what_is_beyond_the_limits_of_a_profile_is_an_error() {
+        let judged = |pairs: u64, bytes: u64, profile: Profile| {
+            let mut body = Body { filled: 1, ..Body::default() };
+            body.tally.training_pairs = pairs;
+            let options = Options { profile, ..Options::default() };
+            let digest = Digest { bytes, ..Digest::default() };
+            Report::of(body, Some(Shape::Messages), digest, &options, &mut || ())
+        };
+        let openai = judged(50_000_001, 512_000_001, Profile::Openai);
+        assert!(openai.counts.contains_key("too_many_pairs") && openai.counts.contains_key("file_too_large"));
+        let ours = judged(50_000_001, 512_000_001, Profile::Brightrun);
+        assert!(ours.valid, "{:?}", ours.findings);
+        let wide = judged(2_147_483_648, 524_288_001, Profile::Brightrun);
+        assert_eq!(wide.counts.len(), 2, "{:?}", wide.findings);
     }
 }

@@ -1,0 +1,231 @@
+//! Examples compared with each other: ids, prompts, replies and conversations that come again.
+//!
+//! Of each example a few hashes are kept; what they have in common is looked for at the end, by sorting, so
+//! that it does not matter how the file was divided.
+
+use super::findings::{At, Findings, Place};
+use super::histogram::{Histogram, Spread};
+use super::rule::Rule;
+use super::rules::file::COMPARISON_LIMITED;
+use super::rules::{pairs, repeats};
+use crate::limits::EXAMPLES_COMPARED;
+use std::collections::HashSet;
+
+/// What is kept of an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub offset: u64,
+    pub line: u32,
+    /// Hash of the messages before the last reply, and of that reply.
+    pub prompt: u64,
+    pub reply: u64,
+    /// Hashes of the ids of example and conversation; 0 for none.
+    pub id: u64,
+    pub conversation: u64,
+    /// Hash of what is said about the conversation, its number in it, and its messages; 0 for none.
+    pub metadata: u32,
+    pub turn: u32,
+    pub messages: u32,
+    pub is_validation: bool,
+}
+
+/// The examples of a part of a file, in its order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Entries {
+    compared: Vec<Entry>,
+    /// Conversations of the examples beyond the limit, which are still counted.
+    beyond: Vec<u64>,
+    /// Examples beyond the limit.
+    not_compared: u64,
+    /// Examples without a conversation's id: each is one of its own.
+    alone: u64,
+}
+
+impl Entries {
+    pub fn add(&mut self, entry: Entry) {
+        if self.compared.len() < EXAMPLES_COMPARED {
+            self.compared.push(entry);
+        } else {
+            self.not_compared += 1;
+            self.count_beyond(entry.conversation);
+        }
+        self.alone += u64::from(entry.conversation == 0);
+    }
+
+    fn count_beyond(&mut self, conversation: u64) {
+        // Lines of one conversation mostly follow each other.
+        if conversation != 0 && self.beyond.last() != Some(&conversation) {
+            self.beyond.push(conversation);
+        }
+    }
+
+    /// Moves all examples behind so many lines and bytes.
+    pub fn shift(&mut self, lines: u64, bytes: u64) {
+        for entry in &mut self.compared {
+            entry.line = entry.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+            entry.offset += bytes;
+        }
+    }
+
+    /// Adds the examples of lines behind all of these.
+    pub fn append(&mut self, mut later: Entries) {
+        self.alone += later.alone;
+        if self.compared.len() + later.compared.len() <= EXAMPLES_COMPARED {
+            // The smaller part moves.
+            if self.compared.len() < later.compared.len() {
+                later.compared.splice(0..0, self.compared.drain(..));
+                std::mem::swap(&mut self.compared, &mut later.compared);
+            } else {
+                self.compared.append(&mut later.compared);
+            }
+        } else {
+            for entry in later.compared {
+                if self.compared.len() < EXAMPLES_COMPARED {
+                    self.compared.push(entry);
+                } else {
+                    self.not_compared += 1;
+                    self.count_beyond(entry.conversation);
+                }
+            }
+        }
+        self.not_compared += later.not_compared;
+        for conversation in later.beyond {
+            self.count_beyond(conversation);
+        }
+    }
+
+    /// Compares all examples, raises what is found, and answers how many conversations there are and how many
+    /// messages they have.
+    pub fn finish(
+        mut self,
+        ids_are_unique: bool,
+        findings: &mut Findings,
+        tick: &mut dyn FnMut(),
+    ) -> (u64, Spread) {
+        if self.not_compared > 0 {
+            let error = format_args!(
+                "the first {EXAMPLES_COMPARED} examples were compared with each other, {} were not",
+                self.not_compared
+            );
+            findings.raise_file(&COMPARISON_LIMITED, error);
+        }
+        let mut found = Found { findings, repeats: Vec::new() };
+        tick();
+        self.compare_prompts(&mut found);
+        found.tell();
+        tick();
+        if ids_are_unique {
+            self.compare_ids(&mut found);
+            found.tell();
+        }
+        tick();
+        let (conversations, messages) = self.compare_conversations(&mut found);
+        found.tell();
+        (conversations, messages)
+    }
+
+    fn compare_prompts(&mut self, found: &mut Found<'_>) {
+        self.compared.sort_unstable_by_key(|entry| (entry.prompt, entry.reply, entry.offset));
+        for same_prompt in self.compared.chunk_by(|a, b| a.prompt == b.prompt).filter(|group| group.len() > 1)
+        {
+            let (first_training, first_validation) = (first(same_prompt, false), first(same_prompt, true));
+            for same_reply in same_prompt.chunk_by(|a, b| a.reply == b.reply) {
+                let (training, validation) = (first(same_reply, false), first(same_reply, true));
+                for entry in same_reply {
+                    let (original, other) = match entry.is_validation {
+                        false => (training, first_training),
+                        true => (validation, first_validation),
+                    };
+                    if let Some(original) = original.filter(|original| *original != entry) {
+                        found.add(&repeats::DUPLICATE_EXAMPLE, entry, original);
+                    } else if let Some(other) = other.filter(|other| other.reply != entry.reply) {
+                        found.add(&repeats::CONFLICTING_REPLY, entry, other);
+                    }
+                    if !entry.is_validation {
+                        continue;
+                    }
+                    if let Some(trained) = training {
+                        found.add(&repeats::VALIDATION_EXAMPLE_IN_TRAINING, entry, trained);
+                    } else if let Some(trained) = first_training {
+                        found.add(&repeats::VALIDATION_PROMPT_IN_TRAINING, entry, trained);
+                    }
+                }
+            }
+        }
+    }
+
+    fn compare_ids(&mut self, found: &mut Found<'_>) {
+        self.compared.sort_unstable_by_key(|entry| (entry.id, entry.offset));
+        for same in self.compared.chunk_by(|a, b| a.id == b.id).filter(|group| group[0].id != 0) {
+            for entry in &same[1..] {
+                found.add(&repeats::DUPLICATE_ID, entry, &same[0]);
+            }
+        }
+    }
+
+    fn compare_conversations(&mut self, found: &mut Found<'_>) -> (u64, Spread) {
+        self.compared.sort_unstable_by_key(|entry| (entry.conversation, entry.offset));
+        let mut messages = Histogram::default();
+        let mut known = HashSet::new();
+        let mut distinct = 0;
+        for conversation in self.compared.chunk_by(|a, b| a.conversation == b.conversation) {
+            if conversation[0].conversation == 0 {
+                conversation.iter().for_each(|entry| messages.add(u64::from(entry.messages)));
+                continue;
+            }
+            distinct += 1;
+            if !self.beyond.is_empty() {
+                known.insert(conversation[0].conversation);
+            }
+            messages.add(conversation.iter().map(|entry| u64::from(entry.messages)).sum());
+            if let Some(other) = conversation.iter().find(|entry| entry.metadata != conversation[0].metadata)
+            {
+                found.add(&pairs::METADATA_CONFLICT, other, &conversation[0]);
+            }
+            for two in conversation.windows(2).filter(|two| two[1].turn != 0 && two[1].turn <= two[0].turn) {
+                found.add(&pairs::TURN_NOT_INCREASING, &two[1], &two[0]);
+            }
+        }
+        let beyond = self.beyond.iter().filter(|conversation| known.insert(**conversation)).count() as u64;
+        (distinct + beyond + self.alone, messages.spread())
+    }
+}
+
+/// The earliest example of a split.
+fn first(entries: &[Entry], is_validation: bool) -> Option<&Entry> {
+    entries.iter().filter(|entry| entry.is_validation == is_validation).min_by_key(|entry| entry.offset)
+}
+
+/// Repeats of one comparison, which come in the order of hashes and are told in that of lines.
+struct Found<'f> {
+    findings: &'f mut Findings,
+    repeats: Vec<(u64, u32, u32, &'static Rule)>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, rule: &'static Rule, entry: &Entry, earlier: &Entry) {
+        self.repeats.push((entry.offset, entry.line, earlier.line, rule));
+    }
+
+    fn tell(&mut self) {
+        self.repeats.sort_unstable_by_key(|(offset, _, _, rule)| (*offset, rule.code));
+        for (offset, line, earlier, rule) in self.repeats.drain(..) {
+            let place = Place::bare(u64::from(line), offset);
+            let what = what_is_shared(rule);
+            self.findings.raise(rule, place, At::Whole, format_args!("{what} line {earlier}"), None);
+        }
+    }
+}
+
+/// The words before the number of the other line.
+fn what_is_shared(rule: &'static Rule) -> &'static str {
+    match rule.code {
+        "duplicate_id" => "the id is that of",
+        "duplicate_example" => "the example is that of",
+        "conflicting_reply" => "the prompt has another reply on",
+        "validation_example_in_training" => "the validation example is trained on in",
+        "validation_prompt_in_training" => "the validation prompt is trained on, with another reply, in",
+        "metadata_conflict" => "the conversation has other metadata on",
+        _ => "turn_number is not above the one on",
+    }
+}

@@ -1,0 +1,202 @@
+//! A part of a file, from which the report on the whole can be made.
+//!
+//! Invariant: for any division of a file, the segments of the parts, merged in order, are the segment of the
+//! whole. So a file can be read in one value, in chunks, or by several workers, with one answer.
+//!
+//! A part begins and ends within a line: those two fragments are kept as they are, and what stands between is
+//! counted. Line 1 of a file is a fragment as well until the end: only there a mark and a header may stand.
+
+use super::body::Body;
+use super::digest::Digest;
+use super::document;
+use super::json::Tape;
+use super::options::Options;
+use super::report::Report;
+use super::verdict::{Verdict, verdict};
+use crate::limits::{DOCUMENT_BYTES, LINE_BYTES};
+use std::borrow::Cow;
+
+/// Bytes after which `tick` is called: at the parser's 300 MB/s that is every millisecond.
+const TICK_BYTES: usize = 1 << 18;
+
+/// Bytes that are kept of a fragment that is too long to be a line: what tells a format by its first bytes.
+const FRAGMENT_BYTES: usize = 4_096;
+
+/// A part of a file.
+#[derive(Debug, Clone)]
+pub struct Segment<'a> {
+    digest: Digest,
+    /// What stands before the first line end; all of it when there is none.
+    head: Fragment<'a>,
+    /// Between the first and the last line end, and behind that. `None`: there is no line end.
+    rest: Option<(Box<Body>, Fragment<'a>)>,
+    /// All bytes, as long as they may be a part of a document: a document has no lines that could be counted.
+    raw: Option<Cow<'a, [u8]>>,
+}
+
+/// A part of a line.
+#[derive(Debug, Clone, Default)]
+struct Fragment<'a> {
+    /// The bytes, or the first of them when no line is as long.
+    bytes: Cow<'a, [u8]>,
+    length: u64,
+}
+
+impl<'a> Fragment<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes: Cow::Borrowed(bytes), length: bytes.len() as u64 }
+    }
+
+    fn join(self, later: Fragment<'_>) -> Fragment<'a> {
+        if later.length == 0 {
+            return self;
+        }
+        let length = self.length + later.length;
+        let mut bytes = self.bytes.into_owned();
+        bytes.extend_from_slice(&later.bytes);
+        if length > LINE_BYTES as u64 {
+            bytes.truncate(FRAGMENT_BYTES);
+            bytes.shrink_to_fit();
+        }
+        Fragment { bytes: Cow::Owned(bytes), length }
+    }
+}
+
+impl<'a> Segment<'a> {
+    /// Reads a part of a file. `tick` is called after each quarter of a megabyte or line, whichever is longer; a
+    /// caller that wants to stop unwinds from it.
+    pub fn scan(bytes: &'a [u8], options: &Options, tick: &mut dyn FnMut()) -> Self {
+        let mut digest = Digest::default();
+        let Some(first) = memchr::memchr(b'\n', bytes) else {
+            for block in bytes.chunks(TICK_BYTES) {
+                digest.extend(block);
+                tick();
+            }
+            let raw = (bytes.len() <= DOCUMENT_BYTES).then_some(Cow::Borrowed(bytes));
+            return Self { digest, head: Fragment::of(bytes), rest: None, raw };
+        };
+        let mut body = Body::default();
+        let mut tape = Tape::default();
+        let mut start = first + 1;
+        // The digest follows block by block, while the bytes are still in the cache.
+        let mut digested = 0;
+        let mut digest_to = |end: usize, tick: &mut dyn FnMut()| {
+            for block in bytes[digested..end].chunks(TICK_BYTES) {
+                digest.extend(block);
+                tick();
+            }
+            digested = end;
+        };
+        let mut next_tick = TICK_BYTES;
+        for end in memchr::memchr_iter(b'\n', &bytes[start..]).map(|at| at + first + 1) {
+            let line = &bytes[start..end];
+            body.add_line(line, line.len() as u64, false, options, &mut tape);
+            body.end_line();
+            start = end + 1;
+            if start >= next_tick {
+                digest_to(start, tick);
+                next_tick = start + TICK_BYTES;
+            }
+        }
+        digest_to(bytes.len(), tick);
+        let raw = (bytes.len() <= DOCUMENT_BYTES && may_be_document(&body)).then_some(Cow::Borrowed(bytes));
+        Self {
+            digest,
+            head: Fragment::of(&bytes[..first]),
+            rest: Some((Box::new(body), Fragment::of(&bytes[start..]))),
+            raw,
+        }
+    }
+
+    /// The segment of this part and the one behind it, both read with the same options.
+    #[must_use]
+    pub fn merge(self, later: Segment<'_>, options: &Options) -> Segment<'a> {
+        let digest = self.digest.then(later.digest);
+        let (head, rest) = match (self.rest, later.rest) {
+            (None, None) => (self.head.join(later.head), None),
+            (None, Some((body, tail))) => (self.head.join(later.head), Some((body, tail.into_owned()))),
+            (Some((body, tail)), None) => (self.head, Some((body, tail.join(later.head)))),
+            (Some((mut body, tail)), Some((later_body, later_tail))) => {
+                let line = tail.join(later.head);
+                body.add_line(&line.bytes, line.length, false, options, &mut Tape::default());
+                body.end_line();
+                body.append(*later_body);
+                (self.head, Some((body, later_tail.into_owned())))
+            }
+        };
+        let may_be_document = rest.as_ref().is_none_or(|(body, _)| may_be_document(body));
+        let raw = match (self.raw, later.raw) {
+            (Some(raw), Some(later)) if may_be_document && raw.len() + later.len() <= DOCUMENT_BYTES => {
+                let mut raw = raw.into_owned();
+                raw.extend_from_slice(&later);
+                Some(Cow::Owned(raw))
+            }
+            _ => None,
+        };
+        Segment { digest, head, rest, raw }
+    }
+
+    /// The report on a whole file.
+    pub fn report(self, options: &Options, tick: &mut dyn FnMut()) -> Report {
+        let bytes = self.digest.bytes;
+        let mut body = Body::default();
+        let begins = self.head.bytes.clone();
+        if bytes > 0 {
+            body.add_line(&self.head.bytes, self.head.length, true, options, &mut Tape::default());
+        }
+        if let Some((rest, tail)) = &self.rest {
+            body.end_line();
+            body.append((**rest).clone());
+            // A final line end closes the last line; it does not begin another one.
+            if tail.length > 0 {
+                body.add_line(&tail.bytes, tail.length, false, options, &mut Tape::default());
+            }
+        }
+        drop(self.rest);
+        match verdict(&begins, &body, self.raw.as_deref()) {
+            Verdict::Lines => {
+                let shape = body.choose_shape();
+                Report::of(body, shape, self.digest, options, tick)
+            }
+            Verdict::Document(text) => {
+                let (body, shape) =
+                    document::read(text, bytes - text.len() as u64, body.lines, options, tick);
+                Report::of(body, shape, self.digest, options, tick)
+            }
+            Verdict::Foreign(rule, error) => {
+                let mut foreign = Body { lines: body.lines, filled: body.filled, ..Body::default() };
+                foreign.findings.raise_file(rule, format_args!("{error}"));
+                Report::of_foreign(foreign, self.digest, options)
+            }
+        }
+    }
+}
+
+impl Fragment<'_> {
+    fn into_owned<'b>(self) -> Fragment<'b> {
+        Fragment { bytes: Cow::Owned(self.bytes.into_owned()), length: self.length }
+    }
+}
+
+/// Whether lines like these may be parts of one document: one of them may by chance be a whole object, the last
+/// element of an array that is written an element a line.
+fn may_be_document(body: &Body) -> bool {
+    body.examples() <= 1
+}
+
+/// Validates a dataset in one value.
+///
+/// `content` is the file as it is, in any encoding and with any line ends; nothing about it is an error of
+/// this function. `tick` is called after each quarter of a megabyte or line, whichever is longer; a caller
+/// that wants to stop unwinds from it.
+///
+/// ```
+/// use pg_lora_core::dataset::{Options, report};
+/// let file = br#"{"conversation_id":"a","turns":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello!"}]}"#;
+/// let report = report(file, &Options::default(), &mut || ());
+/// assert!(report.training_ready);
+/// assert_eq!((report.total_training_pairs, report.conversations, report.messages), (1, 1, 2));
+/// ```
+pub fn report(content: &[u8], options: &Options, tick: &mut dyn FnMut()) -> Report {
+    Segment::scan(content, options, tick).report(options, tick)
+}

@@ -1,0 +1,101 @@
+//! What the text of a message may hold that it should not, and how text is shown.
+
+/// Whether a text shows nothing: white space and characters without width only.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| {
+        c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
+    })
+}
+
+/// Whether a text begins or ends with white space.
+pub(super) fn is_padded(text: &str) -> bool {
+    text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace)
+}
+
+/// Whether a text is no more than a program's word for nothing.
+pub(super) fn is_junk(text: &str) -> bool {
+    const WORDS: [&str; 10] =
+        ["nan", "null", "none", "undefined", "n/a", "<na>", "nil", "[object object]", "{}", "[]"];
+    text.len() <= 20 && WORDS.contains(&text.trim().to_ascii_lowercase().as_str())
+}
+
+/// Tokens that the chat templates of Llama, Mistral, ChatML and Gemma put between messages.
+const CONTROL_TOKENS: [&str; 22] = [
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|im_sep|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|begin_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<|system|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|end|>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<s>",
+    "</s>",
+    "<<SYS>>",
+    "<</SYS>>",
+    "[INST]",
+    "[/INST]",
+    "[TOOL_CALLS]",
+];
+
+/// The first control token of a chat template in a text.
+pub(super) fn control_token(text: &str) -> Option<&'static str> {
+    memchr::memchr2_iter(b'<', b'[', text.as_bytes()).find_map(|at| {
+        // What stands there, as bytes: a token begins and ends with ASCII.
+        let rest = &text.as_bytes()[at..];
+        CONTROL_TOKENS.into_iter().find(|token| rest.starts_with(token.as_bytes()))
+    })
+}
+
+/// Whether a text holds U+FFFD, the sign of bytes that could not be decoded.
+pub(super) fn has_replacement_character(text: &str) -> bool {
+    memchr::memchr_iter(0xef, text.as_bytes())
+        .any(|at| text.as_bytes()[at..].starts_with("\u{fffd}".as_bytes()))
+}
+
+/// The first control character of a text that is neither tab nor line end.
+pub(super) fn control_character(text: &str) -> Option<char> {
+    // NUL has a rule of its own.
+    text.chars().find(|&c| c < ' ' && !matches!(c, '\0' | '\t' | '\n' | '\r'))
+}
+
+/// At most `chars` characters of a text, without NUL, which jsonb cannot hold.
+pub(super) fn cut(text: &str, chars: usize) -> String {
+    let mut rest = text.chars().map(|c| if c == '\0' { '\u{fffd}' } else { c });
+    let mut kept: String = rest.by_ref().take(chars).collect();
+    if rest.next().is_some() {
+        kept.push('…');
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_text_from_what_only_looks_like_it() {
+        assert!(is_blank("\u{200b} \n") && is_blank("") && !is_blank("."));
+        assert!(is_padded("a ") && is_padded("\na") && !is_padded("a b") && !is_padded(""));
+        assert!(
+            is_junk("NaN")
+                && is_junk(" undefined ")
+                && is_junk("[object Object]")
+                && !is_junk("none of them")
+        );
+        assert_eq!(control_token("x < y, [1], <|im_end|>"), Some("<|im_end|>"));
+        assert_eq!(control_token("ask [INST] now"), Some("[INST]"));
+        assert_eq!(control_token("<b>bold</b> [a](b) é<"), None);
+        assert!(has_replacement_character("Caf\u{fffd}") && !has_replacement_character("ｆｕｌｌ"));
+        assert_eq!(control_character("a\tb\nc\rd\0e"), None);
+        assert_eq!(control_character("a\u{7}b"), Some('\u{7}'));
+        assert_eq!(cut("é\0é", 2), "é\u{fffd}…");
+    }
+}

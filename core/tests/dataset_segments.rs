@@ -1,0 +1,132 @@
+//! The law of segments: a file in any parts gives the report of the whole.
+
+use pg_lora_core::dataset::{Options, Report, Segment, all_rules, report};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// The report of a file that is cut at these places.
+fn in_parts(content: &[u8], cuts: &[usize], options: &Options) -> Report {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (content.len() + 1)).collect();
+    cuts.sort_unstable();
+    let mut start = 0;
+    let mut parts = Vec::new();
+    for cut in cuts {
+        parts.push(&content[start..cut]);
+        start = cut;
+    }
+    parts.push(&content[start..]);
+    let segments = parts.into_iter().map(|part| Segment::scan(part, options, &mut || ()));
+    let whole = segments.reduce(|a, b| a.merge(b, options)).expect("there is a part");
+    whole.report(options, &mut || ())
+}
+
+/// As `in_parts`, the parts joined from the right.
+fn from_the_right(content: &[u8], cut: usize, options: &Options) -> Report {
+    let (a, rest) = content.split_at(cut % (content.len() + 1));
+    let (b, c) = rest.split_at(rest.len() / 2);
+    let scan = |part| Segment::scan(part, options, &mut || ());
+    let (a, b, c) = (scan(a), scan(b), scan(c));
+    a.merge(b.merge(c, options), options).report(options, &mut || ())
+}
+
+fn assert_parts_make_the_whole(content: &[u8], cuts: &[usize], options: &Options) {
+    let whole = report(content, options, &mut || ());
+    assert_eq!(
+        in_parts(content, cuts, options),
+        whole,
+        "cut at {cuts:?}: {}",
+        String::from_utf8_lossy(content)
+    );
+    for cut in cuts {
+        assert_eq!(from_the_right(content, *cut, options), whole, "cut at {cut}");
+    }
+}
+
+/// Lines of every kind: sound ones of all shapes, repeats, and every fault that has an example.
+fn line() -> impl Strategy<Value = Vec<u8>> {
+    let examples: Vec<Vec<u8>> =
+        all_rules().map(|rule| (rule.example)()).filter(|example| example.len() < 2_000).collect();
+    let text = "[a-zé ]{1,6}";
+    let chat = (text, text, any::<bool>()).prop_map(|(user, assistant, held_back)| {
+        let split = if held_back { "validation" } else { "train" };
+        json!({"split": split, "messages": [{"role": "user", "content": user}, {"role": "assistant", "content": assistant}]})
+            .to_string()
+            .into_bytes()
+    });
+    let pair = (0_u8..5, 1_u8..9, text).prop_map(|(conversation, turn, input)| {
+        json!({
+            "id": format!("{conversation}-{turn}"), "conversation_id": conversation.to_string(), "turn_number": turn,
+            "conversation_metadata": {"emotional_arc": turn % 2},
+            "system_prompt": "Help.", "current_user_input": input, "target_response": "Yes."
+        })
+        .to_string()
+        .into_bytes()
+    });
+    let document = Just(json!({"training_file_metadata": {"total_training_pairs": 1}, "conversations": [{
+        "conversation_metadata": {"conversation_id": "a"},
+        "training_pairs": [{"system_prompt": "Help.", "current_user_input": "Hi", "target_response": "Hello"}]
+    }]}));
+    prop_oneof![
+        4 => chat,
+        3 => pair,
+        2 => proptest::sample::select(examples),
+        1 => document.clone().prop_map(|document| document.to_string().into_bytes()),
+        1 => document.prop_map(|document| serde_json::to_vec_pretty(&document).unwrap()),
+        1 => proptest::collection::vec(any::<u8>(), 0..20),
+    ]
+}
+
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    let end = prop_oneof![3 => Just(&b"\n"[..]), 1 => Just(&b"\r\n"[..]), 1 => Just(&b""[..])];
+    (proptest::collection::vec((line(), end), 0..14), any::<bool>()).prop_map(|(lines, ends)| {
+        let mut content = Vec::new();
+        for (line, end) in lines {
+            content.extend_from_slice(&line);
+            content.extend_from_slice(if end.is_empty() && ends { b"\n" } else { end });
+        }
+        content
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_parts_make_the_whole(content in content(), cuts in proptest::collection::vec(any::<usize>(), 1..6)) {
+        assert_parts_make_the_whole(&content, &cuts, &Options::default());
+    }
+
+    #[test]
+    fn under_any_profile(content in content(), cut in any::<usize>(), profile in proptest::sample::select(vec!["openai", "mistral", "together"])) {
+        let options = Options::from_json(&format!(r#"{{"profile": "{profile}", "window": 8, "min_examples": 2}}"#)).unwrap();
+        assert_parts_make_the_whole(&content, &[cut], &options);
+    }
+}
+
+#[test]
+fn every_cut_of_every_example() {
+    for rule in all_rules() {
+        let content = (rule.example)();
+        if content.len() < 1_000 {
+            let cuts: Vec<usize> = (0..=content.len()).collect();
+            for cut in &cuts {
+                assert_eq!(
+                    in_parts(&content, &[*cut], &Options::default()),
+                    report(&content, &Options::default(), &mut || ()),
+                    "{} cut at {cut}",
+                    rule.code
+                );
+            }
+            // A byte at a time.
+            assert_parts_make_the_whole(&content, &cuts, &Options::default());
+        }
+    }
+}
+
+#[test]
+fn a_line_too_long_is_one_in_any_parts() {
+    let long = format!("{{\"a\":\"{}\"}}\n{{}}\n", "x".repeat(pg_lora_core::limits::LINE_BYTES));
+    let cuts = [5, 1 << 20, 3 << 20, long.len() - 6, long.len() - 3];
+    let options = Options::default();
+    let whole = report(long.as_bytes(), &options, &mut || ());
+    assert_eq!(whole.counts["line_too_long"], 1);
+    assert_eq!(in_parts(long.as_bytes(), &cuts, &options), whole);
+}
