@@ -360,15 +360,12 @@ fn header(object: Json<'_>, is_first: bool, check: &mut Check<'_, '_>) -> Option
         check.wrong_type(&path, "an object", meta);
         return None;
     }
-    if let Some(version) = meta.get("version").and_then(Json::text) {
-        if !version.starts_with("4.") && !version.starts_with("5.") {
-            let path = path.key("version");
-            check.raise(
-                &field::UNKNOWN_VERSION,
-                &path,
-                format_args!("\"{path}\" is \"{}\"", cut(version, 40)),
-            );
-        }
+    if let Some(version) = meta.get("version").and_then(Json::text)
+        && !version.starts_with("4.")
+        && !version.starts_with("5.")
+    {
+        let path = path.key("version");
+        check.raise(&field::UNKNOWN_VERSION, &path, format_args!("\"{path}\" is \"{}\"", cut(version, 40)));
     }
     Some(Declared { pairs: declared_count(meta, "total_pairs", &path, check), conversations: None })
 }

@@ -147,7 +147,7 @@ fn check_judgements(object: Json<'_>, root: &Path<'_>, check: &mut Check<'_, '_>
         let path = path.key("detected_emotions");
         let emotions = context.get("detected_emotions");
         for key in ["primary", "primary_confidence"] {
-            if !emotions.is_some_and(|emotions| emotions.get(key).is_some_and(|value| !value.is_null())) {
+            if emotions.is_none_or(|emotions| emotions.get(key).is_none_or(|value| value.is_null())) {
                 check.raise(&rules::MISSING_EMOTION, &path, format_args!("\"{path}\" has no \"{key}\""));
                 break;
             }
@@ -158,7 +158,7 @@ fn check_judgements(object: Json<'_>, root: &Path<'_>, check: &mut Check<'_, '_>
     let score = metadata.get("quality_score").and_then(Json::number);
     if let Some(score) = score {
         check_mark(score, &path.key("quality_score"), check);
-        if score < 2.5 && score >= 1.0 {
+        if (1.0..2.5).contains(&score) {
             let path = path.key("quality_score");
             check.raise(&rules::LOW_QUALITY_SCORE, &path, format_args!("\"{path}\" is {score}"));
         }

@@ -65,11 +65,11 @@ fn call<'o>(one: Json<'o>, path: &Path<'_>, declared: &[&str], check: &mut Check
     if let Some((key, _)) = lacking.iter().find(|(_, is_lacking)| *is_lacking) {
         check.raise(&rules::INVALID_TOOL_CALL, path, format_args!("\"{path}\" has no \"{key}\""));
     }
-    if let Some(arguments) = arguments {
-        if !arguments.text().is_some_and(is_object) {
-            let error = format_args!("the arguments of \"{path}\" are no JSON object in a string");
-            check.raise(&rules::INVALID_TOOL_ARGUMENTS, path, error);
-        }
+    if let Some(arguments) = arguments
+        && !arguments.text().is_some_and(is_object)
+    {
+        let error = format_args!("the arguments of \"{path}\" are no JSON object in a string");
+        check.raise(&rules::INVALID_TOOL_ARGUMENTS, path, error);
     }
     if let Some(name) = name.filter(|name| !declared.contains(name)) {
         let error = format_args!("the tool \"{}\" is called and not declared", cut(name, 40));
