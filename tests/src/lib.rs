@@ -10,6 +10,7 @@
 
 mod account;
 mod address;
+pub mod chat;
 mod cluster;
 mod database;
 mod detached;
