@@ -9,6 +9,7 @@ mod indexes;
 mod measurement;
 mod plan;
 mod rls;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -63,13 +64,16 @@ enum Benchmark {
     Rls,
     /// What the indexes cost that the specification names and others cover.
     Indexes,
+    /// What validating a dataset takes.
+    Validate,
 }
 
 impl Benchmark {
-    fn work(self) -> fn(&mut Bed<'_>) -> anyhow::Result<()> {
+    fn run(self, bed: &mut Bed<'_>, prepared: &Prepared<'_>) -> anyhow::Result<()> {
         match self {
-            Self::Rls => rls::run,
-            Self::Indexes => indexes::run,
+            Self::Rls => rls::run(bed),
+            Self::Indexes => indexes::run(bed),
+            Self::Validate => validate::run(bed, prepared),
         }
     }
 }
@@ -89,6 +93,8 @@ struct Report {
     /// Milliseconds of `select 1` on the first connection.
     select_1: f64,
     measurements: Vec<Measurement>,
+    /// What could not be measured on this machine, with the reason.
+    left_out: Vec<String>,
 }
 
 /// Measures, and prints what came of it.
@@ -128,7 +134,7 @@ fn measure(prepared: &Prepared<'_>, cluster: &Cluster, benchmark: Benchmark) -> 
     // Copies of the database are made only while nobody is connected to it.
     client.close()?;
     let mut bed = Bed::new(cluster)?;
-    benchmark.work()(&mut bed)?;
+    benchmark.run(&mut bed, prepared)?;
     Ok(Report {
         benchmark: name_of(benchmark),
         postgres: prepared.tree.version().to_owned(),
@@ -139,6 +145,7 @@ fn measure(prepared: &Prepared<'_>, cluster: &Cluster, benchmark: Benchmark) -> 
         rounds: bed::ROUNDS,
         select_1: bed.yardstick,
         measurements: bed.measurements,
+        left_out: bed.left_out,
     })
 }
 
@@ -163,6 +170,9 @@ impl Report {
         );
         for measurement in &self.measurements {
             text += &format!("{measurement}\n");
+        }
+        for line in &self.left_out {
+            text += &format!("{line}\n");
         }
         let with_target = self.measurements.iter().filter(|measurement| measurement.has_target()).count();
         let missed = self.measurements.iter().filter(|measurement| measurement.is_missed()).count();

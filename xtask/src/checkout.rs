@@ -55,6 +55,11 @@ impl Checkout {
         self.target.join("debug").join(program)
     }
 
+    /// The program that `cargo build --release --example` made.
+    pub fn built_example(&self, name: &str) -> PathBuf {
+        self.target.join("release/examples").join(name)
+    }
+
     /// A file or folder of ours under `target/pg_lora`; the folder above it exists afterwards and everybody may
     /// read it, whatever the umask says, because servers run as another user.
     pub fn place(&self, name: &str) -> anyhow::Result<PathBuf> {

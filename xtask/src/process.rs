@@ -73,6 +73,19 @@ pub fn run_silently(checkout: &Checkout, log: &str, command: &mut Command) -> an
     Ok(())
 }
 
+/// Runs a command for what it prints on stdout; if it fails, its words on stderr are the error.
+pub fn output(command: &mut Command) -> anyhow::Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("could not run {}", name_of(command)))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        bail!("{} failed ({}): {}", name_of(command), output.status, words.trim_end());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// A command as in an error message: the program and what it was to do, not every option.
 fn name_of(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use pg_lora_tests::{Caller, Cluster};
+use postgres::types::ToSql;
 use postgres::{Client, SimpleQueryMessage};
 
 use super::measurement::{Measurement, Target};
@@ -69,13 +70,22 @@ pub struct Bed<'c> {
     pub yardstick: f64,
     /// In the order in which they were taken.
     pub measurements: Vec<Measurement>,
+    /// What could not be measured, with the reason.
+    pub left_out: Vec<String>,
 }
 
 impl<'c> Bed<'c> {
     /// On the first copy of [`DATABASE`], which nobody else may be connected to. Takes the yardstick first.
     pub fn new(cluster: &'c Cluster) -> anyhow::Result<Self> {
         let client = copy(cluster, 1)?;
-        let mut bed = Self { cluster, client, databases: 1, yardstick: 0.0, measurements: Vec::new() };
+        let mut bed = Self {
+            cluster,
+            client,
+            databases: 1,
+            yardstick: 0.0,
+            measurements: Vec::new(),
+            left_out: Vec::new(),
+        };
         bed.yardstick = bed.medians(&[Side::superuser("select 1").repeated(YARDSTICK)])?[0];
         Ok(bed)
     }
@@ -90,6 +100,17 @@ impl<'c> Bed<'c> {
     /// Runs statements that are not measured.
     pub fn execute(&mut self, sql: &str) -> anyhow::Result<()> {
         Ok(self.client.batch_execute(sql)?)
+    }
+
+    /// Runs a statement with parameters that is not measured.
+    pub fn execute_with(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> anyhow::Result<()> {
+        self.client.execute(sql, parameters)?;
+        Ok(())
+    }
+
+    /// Another connection to the same database.
+    pub fn connect(&self) -> anyhow::Result<Client> {
+        self.cluster.connect(&name(self.databases))
     }
 
     /// One value, as text, that is not measured.
@@ -146,22 +167,20 @@ impl<'c> Bed<'c> {
         Ok(())
     }
 
-    /// Milliseconds of each side: medians of rounds in which each side has its turn, in changing order.
-    fn medians(&mut self, sides: &[Side<'_>]) -> anyhow::Result<Vec<f64>> {
-        let mut samples = vec![Vec::new(); sides.len()];
-        for round in 0..WARM_UP + ROUNDS {
-            for turn in 0..sides.len() {
-                let at = (round + turn) % sides.len();
-                let taken = self.time(&sides[at])?;
-                if round >= WARM_UP {
-                    samples[at].push(taken);
-                }
-            }
-        }
-        Ok(samples.into_iter().map(median).collect())
+    /// Names what is not measured here, and why.
+    pub fn leave_out(&mut self, what: &str, why: &anyhow::Error) {
+        let line = format!("{what}\n    LEFT OUT: {}", format!("{why:#}").replace('\n', " "));
+        eprintln!("{line}");
+        self.left_out.push(line);
     }
 
-    fn time(&mut self, side: &Side<'_>) -> anyhow::Result<f64> {
+    /// Milliseconds of each side, from [`in_turns`].
+    fn medians(&mut self, sides: &[Side<'_>]) -> anyhow::Result<Vec<f64>> {
+        in_turns(sides.len(), |at| self.time(&sides[at]))
+    }
+
+    /// Milliseconds that a side takes this time.
+    pub fn time(&mut self, side: &Side<'_>) -> anyhow::Result<f64> {
         self.request(side, |client| {
             let start = Instant::now();
             for _ in 0..side.repeat {
@@ -202,8 +221,30 @@ impl<'c> Bed<'c> {
     }
 }
 
+/// Milliseconds of each of so many sides: medians of rounds in which each side has its turn, in changing order.
+pub fn in_turns(
+    sides: usize,
+    mut take: impl FnMut(usize) -> anyhow::Result<f64>,
+) -> anyhow::Result<Vec<f64>> {
+    let mut samples = vec![Vec::new(); sides];
+    for round in 0..WARM_UP + ROUNDS {
+        for turn in 0..sides {
+            let at = (round + turn) % sides;
+            let taken = take(at)?;
+            if round >= WARM_UP {
+                samples[at].push(taken);
+            }
+        }
+    }
+    Ok(samples.into_iter().map(median).collect())
+}
+
+fn name(number: usize) -> String {
+    format!("bench_{number}")
+}
+
 fn copy(cluster: &Cluster, number: usize) -> anyhow::Result<Client> {
-    let name = format!("bench_{number}");
+    let name = name(number);
     cluster.connect("postgres")?.batch_execute(&format!("create database {name} template {DATABASE}"))?;
     cluster.connect(&name)
 }
@@ -212,7 +253,8 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle of them.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

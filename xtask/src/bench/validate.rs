@@ -1,0 +1,173 @@
+//! What validating a chat file costs in SQL: against core alone, against Together's own check, against plain SQL, with
+//! faults and without; whether every fault is found; how much memory the backend needs for it.
+//!
+//! Every side reads the same bytes, and all sides have their turn in each round. In SQL the file is one stored value,
+//! out of line and not compressed: reading it out of its pages belongs to the call.
+
+mod core_alone;
+mod memory;
+mod together;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use pg_lora_tests::chat::{Chat, Judgement, Kind, PLAIN_VALIDATION, SEED};
+use serde_json::Value;
+
+use self::core_alone::CoreAlone;
+use self::together::Together;
+use super::bed::{Bed, Side, in_turns};
+use super::measurement::{Measurement, Target};
+use crate::setup::Prepared;
+
+/// About 170 MB.
+const EXAMPLES: usize = 100_000;
+
+/// Files that are small enough for a report to keep every finding.
+const SMALL_FILES: u64 = 20;
+
+const TABLE: &str = "create schema bench;
+    create table bench.files (name text primary key, content bytea, body text);
+    alter table bench.files alter content set storage external, alter body set storage external;";
+
+const OURS: &str = "select lora.dataset_report(content, '{}') from bench.files where name = 'sound'";
+const OURS_FAULTY: &str = "select lora.dataset_report(content, '{}') from bench.files where name = 'faulty'";
+/// A text needs no conversion on the way, so this is what plain SQL is given.
+const PLAIN: &str = "select plain_validation(body) from bench.files where name = 'sound'";
+
+/// Runs it.
+pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>) -> anyhow::Result<()> {
+    let core = CoreAlone::build(prepared.checkout)?;
+    let together = Together::provide(prepared.checkout);
+    let sound = Chat::sound(SEED, EXAMPLES);
+    let file = write(prepared, &sound)?;
+    bed.execute(TABLE)?;
+    bed.execute(PLAIN_VALIDATION)?;
+    let insert = "insert into bench.files values ('sound', $1, convert_from($1, 'UTF8'))";
+    bed.execute_with(insert, &[&sound.bytes])?;
+    let faulty = Chat::faulty(SEED, EXAMPLES, EXAMPLES / 100);
+    bed.execute_with("insert into bench.files values ('faulty', $1)", &[&faulty.bytes])?;
+    bed.execute("vacuum (analyze, freeze) bench.files; checkpoint")?;
+
+    findings(bed, &faulty)?;
+    memory::run(bed)?;
+    times(bed, &sound, &file, &core, together)?;
+    fs::remove_file(&file).with_context(|| format!("could not remove \"{}\"", file.display()))
+}
+
+fn write(prepared: &Prepared<'_>, chat: &Chat) -> anyhow::Result<PathBuf> {
+    // The name's end is how Together's check tells what it is.
+    let file = prepared.checkout.place("bench/chat.jsonl")?;
+    fs::write(&file, &chat.bytes).with_context(|| format!("could not write \"{}\"", file.display()))?;
+    Ok(file)
+}
+
+/// By their counts in the large file, and by line and code in small ones.
+fn findings(bed: &mut Bed<'_>, faulty: &Chat) -> anyhow::Result<()> {
+    let large = Judgement::of(faulty, &report(bed, OURS_FAULTY)?);
+    let percent = faulty.faults.len() * 100 / EXAMPLES;
+    judged(bed, &format!("{EXAMPLES} examples, {percent} % of them faulty"), &[large])?;
+
+    bed.execute("create table bench.small (number bigint, content bytea)")?;
+    let mut judgements = Vec::new();
+    for number in 0..SMALL_FILES {
+        let small = Chat::faulty(SEED + number, 300, 5 * Kind::ALL.len());
+        let number = number as i64;
+        bed.execute_with("insert into bench.small values ($1, $2)", &[&number, &small.bytes])?;
+        let sql =
+            format!("select lora.dataset_report(content, '{{}}') from bench.small where number = {number}");
+        judgements.push(Judgement::of(&small, &report(bed, &sql)?));
+    }
+    judged(bed, &format!("{SMALL_FILES} files of 300 examples, line by line"), &judgements)
+}
+
+fn judged(bed: &mut Bed<'_>, what: &str, judgements: &[Judgement]) -> anyhow::Result<()> {
+    for judgement in judgements.iter().filter(|judgement| !judgement.is_perfect()) {
+        eprintln!("    {judgement}");
+    }
+    let faults: u64 = judgements.iter().map(|judgement| judgement.faults).sum();
+    let found: u64 = judgements.iter().map(|judgement| judgement.found).sum();
+    let wrong: u64 = judgements.iter().map(Judgement::wrong).sum();
+    let name = format!("recall of {faults} faults of {} kinds: {what}", Kind::ALL.len());
+    let recall = found as f64 * 100.0 / faults as f64;
+    bed.note(Measurement::new(name, recall, "%", Target::AtLeast(100.0)), &[])?;
+    let name = format!("false findings: {what}");
+    bed.note(Measurement::new(name, wrong as f64, "", Target::AtMost(0.0)), &[])
+}
+
+fn times(
+    bed: &mut Bed<'_>,
+    sound: &Chat,
+    file: &Path,
+    core: &CoreAlone,
+    together: anyhow::Result<Together>,
+) -> anyhow::Result<()> {
+    let ours_counts = report(bed, OURS)?["total_training_pairs"] == sound.pairs;
+    let plain_counts = report(bed, PLAIN)?["pairs"] == sound.pairs;
+    let mut core_counts = true;
+    let mut together_passes = true;
+    let mut parser = Vec::new();
+    let sides = if together.is_ok() { 5 } else { 4 };
+    let medians = in_turns(sides, |at| match at {
+        0 => bed.time(&Side::superuser(OURS)),
+        1 => bed.time(&Side::superuser(OURS_FAULTY)),
+        2 => bed.time(&Side::superuser(PLAIN)),
+        3 => {
+            let run = core.run(file)?;
+            core_counts &= run.pairs == sound.pairs;
+            parser.push(run.parser);
+            Ok(run.report)
+        }
+        _ => {
+            let run = together.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?.run(file)?;
+            together_passes &= run.passed && run.samples == sound.lines;
+            Ok(run.time)
+        }
+    })?;
+    let [ours, faulty, plain, core] = [0, 1, 2, 3].map(|at| medians[at]);
+    let megabytes = sound.bytes.len() as f64 / 1e6;
+    let rate = |milliseconds: f64| megabytes / milliseconds * 1000.0;
+    let shown = |milliseconds: f64| format!("{:.0} MB/s", rate(milliseconds));
+    let what = format!("{EXAMPLES} examples, {megabytes:.1} MB, in SQL");
+    let with_ours = |name: String, value: f64, target: Option<Target>, side: &str, other: f64| {
+        Measurement::new(name, value, "", target)
+            .median("SQL", ours, shown(ours))
+            .median(side, other, shown(other))
+            .condition(format!("{} pairs counted", sound.pairs), ours_counts)
+    };
+
+    let name = format!("{what}, to Together's check_file");
+    match together {
+        Ok(_) => {
+            let theirs = medians[4];
+            let target = Some(Target::AtMost(0.8));
+            let measurement = with_ours(name, ours / theirs, target, "check_file", theirs)
+                .condition(format!("all of {} samples checked", sound.lines), together_passes);
+            bed.note(measurement, &[])?;
+        }
+        Err(error) => bed.leave_out(&name, &error),
+    }
+    let target = Some(Target::AtMost(1.5));
+    let measurement = with_ours(format!("{what}, to core alone"), ours / core, target, "core", core)
+        .condition("the same in core", core_counts);
+    bed.note(measurement, &[])?;
+    let name = format!("{what} with 1 % faulty lines, to the same without");
+    let target = Some(Target::AtMost(1.1));
+    bed.note(with_ours(name, faulty / ours, target, "with faults", faulty), &[])?;
+    let name = "structural rules in plain SQL, to all rules in ours".to_owned();
+    let target = Some(Target::AtLeast(3.0));
+    let measurement = with_ours(name, plain / ours, target, "plain SQL", plain)
+        .condition("the same in plain SQL", plain_counts);
+    bed.note(measurement, &[])?;
+
+    // What bounds all of it.
+    bed.note(Measurement::new("core alone", rate(core), "MB/s", None), &[])?;
+    let name = "serde_json over the same lines, keeping nothing";
+    bed.note(Measurement::new(name, rate(super::bed::median(parser)), "MB/s", None), &[])
+}
+
+/// The report as JSON.
+fn report(bed: &mut Bed<'_>, sql: &str) -> anyhow::Result<Value> {
+    Ok(serde_json::from_str(&bed.ask(sql)?)?)
+}
