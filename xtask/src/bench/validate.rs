@@ -48,7 +48,8 @@ pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>) -> anyhow::Result<()> {
     bed.execute_with(insert, &[&sound.bytes])?;
     let faulty = Chat::faulty(SEED, EXAMPLES, EXAMPLES / 100);
     bed.execute_with("insert into bench.files values ('faulty', $1)", &[&faulty.bytes])?;
-    bed.execute("vacuum (analyze, freeze) bench.files; checkpoint")?;
+    bed.execute("vacuum (analyze, freeze) bench.files")?;
+    bed.execute("checkpoint")?;
 
     findings(bed, &faulty)?;
     memory::run(bed)?;
