@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::core_alone::CoreAlone;
 use self::together::Together;
-use super::bed::{Bed, Side, in_turns};
+use super::bed::{Bed, Side, in_turns, median};
 use super::measurement::{Measurement, Target};
 use crate::setup::Prepared;
 
@@ -31,6 +31,8 @@ const TABLE: &str = "create schema bench;
     create table bench.files (name text primary key, content bytea, body text);
     alter table bench.files alter content set storage external, alter body set storage external;";
 
+/// Puts the whole value together and looks at one byte of it.
+const ONLY_READ: &str = "select get_byte(content, 0) from bench.files where name = 'sound'";
 const OURS: &str = "select lora.dataset_report(content, '{}') from bench.files where name = 'sound'";
 const OURS_FAULTY: &str = "select lora.dataset_report(content, '{}') from bench.files where name = 'faulty'";
 /// A text needs no conversion on the way, so this is what plain SQL is given.
@@ -53,7 +55,7 @@ pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>) -> anyhow::Result<()> {
 
     findings(bed, &faulty)?;
     memory::run(bed)?;
-    times(bed, &sound, &file, &core, together)?;
+    Times::take(bed, &sound, &file, &core, together)?.note(bed, &sound)?;
     fs::remove_file(&file).with_context(|| format!("could not remove \"{}\"", file.display()))
 }
 
@@ -84,7 +86,8 @@ fn findings(bed: &mut Bed<'_>, faulty: &Chat) -> anyhow::Result<()> {
 }
 
 fn judged(bed: &mut Bed<'_>, what: &str, judgements: &[Judgement]) -> anyhow::Result<()> {
-    for judgement in judgements.iter().filter(|judgement| !judgement.is_perfect()) {
+    // They fail alike, if they fail.
+    if let Some(judgement) = judgements.iter().find(|judgement| !judgement.is_perfect()) {
         eprintln!("    {judgement}");
     }
     let faults: u64 = judgements.iter().map(|judgement| judgement.faults).sum();
@@ -97,75 +100,103 @@ fn judged(bed: &mut Bed<'_>, what: &str, judgements: &[Judgement]) -> anyhow::Re
     bed.note(Measurement::new(name, wrong as f64, "", Target::AtMost(0.0)), &[])
 }
 
-fn times(
-    bed: &mut Bed<'_>,
-    sound: &Chat,
-    file: &Path,
-    core: &CoreAlone,
-    together: anyhow::Result<Together>,
-) -> anyhow::Result<()> {
-    let ours_counts = report(bed, OURS)?["total_training_pairs"] == sound.pairs;
-    let plain_counts = report(bed, PLAIN)?["pairs"] == sound.pairs;
-    let mut core_counts = true;
-    let mut together_passes = true;
-    let mut parser = Vec::new();
-    let sides = if together.is_ok() { 5 } else { 4 };
-    let medians = in_turns(sides, |at| match at {
-        0 => bed.time(&Side::superuser(OURS)),
-        1 => bed.time(&Side::superuser(OURS_FAULTY)),
-        2 => bed.time(&Side::superuser(PLAIN)),
-        3 => {
-            let run = core.run(file)?;
-            core_counts &= run.pairs == sound.pairs;
-            parser.push(run.parser);
-            Ok(run.report)
-        }
-        _ => {
-            let run = together.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?.run(file)?;
-            together_passes &= run.passed && run.samples == sound.lines;
-            Ok(run.time)
-        }
-    })?;
-    let [ours, faulty, plain, core] = [0, 1, 2, 3].map(|at| medians[at]);
-    let megabytes = sound.bytes.len() as f64 / 1e6;
-    let rate = |milliseconds: f64| megabytes / milliseconds * 1000.0;
-    let shown = |milliseconds: f64| format!("{:.0} MB/s", rate(milliseconds));
-    let what = format!("{EXAMPLES} examples, {megabytes:.1} MB, in SQL");
-    let with_ours = |name: String, value: f64, target: Option<Target>, side: &str, other: f64| {
-        Measurement::new(name, value, "", target)
-            .median("SQL", ours, shown(ours))
-            .median(side, other, shown(other))
-            .condition(format!("{} pairs counted", sound.pairs), ours_counts)
-    };
+/// Milliseconds of each side, and whether it did the whole work.
+struct Times {
+    ours: (f64, bool),
+    faulty: f64,
+    /// Reading the value without looking at it.
+    reading: f64,
+    plain: (f64, bool),
+    core: (f64, bool),
+    /// serde_json over the same lines, keeping nothing.
+    parser: f64,
+    together: anyhow::Result<(f64, bool)>,
+}
 
-    let name = format!("{what}, to Together's check_file");
-    match together {
-        Ok(_) => {
-            let theirs = medians[4];
-            let target = Some(Target::AtMost(0.8));
-            let measurement = with_ours(name, ours / theirs, target, "check_file", theirs)
-                .condition(format!("all of {} samples checked", sound.lines), together_passes);
-            bed.note(measurement, &[])?;
-        }
-        Err(error) => bed.leave_out(&name, &error),
+impl Times {
+    fn take(
+        bed: &mut Bed<'_>,
+        sound: &Chat,
+        file: &Path,
+        core: &CoreAlone,
+        together: anyhow::Result<Together>,
+    ) -> anyhow::Result<Self> {
+        let ours_counts = report(bed, OURS)?["total_training_pairs"] == sound.pairs;
+        let plain_counts = report(bed, PLAIN)?["pairs"] == sound.pairs;
+        let (mut core_counts, mut together_passes) = (true, true);
+        let mut parser = Vec::new();
+        let in_sql = [OURS, OURS_FAULTY, ONLY_READ, PLAIN];
+        let sides = if together.is_ok() { 6 } else { 5 };
+        let medians = in_turns(sides, |at| match (in_sql.get(at), &together) {
+            (Some(sql), _) => bed.time(&Side::superuser(sql)),
+            (None, Ok(together)) if at == 5 => {
+                let run = together.run(file)?;
+                together_passes &= run.passed && run.samples == sound.lines;
+                Ok(run.time)
+            }
+            _ => {
+                let run = core.run(file)?;
+                core_counts &= run.pairs == sound.pairs;
+                parser.push(run.parser);
+                Ok(run.report)
+            }
+        })?;
+        Ok(Self {
+            ours: (medians[0], ours_counts),
+            faulty: medians[1],
+            reading: medians[2],
+            plain: (medians[3], plain_counts),
+            core: (medians[4], core_counts),
+            parser: median(parser),
+            together: together.map(|_| (medians[5], together_passes)),
+        })
     }
-    let target = Some(Target::AtMost(1.5));
-    let measurement = with_ours(format!("{what}, to core alone"), ours / core, target, "core", core)
-        .condition("the same in core", core_counts);
-    bed.note(measurement, &[])?;
-    let name = format!("{what} with 1 % faulty lines, to the same without");
-    let target = Some(Target::AtMost(1.1));
-    bed.note(with_ours(name, faulty / ours, target, "with faults", faulty), &[])?;
-    let name = "structural rules in plain SQL, to all rules in ours".to_owned();
-    let target = Some(Target::AtLeast(3.0));
-    let measurement = with_ours(name, plain / ours, target, "plain SQL", plain)
-        .condition("the same in plain SQL", plain_counts);
-    bed.note(measurement, &[])?;
 
-    // What bounds all of it.
-    bed.note(Measurement::new("core alone", rate(core), "MB/s", None), &[])?;
-    let name = "serde_json over the same lines, keeping nothing";
-    bed.note(Measurement::new(name, rate(super::bed::median(parser)), "MB/s", None), &[])
+    /// All figures, each of which counts only if the whole work was done.
+    fn note(self, bed: &mut Bed<'_>, sound: &Chat) -> anyhow::Result<()> {
+        let megabytes = sound.bytes.len() as f64 / 1e6;
+        let rate = |milliseconds: f64| megabytes / milliseconds * 1000.0;
+        let shown = |milliseconds: f64| format!("{:.0} MB/s", rate(milliseconds));
+        let (ours, ours_counts) = self.ours;
+        let figure = |name: &str, value: f64, target: Target, (side, time): (&str, f64)| {
+            Measurement::new(name, value, "", target)
+                .median("SQL", ours, shown(ours))
+                .median(side, time, shown(time))
+                .condition(format!("all of {} pairs counted", sound.pairs), ours_counts)
+        };
+        let file = format!("{EXAMPLES} examples, {megabytes:.1} MB, in SQL");
+
+        let name = format!("{file}, to Together's check_file");
+        match self.together {
+            Ok((theirs, passes)) => {
+                let measurement = figure(&name, ours / theirs, Target::AtMost(0.8), ("check_file", theirs))
+                    .condition(format!("all of {} samples checked", sound.lines), passes);
+                bed.note(measurement, &[])?;
+            }
+            Err(error) => bed.leave_out(&name, &error),
+        }
+        let name = format!("{file}, to core alone");
+        let (core, counts) = self.core;
+        let measurement = figure(&name, ours / core, Target::AtMost(1.5), ("core", core));
+        bed.note(measurement.condition("the same in core", counts), &[])?;
+        let name = format!("{file} with 1 % faulty lines, to without");
+        let faulty = self.faulty;
+        bed.note(figure(&name, faulty / ours, Target::AtMost(1.1), ("with faults", faulty)), &[])?;
+        let name = "structural rules in plain SQL, to all rules in ours";
+        let (plain, counts) = self.plain;
+        let measurement = figure(name, plain / ours, Target::AtLeast(3.0), ("plain SQL", plain));
+        bed.note(measurement.condition("the same in plain SQL", counts), &[])?;
+
+        // What bounds them.
+        for (name, time) in [
+            ("core alone", core),
+            ("serde_json over the same lines, keeping nothing", self.parser),
+            ("reading the value in SQL without looking at it", self.reading),
+        ] {
+            bed.note(Measurement::new(name, rate(time), "MB/s", None), &[])?;
+        }
+        Ok(())
+    }
 }
 
 /// The report as JSON.

@@ -9,10 +9,7 @@ use anyhow::Context;
 
 use super::super::bed::Bed;
 use super::super::measurement::{Measurement, Target};
-use super::{OURS, OURS_FAULTY};
-
-/// Puts the whole value together and looks at one byte of it.
-const ONLY_READ: &str = "select get_byte(content, 0) from bench.files where name = 'sound'";
+use super::{ONLY_READ, OURS, OURS_FAULTY};
 
 /// What a validation of lines may need beside its input, as docs/benchmarks.md says.
 const BESIDE_THE_INPUT: f64 = 64.0;
