@@ -6,6 +6,14 @@ comment on function lora.dataset_report(bytea, jsonb) is
   'Validates a dataset file and reports everything that is wrong with it';
 comment on function lora.dataset_report(text, jsonb) is
   'Validates a dataset file and reports everything that is wrong with it';
+comment on function lora.dataset_findings(bytea, jsonb) is
+  'Validates a dataset file and answers what is wrong with it as rows, worst first';
+comment on function lora.dataset_findings(text, jsonb) is
+  'Validates a dataset file and answers what is wrong with it as rows, worst first';
+comment on function lora.dataset_rules() is
+  'Lists the rules of dataset validation: severities by profile, whether a finding stands for the whole file, and what to do';
+comment on function lora.estimate_tokens(text) is
+  'Estimates how many tokens a text has for a tokenizer such as Mistral''s';
 comment on function lora.is_job_transition(text, text) is
   'Whether a job may go from one status to another one; the same one again is no change';
 comment on function lora.job_progress(text, text, integer, integer[], timestamptz[], timestamptz) is

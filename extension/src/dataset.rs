@@ -2,14 +2,14 @@
 
 use crate::arg::{JsonText, TextBytes};
 use crate::error::with_sqlstate;
-use pg_lora_core::dataset;
+use pg_lora_core::dataset::{self, Profile, Report, all_rules, tokens::Tokens};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 /// Validates a dataset file and reports everything that is wrong with it
 #[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
 fn dataset_report(content: &[u8], options: default!(JsonText, "'{}'")) -> Result<JsonText, ErrorReport> {
-    answer(content, &options)
+    Ok(as_json(&report(content, &options)?))
 }
 
 /// Validates a dataset file and reports everything that is wrong with it
@@ -18,13 +18,128 @@ fn dataset_report_text(
     content: TextBytes<'_>,
     options: default!(JsonText, "'{}'"),
 ) -> Result<JsonText, ErrorReport> {
-    answer(content.0, &options)
+    Ok(as_json(&report(content.0, &options)?))
 }
 
-fn answer(content: &[u8], options: &JsonText) -> Result<JsonText, ErrorReport> {
+/// Validates a dataset file and answers what is wrong with it as rows, worst first
+#[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
+#[allow(clippy::type_complexity, reason = "pgrx reads the columns off the signature and knows no alias")]
+fn dataset_findings(
+    content: &[u8],
+    options: default!(JsonText, "'{}'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(line, i64),
+            name!(severity, String),
+            name!(code, String),
+            name!(path, Option<String>),
+            name!(error, String),
+            name!(suggestion, String),
+            name!(byte_offset, i64),
+            name!(excerpt, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    Ok(TableIterator::new(rows(report(content, &options)?)))
+}
+
+/// Validates a dataset file and answers what is wrong with it as rows, worst first
+#[pg_extern(name = "dataset_findings", immutable, parallel_safe, strict, create_or_replace)]
+#[allow(clippy::type_complexity, reason = "pgrx reads the columns off the signature and knows no alias")]
+fn dataset_findings_text(
+    content: TextBytes<'_>,
+    options: default!(JsonText, "'{}'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(line, i64),
+            name!(severity, String),
+            name!(code, String),
+            name!(path, Option<String>),
+            name!(error, String),
+            name!(suggestion, String),
+            name!(byte_offset, i64),
+            name!(excerpt, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    Ok(TableIterator::new(rows(report(content.0, &options)?)))
+}
+
+/// Lists the rules of dataset validation: severities by profile, whether a finding stands for the whole file, and what to do
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+#[allow(clippy::type_complexity, reason = "pgrx reads the columns off the signature and knows no alias")]
+fn dataset_rules() -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(code, String),
+            name!(severity, String),
+            name!(severities, JsonText),
+            name!(once, bool),
+            name!(title, String),
+            name!(suggestion, String),
+        ),
+    >,
+    ErrorReport,
+> {
+    let mut rules = Vec::new();
+    for rule in all_rules() {
+        let severities: std::collections::BTreeMap<_, _> =
+            Profile::ALL.iter().map(|profile| (profile.name(), rule.severity(*profile))).collect();
+        rules.push((
+            rule.code.to_owned(),
+            rule.severity(Profile::Brightrun).name().to_owned(),
+            as_json(&severities),
+            rule.once,
+            rule.title.to_owned(),
+            rule.suggestion.to_owned(),
+        ));
+    }
+    Ok(TableIterator::new(rules))
+}
+
+/// Estimates how many tokens a text has for a tokenizer such as Mistral's
+#[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
+fn estimate_tokens(content: TextBytes<'_>) -> i64 {
+    // A database without an encoding may hold text that is none.
+    column(Tokens::of(&String::from_utf8_lossy(content.0)).count())
+}
+
+fn report(content: &[u8], options: &JsonText) -> Result<Report, ErrorReport> {
     let options = dataset::Options::from_json(&options.0).map_err(with_sqlstate)?;
-    let answer = dataset::report(content, &options, &mut || {
+    Ok(dataset::report(content, &options, &mut || {
         pgrx::check_for_interrupts!();
-    });
-    Ok(JsonText(serde_json::to_string(&answer).expect("a report has text keys only")))
+    }))
+}
+
+fn as_json(answer: &impl serde::Serialize) -> JsonText {
+    JsonText(serde_json::to_string(answer).expect("an answer has text keys only"))
+}
+
+type Row = (i64, String, String, Option<String>, String, String, i64, Option<String>);
+
+fn rows(report: Report) -> impl Iterator<Item = Row> {
+    report.findings.into_iter().map(|finding| {
+        (
+            column(finding.line),
+            finding.severity.name().to_owned(),
+            finding.code.to_owned(),
+            finding.path,
+            finding.error,
+            finding.suggestion,
+            column(finding.offset),
+            finding.excerpt,
+        )
+    })
+}
+
+/// A count as a bigint: no value that fits into a database has more lines or bytes.
+fn column(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
