@@ -69,7 +69,7 @@ pub(super) fn verdict<'a>(first_line: &[u8], body: &Body, raw: Option<&'a [u8]>)
         None => first_line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first_line).trim_ascii_start(),
     };
     match begins.first() {
-        Some(b'[') if begins[1..].trim_ascii_start().first().is_none_or(|next| b"{[]".contains(next)) => {
+        Some(b'[') if begins[1..].trim_ascii_start().first().is_none_or(|next| b"{]".contains(next)) => {
             Verdict::Foreign(&file::JSON_ARRAY, "the file is a JSON array".into())
         }
         Some(b'{') => document(body, begins, raw),
