@@ -1,6 +1,6 @@
 //! The documentation says what the code does: tables in it are generated, and compared here.
 
-use pg_lora_core::dataset::{Profile, Shape, all_rules};
+use pg_lora_core::dataset::{Profile, Shape, all_rules, metric_rules};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -54,6 +54,16 @@ fn the_table_of_profiles_is_that_of_the_code() {
         .unwrap();
     }
     compare(&root().join("docs/datasets.md"), "profiles", &table);
+}
+
+#[test]
+fn the_table_of_metric_rules_is_that_of_the_code() {
+    let mut table = String::from("\n| code | severity | found | suggestion |\n|---|---|---|---|\n");
+    for rule in metric_rules::ALL {
+        let severity = rule.severity.name();
+        writeln!(table, "| `{}` | {severity} | {} | {} |", rule.code, rule.title, rule.suggestion).unwrap();
+    }
+    compare(&root().join("docs/datasets.md"), "metric rules", &table);
 }
 
 #[test]

@@ -14,6 +14,8 @@ comment on function lora.dataset_rules() is
   'Lists the rules of dataset validation: severities by profile, whether a finding stands for the whole file, and what to do';
 comment on function lora.estimate_tokens(text) is
   'Estimates how many tokens a text has for a tokenizer such as Mistral''s';
+comment on function lora.dataset_metric_findings(jsonb, jsonb) is
+  'What is wrong with the figures of a dataset''s row, against each other and against a report';
 comment on function lora.is_job_transition(text, text) is
   'Whether a job may go from one status to another one; the same one again is no change';
 comment on function lora.job_progress(text, text, integer, integer[], timestamptz[], timestamptz) is

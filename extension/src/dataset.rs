@@ -143,3 +143,31 @@ fn rows(report: Report) -> impl Iterator<Item = Row> {
 fn column(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+/// What is wrong with the figures of a dataset's row, against each other and against a report
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+#[allow(clippy::type_complexity, reason = "pgrx reads the columns off the signature and knows no alias")]
+fn dataset_metric_findings(
+    metrics: Option<JsonText>,
+    report: default!(Option<JsonText>, "NULL"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(code, &'static str),
+            name!(severity, &'static str),
+            name!(column_name, &'static str),
+            name!(error, String),
+            name!(suggestion, &'static str),
+        ),
+    >,
+    ErrorReport,
+> {
+    let Some(metrics) = metrics else { return Ok(TableIterator::empty()) };
+    let report = report.as_ref().map(|report| report.0.as_str());
+    let findings = dataset::metric_findings(&metrics.0, report).map_err(with_sqlstate)?;
+    Ok(TableIterator::new(findings.into_iter().map(|finding| {
+        let severity = finding.severity_name();
+        (finding.code, severity, finding.column, finding.error, finding.suggestion)
+    })))
+}

@@ -110,6 +110,9 @@ mod tests {
             ("lora.job_progress('running', '', 1, '{1}', null, now())", REFUSED),
             ("lora.job_progress('running', '', 1, '{null}', array[now()], now())", REFUSED),
             ("lora.job_progress('running', '', 1, '{-1}', array[now()], now())", REFUSED),
+            ("* from lora.dataset_metric_findings('[]')", REFUSED),
+            ("* from lora.dataset_metric_findings('{\"total_tokens\": \"many\"}')", REFUSED),
+            ("* from lora.dataset_metric_findings('{\"total_tokens\": 1e400}')", REFUSED),
             ("lora.interval_cost('[2026-01-01,)', 1)", REFUSED),
             ("lora.interval_cost('(,2026-01-01)', 1)", REFUSED),
             ("lora.interval_cost('[-infinity,infinity]', 1)", REFUSED),
@@ -196,6 +199,37 @@ mod tests {
              where p.pronamespace = 'lora'::regnamespace and (p.proparallel <> 's' or p.provolatile = 'v')",
         );
         assert_eq!(unsafe_ones, None, "functions that are volatile or not parallel safe");
+    }
+
+    #[pg_test]
+    fn findings_on_figures_come_as_rows() {
+        let count = |call: &str| {
+            Spi::get_one::<i64>(&format!("select count(*) from lora.dataset_metric_findings({call})"))
+                .expect("the query runs")
+        };
+        assert_eq!(count("null"), Some(0));
+        assert_eq!(count("null, '{}'"), Some(0));
+        assert_eq!(count("'{}', null"), Some(0));
+        assert_eq!(count("'{\"file_size\": -1, \"total_tokens\": -1}'"), Some(2));
+        // Whatever else a row holds is passed over.
+        assert_eq!(
+            count(
+                "jsonb_build_object('sample_data', (repeat('[', 500) || repeat(']', 500))::jsonb, 'x', 1e400)"
+            ),
+            Some(0)
+        );
+        let first = text(
+            "select concat_ws('|', code, severity, column_name, error, suggestion)
+             from lora.dataset_metric_findings('{\"total_training_pairs\": 44, \"total_tokens\": 8800}')",
+        );
+        let first = first.expect("a finding");
+        assert!(first.starts_with("guessed_tokens|warning|total_tokens|\"total_tokens\" is 8800"), "{first}");
+        // A row for each row, however many.
+        let all = Spi::get_one::<i64>(
+            "select count(*) from generate_series(1, 10000) as n,
+               lora.dataset_metric_findings(jsonb_build_object('total_tokens', -n))",
+        );
+        assert_eq!(all, Ok(Some(10_000)));
     }
 
     #[pg_test]

@@ -17,6 +17,7 @@ mod findings;
 mod hash;
 mod histogram;
 mod json;
+mod metrics;
 mod options;
 mod path;
 mod profile;
@@ -34,6 +35,7 @@ mod verdict;
 
 pub use findings::Finding;
 pub use histogram::Spread;
+pub use metrics::{MetricFinding, metric_findings, rules as metric_rules};
 pub use options::{DeclaredFormat, ExactTokens, Options};
 pub use profile::Profile;
 pub use report::{Report, TokenReport};
