@@ -53,6 +53,11 @@ pub enum Command {
 
     /// Say what is applied, what is pending, and what is out of date; write nothing
     Status(Status),
+
+    /// Say whether the database is what this version makes of it; write nothing
+    ///
+    /// With --datasets: whether the rows of datasets have figures that can be right.
+    Verify(Verify),
 }
 
 /// Options of `migrate`.
@@ -82,6 +87,19 @@ pub struct Status {
     /// Exit with 5 when anything is pending or out of date
     #[arg(long)]
     pub check: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// List the datasets whose counts, tokens, averages or size contradict each other or their report, in place of
+    /// what the database is made of
+    #[arg(long)]
+    pub datasets: bool,
+
+    /// How many findings are listed; all are counted
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "datasets")]
+    pub limit: u32,
 }
 
 fn exit_codes() -> String {

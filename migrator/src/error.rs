@@ -29,7 +29,7 @@ pub enum Exit {
     History = 7,
     /// A SQL statement failed; its transaction was rolled back.
     SqlFailed = 8,
-    /// The database is not what this version should have made of it.
+    /// The database is not what this version should have made of it, or holds rows that can hardly be right.
     Drift = 10,
     /// Refused before anything was written.
     Refused = 11,
@@ -53,7 +53,11 @@ pub const EXIT_CODES: [(u8, &str, bool); 14] = [
     (6, "another runner holds the lock", true),
     (7, "the recorded history is not one of this build's", false),
     (8, "a SQL statement failed and was rolled back", false),
-    (10, "the database is not what this version should have made of it", false),
+    (
+        10,
+        "the database is not what this version should have made of it, or rows can hardly be right (verify)",
+        false,
+    ),
     (11, "refused before anything was written", false),
     (12, "a table lock was not obtained in time", true),
     (130, "interrupted, rolled back", true),

@@ -18,6 +18,7 @@ mod broken;
 mod buckets;
 mod cli;
 mod connect;
+mod dataset_metrics;
 mod declared;
 mod embedded;
 mod error;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     let name = match &cli.command {
         Command::Migrate(_) => "migrate",
         Command::Status(_) => "status",
+        Command::Verify(_) => "verify",
     };
     let mut report = Report::new(name, cli.global.output);
     let outcome = run(cli, &mut report);
@@ -72,6 +74,7 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
     let outcome = match &cli.command {
         Command::Migrate(options) => migrate::run(&mut session, options, report),
         Command::Status(options) => status::run(&mut session, options, report),
+        Command::Verify(options) => verify::run(&mut session, options, report),
     };
     // Whatever failed after a signal failed because of it.
     outcome.map_err(|error| interrupt.error().unwrap_or(error))

@@ -1,11 +1,34 @@
-//! After a run that wrote: is the database now what this build describes?
+//! Is the database what this build describes? Asked after a run that wrote, and by `pg-lora verify`.
 //!
-//! Invariant: success is never reported from what was sent, only from what is there.
+//! Invariant: success is never reported from what was sent, only from what is there. Nothing is written.
 
 use crate::connect::Session;
 use crate::embedded::BUILD_VERSION;
 use crate::error::{Error, Exit};
-use crate::{plan, provider, survey};
+use crate::report::Report;
+use crate::{cli, dataset_metrics, plan, provider, survey};
+
+/// Runs the command.
+pub fn run(session: &mut Session, options: &cli::Verify, report: &mut Report) -> Result<(), Error> {
+    if options.datasets {
+        return dataset_metrics::list(session, options.limit, report);
+    }
+    report.expect(&["pending"], &["up_to_date"]);
+    let survey = survey::take(session)?;
+    report.server(&survey.facts);
+    let left = plan::make(&survey, false)?;
+    report.set("pending", left.left());
+    report.set("up_to_date", left.is_empty());
+    if !left.is_empty() {
+        return Err(Error::new(Exit::Drift, "the database is not what this version makes of it")
+            .detail(format!("pending: {}", left.left().join(", ")))
+            .hint("run pg-lora migrate"));
+    }
+    check_library(session)?;
+    report
+        .line("verified", &format!("database {}, extension pg_lora {BUILD_VERSION}", survey.facts.database));
+    Ok(())
+}
 
 /// Looks again, and asks the installed library who it is.
 pub fn check(session: &mut Session) -> Result<(), Error> {
@@ -16,6 +39,10 @@ pub fn check(session: &mut Session) -> Result<(), Error> {
             .detail(format!("pending: {}", left.left().join(", ")))
             .hint("look for another session that changes the same objects, and run the command again"));
     }
+    check_library(session)
+}
+
+fn check_library(session: &mut Session) -> Result<(), Error> {
     let library = provider::library_version(session)?;
     if library != BUILD_VERSION {
         return Err(Error::new(

@@ -1,0 +1,72 @@
+-- What a CHECK of datasets refuses, it refuses by its name alone. lora.dataset_metric_findings knows the same rules in
+-- words: which column, what is wrong with it, what to do. Here it speaks first.
+--
+-- It refuses nothing that a CHECK would not refuse a moment later, so that a row of an adopted database is held by no more
+-- than before. An update that touches none of the columns pays nothing.
+create or replace function lora_private.explain_dataset_checks()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  broken record;
+begin
+  select finding.error, finding.suggestion, finding.column_name, 'datasets_' || case
+      when finding.code like 'ready\_with%' then 'status_validated_at'
+      when finding.code = 'readiness_contradicts_status' then 'status_training_ready'
+      when finding.code = 'error_without_reason' then 'status_error_message'
+      else finding.column_name
+    end || '_check' as name
+  into broken
+  from lora.dataset_metric_findings(pg_catalog.jsonb_build_object(
+    'file_size', new.file_size,
+    'total_training_pairs', new.total_training_pairs,
+    'total_validation_pairs', new.total_validation_pairs,
+    'total_tokens', new.total_tokens,
+    'avg_turns_per_conversation', new.avg_turns_per_conversation,
+    'avg_tokens_per_turn', new.avg_tokens_per_turn,
+    'training_ready', new.training_ready,
+    'status', new.status,
+    'format', new.format,
+    'storage_path', new.storage_path,
+    'validated_at', new.validated_at,
+    'validation_errors', new.validation_errors,
+    'error_message', new.error_message
+  )) as finding
+  where finding.severity = 'error'
+  -- Checks are tested in the order of their names.
+  order by name collate "C" limit 1;
+  if found then
+    raise exception '%', broken.error
+      using errcode = '23514', schema = tg_table_schema, table = tg_table_name, column = broken.column_name,
+        constraint = broken.name, hint = broken.suggestion,
+        detail = pg_catalog.format('This breaks check constraint "%s".', broken.name);
+  end if;
+  return new;
+end
+$$;
+revoke all on function lora_private.explain_dataset_checks() from public, anon, authenticated, service_role;
+
+-- Last of all: what the others fill in is explained as well. A deleted row breaks no check; a new one that is deleted
+-- already is tested in new_rows.sql.
+create or replace trigger z_explain_new_dataset
+  before insert on public.datasets
+  for each row when (new.deleted_at is null)
+  execute function lora_private.explain_dataset_checks();
+create or replace trigger z_explain_dataset
+  before update of
+    file_size, total_training_pairs, total_validation_pairs, total_tokens, avg_turns_per_conversation,
+    avg_tokens_per_turn, training_ready, status, format, storage_path, validated_at, validation_errors, error_message
+  on public.datasets
+  for each row when (
+    new.deleted_at is null and (
+      new.file_size, new.total_training_pairs, new.total_validation_pairs, new.total_tokens,
+      new.avg_turns_per_conversation, new.avg_tokens_per_turn, new.training_ready, new.status, new.format,
+      new.storage_path, new.validated_at, new.validation_errors, new.error_message
+    ) is distinct from (
+      old.file_size, old.total_training_pairs, old.total_validation_pairs, old.total_tokens,
+      old.avg_turns_per_conversation, old.avg_tokens_per_turn, old.training_ready, old.status, old.format,
+      old.storage_path, old.validated_at, old.validation_errors, old.error_message
+    )
+  )
+  execute function lora_private.explain_dataset_checks();
