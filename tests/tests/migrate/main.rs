@@ -1,4 +1,4 @@
-//! `pg-lora migrate` and `pg-lora status`, from outside: what they make of a database, and what they leave alone.
+//! `pg-lora migrate`, `status` and `verify`, from outside: what they make of a database, and what they leave alone.
 
 mod adopted;
 mod concurrent;
@@ -12,6 +12,7 @@ mod obstacles;
 mod realtime;
 mod refused;
 mod supabase;
+mod verified;
 mod versions;
 
 use pg_lora_tests::Database;

@@ -2,6 +2,7 @@
 //! of a job under way are in the tests of the API.
 
 mod accounts;
+mod dataset_metrics;
 mod datasets;
 mod documentation;
 mod documents;
