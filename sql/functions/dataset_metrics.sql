@@ -11,12 +11,12 @@ as $$
 declare
   broken record;
 begin
-  select finding.error, finding.suggestion, finding.column_name, 'datasets_' || case
+  select finding.error, finding.suggestion, finding.column_name, ('datasets_' || case
       when finding.code like 'ready\_with%' then 'status_validated_at'
       when finding.code = 'readiness_contradicts_status' then 'status_training_ready'
       when finding.code = 'error_without_reason' then 'status_error_message'
       else finding.column_name
-    end || '_check' as name
+    end || '_check') collate "C" as name
   into broken
   from lora.dataset_metric_findings(pg_catalog.jsonb_build_object(
     'file_size', new.file_size,
@@ -35,7 +35,7 @@ begin
   )) as finding
   where finding.severity = 'error'
   -- Checks are tested in the order of their names.
-  order by name collate "C" limit 1;
+  order by name limit 1;
   if found then
     raise exception '%', broken.error
       using errcode = '23514', schema = tg_table_schema, table = tg_table_name, column = broken.column_name,

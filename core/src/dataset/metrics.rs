@@ -302,7 +302,7 @@ fn against_each_other(row: &Row<'_>, report: &Report<'_>, found: &mut Found) {
     {
         let guess = [training, pairs].into_iter().find(|&n| n > 0 && n * GUESSED_TOKENS_PER_PAIR == tokens);
         if let Some(n) = guess {
-            let error = format!("\"{TOKENS}\" is {tokens}, exactly 200 for each of {n} pairs");
+            let error = format!("\"{TOKENS}\" is {tokens}, exactly 200 for each of {}", counted_pairs(n));
             found.raise(&rules::GUESSED_TOKENS, TOKENS, error);
         }
         // Lines that cannot be used may hold messages: of a file with errors that is no contradiction.
@@ -311,7 +311,7 @@ fn against_each_other(row: &Row<'_>, report: &Report<'_>, found: &mut Found) {
             found.raise(&rules::TOKENS_WITHOUT_PAIRS, TOKENS, error);
         }
         if pairs > 0 && tokens == 0 {
-            let error = format!("\"{TOKENS}\" is 0, and there are {pairs} pairs");
+            let error = format!("\"{TOKENS}\" is 0, with {}", counted_pairs(pairs));
             found.raise(&rules::PAIRS_WITHOUT_TOKENS, TOKENS, error);
         }
     }
@@ -325,7 +325,7 @@ fn against_each_other(row: &Row<'_>, report: &Report<'_>, found: &mut Found) {
         && row.average(TURNS).is_some_and(|average| average < MICROS)
         && !report.confirms(row, &[TRAINING, TURNS])
     {
-        let error = format!("\"{TURNS}\" is {}, and there are {pairs} pairs", turns.text());
+        let error = format!("\"{TURNS}\" is {}, with {}", turns.text(), counted_pairs(pairs));
         found.raise(&rules::TURNS_BELOW_ONE, TURNS, error);
     }
     if let (Some(figure), Some(average), Some(tokens)) =
@@ -379,6 +379,10 @@ fn against_report(row: &Row<'_>, report: &Report<'_>, found: &mut Found) {
         let error = format!("the report is by rules {then}, today's are {now}");
         found.raise(&rules::OUTDATED_RULESET, "ruleset_version", error);
     }
+}
+
+fn counted_pairs(number: i128) -> String {
+    format!("{number} {}", if number == 1 { "pair" } else { "pairs" })
 }
 
 /// A text of a row in quotes, cut where it is longer than any of its kind.
