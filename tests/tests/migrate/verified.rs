@@ -17,7 +17,7 @@ insert into public.datasets (id, user_id, name, status, storage_path, file_name,
 select id::uuid, '00000000-0000-4000-8000-00000000000a', name, 'ready', name, 'x', size, true, pairs, 0, tokens, 7.33, per_turn,
   validated_at, deleted_at
 from (values
-  ('00000000-0000-4000-8000-0000000000d1', E'EQ\\e[2J-12', 400981, 44, 8800, 100, timestamptz '2026-01-01', null),
+  ('00000000-0000-4000-8000-0000000000d1', E'EQ\\x1b[2J-12', 400981, 44, 8800, 100, timestamptz '2026-01-01', null),
   ('00000000-0000-4000-8000-0000000000d2', 'counted', 400981, 44, 25058, 284.75, '2026-01-01', null),
   ('00000000-0000-4000-8000-0000000000d3', 'impossible', 100, 44, 25058, 284.75, null, null),
   ('00000000-0000-4000-8000-0000000000d4', 'gone', -1, 44, 8800, 100, null, timestamptz '2026-01-02')

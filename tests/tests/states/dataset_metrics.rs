@@ -26,7 +26,7 @@ const REFUSED: [(&str, &str, &str); 16] = [
     ("training_ready = false", "status_training_ready", "training_ready"),
     ("format = 'x'", "format", "format"),
     (
-        "storage_path = split_part(storage_path, '/', 1) || '/' || repeat('é', 1001), status = 'validating'",
+        "storage_path = split_part(storage_path, '/', 1) || '/' || repeat('é', 1001)",
         "storage_path",
         "storage_path",
     ),
