@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use pg_lora_tests::story::{add_dataset, pairs, ready_dataset, sign_up, validate};
-use pg_lora_tests::{Caller, Database};
+use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
 use serde_json::json;
 
@@ -90,6 +90,20 @@ fn a_new_dataset_is_told_as_well() {
         assert_eq!(error.message(), "\"file_size\" is -1");
         assert_eq!(error.hint(), Some("Store what was counted, or null where nothing was."));
     }
+}
+
+/// A row in somebody else's name is none of the client's, whatever else is wrong with it.
+#[test]
+fn whose_row_it_is_comes_first() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (alice, bob) = (sign_up(&mut db, "alice"), sign_up(&mut db, "bob"));
+    let insert = format!(
+        "insert into public.datasets (user_id, name, storage_path, file_name, file_size) \
+         values ('{id}', 'x', '{id}/x/x', 'x', -1)",
+        id = alice.id()
+    );
+    Refusal::of(bob.write(&mut db, &insert)).has_code("42501");
 }
 
 /// Figures that can hardly be right are not refused: an application that never counts goes on.

@@ -28,6 +28,8 @@ pub const UNKNOWN_COLUMN: &str = "PT404, column, hint";
 pub const DOMAIN: &str = "22023, column, hint";
 /// Refused by a check.
 pub const CHECK: &str = "23514";
+/// The same in words, on datasets.
+pub const WORDS: &str = "23514, column, hint";
 
 /// The same for all of them.
 pub const fn everybody(what: &'static str) -> Callers {

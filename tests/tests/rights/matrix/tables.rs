@@ -1,8 +1,8 @@
 //! The nine tables, column by column.
 
 use super::allowed::{
-    CHECK, Callers, DENIED, DOMAIN, FROZEN, NO, NONE, OURS, STATE, Section, UNKNOWN, UNKNOWN_COLUMN, YES,
-    everybody,
+    CHECK, Callers, DENIED, DOMAIN, FROZEN, NO, NONE, OURS, STATE, Section, UNKNOWN, UNKNOWN_COLUMN, WORDS,
+    YES, everybody,
 };
 
 type Whole = (&'static str, &'static str, Callers);
@@ -49,7 +49,7 @@ const DATASETS: Section = Section {
         ("name", "'changed'", [YES, YES, YES, YES]),
         ("description", "'changed'", [YES, YES, YES, YES]),
         ("format", "'brightrun_lora_v3'", [YES, NO, YES, YES]),
-        ("format", "'banana'", [CHECK, NO, CHECK, CHECK]),
+        ("format", "'banana'", [WORDS, NO, WORDS, WORDS]),
         ("status", "'validating'", [YES, YES, YES, YES]),
         ("status", "'ready'", [NO, NO, STATE, STATE]),
         ("status", "'error'", [NO, NO, STATE, STATE]),
@@ -59,13 +59,13 @@ const DATASETS: Section = Section {
         ("storage_path", "'{other}/other.jsonl'", [NO, NO, YES, YES]),
         ("file_name", "'changed'", [YES, NO, YES, YES]),
         ("file_size", "7", [YES, NO, YES, YES]),
-        ("file_size", "-1", [CHECK, NO, CHECK, CHECK]),
+        ("file_size", "-1", [WORDS, NO, WORDS, WORDS]),
         ("total_training_pairs", "7", [NO, NO, YES, YES]),
         ("total_validation_pairs", "7", [NO, NO, YES, YES]),
         ("total_tokens", "7", [NO, NO, YES, YES]),
         ("avg_turns_per_conversation", "7", [NO, NO, YES, YES]),
         ("avg_tokens_per_turn", "7", [NO, NO, YES, YES]),
-        ("training_ready", "true", [NO, NO, CHECK, CHECK]),
+        ("training_ready", "true", [NO, NO, WORDS, WORDS]),
         ("validated_at", "'2000-01-01'", [NO, NO, YES, YES]),
         ("validation_errors", "'[]'", [NO, NO, YES, YES]),
         ("sample_data", "'[]'", [NO, NO, YES, YES]),
