@@ -167,7 +167,7 @@ fn dataset_metric_findings(
     let report = report.as_ref().map(|report| report.0.as_str());
     let findings = dataset::metric_findings(&metrics.0, report).map_err(with_sqlstate)?;
     Ok(TableIterator::new(findings.into_iter().map(|finding| {
-        let severity = finding.severity_name();
+        let severity = finding.severity.name();
         (finding.code, severity, finding.column, finding.error, finding.suggestion)
     })))
 }

@@ -60,17 +60,6 @@ pub struct MetricFinding {
     pub suggestion: &'static str,
 }
 
-impl MetricFinding {
-    /// The severity's name, as JSON has it.
-    pub fn severity_name(&self) -> &'static str {
-        match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "info",
-        }
-    }
-}
-
 /// What is wrong with the figures of a row, in the order of the rules.
 ///
 /// `metrics` is a JSON object with columns of `datasets` (others are not looked at), `report` the JSON of a
