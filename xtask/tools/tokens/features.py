@@ -49,7 +49,7 @@ class Features:
     def __init__(self, pieces):
         """`pieces`: the vocabulary's single characters."""
         self.known = numpy.zeros(0x110000, bool)
-        for first, end in KNOWN:
+        for first, end in [LOW, *KNOWN]:
             for code in range(first, end):
                 self.known[code] = chr(code) in pieces
         self.classes = numpy.full(0x110000, FAR, numpy.int64)

@@ -44,7 +44,7 @@ def write(folder, costs, known, held_out):
         worst = max(abs(error) for error, _ in held_out[row])
         lines.append(f"pub(super) const BAND_{name}_PCT: u32 = {math.ceil(100 * worst)};")
     lines += ["", "/// Held-out texts: what they are, how many, lowest and highest error in tenths of a percent.",
-              "#[rustfmt::skip]", f"pub(super) const HELD_OUT: [(&str, u32, i32, i32); {len(ORDER)}] = ["]
+              "#[rustfmt::skip]", f"pub const HELD_OUT: [(&str, u32, i32, i32); {len(ORDER)}] = ["]
     for row in ORDER:
         found = [error for error, _ in held_out[row]]
         low, high = (round(1000 * end) for end in (min(found), max(found)))

@@ -21,7 +21,7 @@ pub(super) const BAND_OTHER_PCT: u32 = 5;
 
 /// Held-out texts: what they are, how many, lowest and highest error in tenths of a percent.
 #[rustfmt::skip]
-pub(super) const HELD_OUT: [(&str, u32, i32, i32); 8] = [
+pub const HELD_OUT: [(&str, u32, i32, i32); 8] = [
     ("English chat", 3, -33, 35),
     ("other English", 102, -79, 51),
     ("code", 11, -28, 21),
