@@ -11,7 +11,7 @@
 mod costs;
 mod known;
 
-use costs::{BLOCKS, CLASS, CLASSES, LOW, PAIRS, SPACE, TH, UNITS_PER_TOKEN};
+use costs::{BLOCKS, CLASS, CLASSES, LOW, PAIRS, SPACE, UNITS_PER_TOKEN};
 
 pub use costs::HELD_OUT;
 
@@ -96,78 +96,130 @@ impl Tokens {
 
     /// Counts ASCII after a character of the class `before`, and answers the class of the last one.
     fn count_ascii(&mut self, bytes: &[u8], before: u8) -> u8 {
-        self.ascii += bytes.len() as u64;
-        let mut row = usize::from(before) * STRIDE;
+        let [first, .., last] = *bytes else {
+            return bytes.first().map_or(before, |only| self.count_first(*only, before));
+        };
+        self.count_first(first, before);
+        self.ascii += bytes.len() as u64 - 1;
         // Costs and pairs are summed in one word; a chunk fills neither half of it.
-        for chunk in bytes.chunks(1 << 16) {
+        let mut at = 0;
+        while at + 1 < bytes.len() {
+            let end = bytes.len().min(at + CHUNK);
             let mut sum = 0;
-            for &byte in chunk {
-                let class = usize::from(CLASS[usize::from(byte & 0x7f)]);
-                sum += NEIGHBOURS[(row | class) % NEIGHBOURS.len()];
-                row = class * STRIDE;
+            for pair in bytes[at..end].windows(2) {
+                sum += u64::from(NEIGHBOURS[usize::from(u16::from_le_bytes([pair[0], pair[1]]) & 0x7fff)]);
             }
             self.units += sum & (TH_UNIT - 1);
             self.th += sum >> TH_SHIFT;
+            // The last of a chunk is the neighbour of the next one's first.
+            at = end - 1;
         }
-        (row / STRIDE) as u8
+        class_of(last)
+    }
+
+    /// Counts an ASCII character whose neighbour is not in the same run.
+    fn count_first(&mut self, byte: u8, before: u8) -> u8 {
+        let class = class_of(byte);
+        self.ascii += 1;
+        self.units += u64::from(PAIRS[usize::from(before)][usize::from(class)]);
+        class
     }
 
     /// Counts a character that is not ASCII, and answers its class.
     fn count_character(&mut self, character: char, before: u8) -> u8 {
-        let code = u32::from(character);
+        let code = character as usize;
         let (class, cost) = match code {
-            0x80..0x800 => (LETTER, u64::from(LOW[code as usize - 0x80])),
-            0x800..0x1_0000 if is_known(code) => {
-                (FAR, u64::from(BLOCKS[usize::from(BLOCK_OF[code as usize >> 4])].1))
-            }
+            0x80..0x800 => (LETTER, u64::from(LOW[code - 0x80])),
+            0x800..0x1_0000 if is_known(code) => (FAR, u64::from(BLOCKS[usize::from(BLOCK_OF[code >> 4])].1)),
             _ => (FAR, character.len_utf8() as u64 * UNITS_PER_TOKEN),
         };
         self.units += cost + u64::from(PAIRS[usize::from(before)][usize::from(class)]);
-        match code {
-            0xc0..0x250 | 0x1e00..0x1f00 => self.latin += 1,
-            0x400..0x530 => self.cyrillic += 1,
-            0x600..0x780 | 0xfb50..0xfe00 | 0xfe70..0xff00 => self.arabic += 1,
-            0x1100..0x1200
-            | 0x3000..0x3200
-            | 0x3400..0xa000
-            | 0xac00..0xd7b0
-            | 0xff00..0xfff0
-            | 0x2_0000..0x3_2000 => self.cjk += 1,
-            0x250..0x400
-            | 0x530..0x600
-            | 0x780..0x1100
-            | 0x1200..0x1e00
-            | 0x1f00..0x2000
-            | 0x2c00..0x2e00
-            | 0xa000..0xac00 => self.other += 1,
-            // Signs that all scripts use, and pictures.
-            _ => {}
+        match SCRIPT_OF.get(code >> 4) {
+            Some(Script::Latin) => self.latin += 1,
+            Some(Script::Cyrillic) => self.cyrillic += 1,
+            Some(Script::Arabic) => self.arabic += 1,
+            Some(Script::Cjk) => self.cjk += 1,
+            Some(Script::Other) => self.other += 1,
+            Some(Script::Nobodys) => {}
+            None if (0x2_0000..0x3_2000).contains(&code) => self.cjk += 1,
+            None => {}
         }
         class
     }
 }
 
+/// Whom a character belongs to.
+#[derive(Clone, Copy)]
+enum Script {
+    Latin,
+    Cyrillic,
+    Arabic,
+    Cjk,
+    Other,
+    /// ASCII, signs that all scripts use, and pictures.
+    Nobodys,
+}
+
+/// First and end of the scripts below U+10000, in whole sixteens.
+const SCRIPTS: [(usize, usize, Script); 18] = [
+    (0xc0, 0x250, Script::Latin),
+    (0x1e00, 0x1f00, Script::Latin),
+    (0x400, 0x530, Script::Cyrillic),
+    (0x600, 0x780, Script::Arabic),
+    (0xfb50, 0xfe00, Script::Arabic),
+    (0xfe70, 0xff00, Script::Arabic),
+    (0x1100, 0x1200, Script::Cjk),
+    (0x3000, 0x3200, Script::Cjk),
+    (0x3400, 0xa000, Script::Cjk),
+    (0xac00, 0xd7b0, Script::Cjk),
+    (0xff00, 0xfff0, Script::Cjk),
+    (0x250, 0x400, Script::Other),
+    (0x530, 0x600, Script::Other),
+    (0x780, 0x1100, Script::Other),
+    (0x1200, 0x1e00, Script::Other),
+    (0x1f00, 0x2000, Script::Other),
+    (0x2c00, 0x2e00, Script::Other),
+    (0xa000, 0xac00, Script::Other),
+];
+
+/// The script of each sixteen characters below U+10000.
+static SCRIPT_OF: [Script; 0x1000] = {
+    let mut table = [Script::Nobodys; 0x1000];
+    let mut range = 0;
+    while range < SCRIPTS.len() {
+        let (first, end, script) = SCRIPTS[range];
+        let mut at = first >> 4;
+        while at < end >> 4 {
+            table[at] = script;
+            at += 1;
+        }
+        range += 1;
+    }
+    table
+};
+
 /// Classes of what is not ASCII: letters below U+0800, and the rest.
 const LETTER: u8 = CLASSES as u8 - 2;
 const FAR: u8 = CLASSES as u8 - 1;
 
-/// Rows of the table below, a power of two long so that no index needs a check.
-const STRIDE: usize = 64;
+/// Bytes that are summed in one word.
+const CHUNK: usize = 4096;
 /// Where the pairs "th" are summed, above the costs.
-const TH_SHIFT: u32 = 40;
+const TH_SHIFT: u32 = 24;
 const TH_UNIT: u64 = 1 << TH_SHIFT;
 
-/// The cost of each ASCII pair, and whether it is "th": one look-up for a character.
-static NEIGHBOURS: [u64; STRIDE * STRIDE] = {
-    assert!(CLASSES <= STRIDE);
-    let mut table = [0; STRIDE * STRIDE];
+/// The cost of each ASCII pair, and whether it is "th", by the two bytes as they stand in memory: one look-up for a
+/// character, without one for its class (by classes it was half as fast). Only the lines of pairs that texts have
+/// are ever in the cache.
+static NEIGHBOURS: [u32; 0x8000] = {
+    let mut table = [0; 0x8000];
     let mut pair = 0;
-    while pair < CLASSES * CLASSES {
-        let (before, class) = (pair / CLASSES, pair % CLASSES);
-        table[before * STRIDE + class] = PAIRS[before][class] as u64;
+    while pair < 0x80 * 0x80 {
+        let (before, after) = (pair / 0x80, pair % 0x80);
+        table[after << 8 | before] = PAIRS[CLASS[before] as usize][CLASS[after] as usize] as u32;
         pair += 1;
     }
-    table[TH.0 * STRIDE + TH.1] += TH_UNIT;
+    table[(b'h' as usize) << 8 | b't' as usize] += TH_UNIT as u32;
     table
 };
 
@@ -202,20 +254,17 @@ static KNOWN: [u32; 0x800] = {
     table
 };
 
-fn is_known(code: u32) -> bool {
-    KNOWN[code as usize >> 5] >> (code & 31) & 1 == 1
+fn class_of(ascii: u8) -> u8 {
+    CLASS[usize::from(ascii & 0x7f)]
 }
 
-/// Bytes up to the first that is not ASCII, eight at a time.
+fn is_known(code: usize) -> bool {
+    KNOWN[code >> 5] >> (code & 31) & 1 == 1
+}
+
+/// Bytes up to the first that is not ASCII, 32 at a time.
 fn ascii_run(bytes: &[u8]) -> usize {
-    let mut words = bytes.chunks_exact(8);
-    let mut run = 0;
-    for word in &mut words {
-        if !word.is_ascii() {
-            break;
-        }
-        run += 8;
-    }
+    let run = 32 * bytes.chunks_exact(32).take_while(|block| block.is_ascii()).count();
     run + bytes[run..].iter().take_while(|byte| byte.is_ascii()).count()
 }
 

@@ -35,8 +35,6 @@ def write(folder, costs, known, held_out):
         f"pub(super) const CLASSES: usize = {features.COUNT};",
         "/// The class before a text's first character.",
         f"pub(super) const SPACE: u8 = {features.SPACE};",
-        "/// Classes of \"t\" and \"h\".",
-        f"pub(super) const TH: (usize, usize) = ({features.CLASSES.index('t')}, {features.CLASSES.index('h')});",
         "",
         "/// Largest held-out error of each script, in percent, rounded up.",
     ]
