@@ -98,6 +98,17 @@ fn the_limits_are_those_of_the_code() {
 }
 
 #[test]
+fn the_errors_of_tokens_are_those_of_the_code() {
+    use pg_lora_core::dataset::tokens::HELD_OUT;
+    let mut table = String::from("\n| held-out texts | texts | lowest | highest |\n|---|---|---|---|\n");
+    for (what, texts, low, high) in HELD_OUT {
+        let percent = |tenths: i32| format!("{:+.1} %", f64::from(tenths) / 10.0).replace('-', "−");
+        writeln!(table, "| {what} | {texts} | {} | {} |", percent(low), percent(high)).unwrap();
+    }
+    compare(&root().join("docs/datasets.md"), "tokens", &table);
+}
+
+#[test]
 fn sql_reads_as_many_points_as_the_pace_looks_at() {
     let limit = format!("limit {}\n", pg_lora_core::limits::PACE_POINTS);
     let sql = std::fs::read_to_string(root().join("sql/functions/training_job_progress.sql")).unwrap();

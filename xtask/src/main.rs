@@ -4,6 +4,7 @@
 //! 2 wrong usage, 13 a dataset with errors, 128 + n ended by signal n (130 is Ctrl-C).
 
 mod bench;
+mod calibrate;
 mod checkout;
 mod db;
 mod demo;
@@ -59,6 +60,11 @@ enum Task {
     Test(test::Args),
     /// Measure on a fresh server, and print each figure beside its target.
     Bench(bench::Args),
+    /// Fit what characters cost in tokens, on texts that are fetched for it, and print how far off it is.
+    ///
+    /// Needs Debian's packages, npm and Python. Writes the tables in core/src/dataset/tokens; the one of the errors
+    /// in docs/datasets.md follows with PG_LORA_BLESS=1 cargo test -p pg-lora-core --test docs.
+    CalibrateTokens(calibrate::Args),
     /// Check what the compiler does not: format, lints, arrows between crates, SQL files, versions, texts.
     Tidy,
 }
@@ -84,6 +90,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Db(action) => db::run(&checkout, pg_config, action),
         Task::Test(args) => test::run(&checkout, pg_config, &args),
         Task::Bench(args) => bench::run(&checkout, pg_config, &args),
+        Task::CalibrateTokens(args) => calibrate::run(&checkout, &args),
         Task::Tidy => tidy::run(&setup::prepare(&checkout, pg_config)?),
     }
 }

@@ -103,7 +103,7 @@ def fit(rows, chosen):
     grouped = numpy.stack([counts[:, group == number].sum(1) for number in range(group.max() + 1)], 1)
     # An unknown character below U+0800 is two bytes.
     start = numpy.full(grouped.shape[1], 0.5)
-    start[features.COUNT : features.COUNT + 20 : 2] = 1.8
+    start[features.COUNT + 1 : features.COUNT + 20 : 2] = 1.8
     by_group, _ = _solve(grouped, target, weight, start, PULL_OF_GROUPS)
     costs = by_group[group]
     used = counts.sum(0) > RARE
