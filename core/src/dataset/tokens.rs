@@ -128,10 +128,12 @@ impl Tokens {
     /// Counts a character that is not ASCII, and answers its class.
     fn count_character(&mut self, character: char, before: u8) -> u8 {
         let code = character as usize;
-        let (class, cost) = match code {
-            0x80..0x800 => (LETTER, u64::from(LOW[code - 0x80])),
-            0x800..0x1_0000 if is_known(code) => (FAR, u64::from(BLOCKS[usize::from(BLOCK_OF[code >> 4])].1)),
-            _ => (FAR, character.len_utf8() as u64 * UNITS_PER_TOKEN),
+        let (class, cost) = if !is_known(code) {
+            (FAR, character.len_utf8() as u64 * UNITS_PER_TOKEN)
+        } else if code < 0x800 {
+            (LETTER, u64::from(LOW[code - 0x80]))
+        } else {
+            (FAR, u64::from(BLOCKS[usize::from(BLOCK_OF[code >> 4])].1))
         };
         self.units += cost + u64::from(PAIRS[usize::from(before)][usize::from(class)]);
         match SCRIPT_OF.get(code >> 4) {
@@ -198,7 +200,7 @@ static SCRIPT_OF: [Script; 0x1000] = {
     table
 };
 
-/// Classes of what is not ASCII: letters below U+0800, and the rest.
+/// Classes of what is not ASCII: known characters below U+0800, and the rest.
 const LETTER: u8 = CLASSES as u8 - 2;
 const FAR: u8 = CLASSES as u8 - 1;
 
@@ -259,7 +261,7 @@ fn class_of(ascii: u8) -> u8 {
 }
 
 fn is_known(code: usize) -> bool {
-    KNOWN[code >> 5] >> (code & 31) & 1 == 1
+    KNOWN.get(code >> 5).is_some_and(|word| word >> (code & 31) & 1 == 1)
 }
 
 /// Bytes up to the first that is not ASCII, 32 at a time.

@@ -13,8 +13,8 @@ CLASSES = (
     + ["'", '"', ",", ".", "-", "_", "/", ":", ";", "!", "?", "(", ")", "[]", "{}", "<>", "=", "*", "#", "&|", "`"]
 )
 REST = len(CLASSES)  # other ASCII
-LETTER = REST + 1  # U+0080 to U+07FF
-FAR = REST + 2  # beyond
+LETTER = REST + 1  # U+0080 to U+07FF, if the vocabulary knows it
+FAR = REST + 2  # the rest of Unicode
 COUNT = REST + 3
 SPACE = CLASSES.index(" ")
 
@@ -26,7 +26,7 @@ BLOCKS = [
     0xA000, 0xAC00, 0xD7B0, 0xFF00, 0x10000,
 ]
 # What is looked up in the vocabulary, in whole words of 32 characters.
-KNOWN = [(0x0800, 0x2800), (0x3000, 0x3100), (0x4E00, 0xA000), (0xAC00, 0xD7C0), (0xFF00, 0x10000)]
+KNOWN = [(0x0080, 0x2800), (0x3000, 0x3100), (0x4E00, 0xA000), (0xAC00, 0xD7C0), (0xFF00, 0x10000)]
 
 PAIRS = 0
 LOWS = PAIRS + COUNT * COUNT
@@ -49,7 +49,7 @@ class Features:
     def __init__(self, pieces):
         """`pieces`: the vocabulary's single characters."""
         self.known = numpy.zeros(0x110000, bool)
-        for first, end in [LOW, *KNOWN]:
+        for first, end in KNOWN:
             for code in range(first, end):
                 self.known[code] = chr(code) in pieces
         self.classes = numpy.full(0x110000, FAR, numpy.int64)
@@ -57,7 +57,7 @@ class Features:
         for index, characters in enumerate(CLASSES):
             for character in characters:
                 self.classes[ord(character)] = index
-        self.classes[LOW[0] : LOW[1]] = LETTER
+        self.classes[LOW[0] : LOW[1]] = numpy.where(self.known[LOW[0] : LOW[1]], LETTER, FAR)
 
         self.scripts = numpy.full(0x110000, len(SCRIPTS), numpy.int64)
         for index, name in enumerate(SCRIPTS):
@@ -90,11 +90,10 @@ class Features:
         codes, classes, before = codes[~joint], classes[~joint], before[~joint]
         row = numpy.zeros(COLUMNS)
         row[PAIRS:LOWS] = numpy.bincount(before * COUNT + classes, minlength=COUNT * COUNT)
-        low = codes[(codes >= LOW[0]) & (codes < LOW[1])]
+        unknown = codes[(codes >= LOW[0]) & ~self.known[codes]]
+        codes = codes[(codes >= LOW[0]) & self.known[codes]]
+        low = codes[codes < LOW[1]]
         row[LOWS:KNOWNS] = numpy.bincount(low - LOW[0], minlength=LOW[1] - LOW[0])
         far = codes[codes >= LOW[1]]
-        known = self.known[far]
-        blocks = numpy.searchsorted(BLOCKS, far, "right") - 1
-        row[KNOWNS:] = numpy.bincount(blocks[known], minlength=len(BLOCKS))
-        unknown = far[~known]
-        return row, 3 * len(unknown) + int((unknown >= 0x10000).sum())
+        row[KNOWNS:] = numpy.bincount(numpy.searchsorted(BLOCKS, far, "right") - 1, minlength=len(BLOCKS))
+        return row, int(2 * len(unknown) + (unknown >= LOW[1]).sum() + (unknown >= 0x10000).sum())

@@ -82,15 +82,14 @@ def _groups(messages):
         yield group
 
 
-def _group_of_columns(known):
-    """Pairs with the same second class are of a group, and the characters of one alphabet that the vocabulary knows,
-    or does not."""
+def _group_of_columns():
+    """Pairs with the same second class, and characters of one alphabet, are of a group."""
     group = numpy.zeros(features.COLUMNS, int)
     group[: features.LOWS] = numpy.arange(features.LOWS) % features.COUNT
     alphabets = [0x80, 0xC0, 0x250, 0x300, 0x370, 0x400, 0x530, 0x590, 0x600, 0x700]
     low = numpy.arange(*features.LOW)
-    group[features.LOWS : features.KNOWNS] = features.COUNT + 2 * numpy.searchsorted(alphabets, low, "right") - 1 - known[low]
-    group[features.KNOWNS :] = features.COUNT + 2 * len(alphabets) + numpy.arange(len(features.BLOCKS))
+    group[features.LOWS : features.KNOWNS] = features.COUNT - 1 + numpy.searchsorted(alphabets, low, "right")
+    group[features.KNOWNS :] = features.COUNT + len(alphabets) + numpy.arange(len(features.BLOCKS))
     return group
 
 
@@ -99,11 +98,9 @@ def fit(rows, chosen):
     counts, target = rows.counts[chosen], (rows.tokens - rows.certain)[chosen]
     weight = rows.weights()[chosen]
     weight /= weight.mean()
-    group = _group_of_columns(rows.known)
+    group = _group_of_columns()
     grouped = numpy.stack([counts[:, group == number].sum(1) for number in range(group.max() + 1)], 1)
-    # An unknown character below U+0800 is two bytes.
     start = numpy.full(grouped.shape[1], 0.5)
-    start[features.COUNT + 1 : features.COUNT + 20 : 2] = 1.8
     by_group, _ = _solve(grouped, target, weight, start, PULL_OF_GROUPS)
     costs = by_group[group]
     used = counts.sum(0) > RARE
@@ -140,8 +137,8 @@ def _solve(counts, target, weight, start, pull):
 def unseen(rows):
     """Errors of the languages that have little text, when none of it is in the fit."""
     count = collections.Counter()
-    for index, (_, language, _, _) in enumerate(rows.texts):
-        count[language] += 1
+    for kind, language, _, _ in rows.texts:
+        count[language] += 1 if kind == "prose" else 3
     few = sorted(language for language in count if count[language] <= 2)
     languages = numpy.array([language for _, language, _, _ in rows.texts])
     found = {}

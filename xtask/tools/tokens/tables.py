@@ -17,6 +17,18 @@ BANDS = {"ENGLISH": "English chat", "LATIN": "other Latin", "CYRILLIC": "Cyrilli
          "CJK": "Chinese, Japanese, Korean", "OTHER": "others"}
 ORDER = ["English chat", "other English", "code", "other Latin", "Cyrillic", "Arabic", "Chinese, Japanese, Korean", "others"]
 UNITS = 1024
+# The code has to count these as the tools do.
+SAMPLES = [
+    "Hello there! How are you doing today?",
+    "if (a[0] == 'x') { return b; }  // twice",
+    "Größe, élève, señor, żółw, đường",
+    "Съешь же ещё этих мягких булок",
+    "Καλημέρα κόσμε",
+    "مرحبا بالعالم",
+    "नमस्ते दुनिया",
+    "こんにちは、世界。안녕하세요",
+    "“Quoted” – and more… 🙂🧿ꀀ",
+]
 HEAD = "Written by `cargo xtask calibrate-tokens`; not to be edited."
 
 
@@ -31,7 +43,7 @@ def write(folder, costs, known, held_out):
         "",
         "/// Parts of a token that the costs are counted in.",
         f"pub(super) const UNITS_PER_TOKEN: u64 = {UNITS};",
-        "/// Classes of neighbouring characters: those of ASCII, then U+0080 to U+07FF, then the rest of Unicode.",
+        "/// Classes of neighbouring characters: those of ASCII, then known ones of U+0080 to U+07FF, then the rest.",
         f"pub(super) const CLASSES: usize = {features.COUNT};",
         "/// The class before a text's first character.",
         f"pub(super) const SPACE: u8 = {features.SPACE};",
@@ -53,14 +65,22 @@ def write(folder, costs, known, held_out):
     lines += ["#[rustfmt::skip]", "pub(super) const PAIRS: [[u16; CLASSES]; CLASSES] = ["]
     for row in pairs:
         lines += ["    ["] + _numbers(row, 8) + ["    ],"]
-    lines += ["];", "", "/// Cost of each character from U+0080 to U+07FF, beside that of its pair."]
-    lines += _array("LOW", f"[u16; {features.LOW[1] - features.LOW[0]}]", units[features.LOWS : features.KNOWNS])
+    lines += ["];", "", "/// Cost of each known character from U+0080 to U+07FF, beside that of its pair."]
+    lines += _array("LOW", f"[u16; {features.LOW[1] - features.LOW[0]}]", [unit if known[code] else 0 for code, unit in enumerate(units[features.LOWS : features.KNOWNS], features.LOW[0])])
     blocks = ", ".join(f"(0x{first:x}, {cost})" for first, cost in zip(features.BLOCKS, units[features.KNOWNS :]))
     lines += ["", "/// First character of each block above, and what one costs that the vocabulary knows.", "#[rustfmt::skip]",
               f"pub(super) const BLOCKS: [(u32, u16); {len(features.BLOCKS)}] = ["]
     lines += _wrap(blocks) + ["];"]
+    counter.__init__({chr(code) for code in known.nonzero()[0]})
+    lines += ["", "/// What the tools count for these texts, in units.", "#[cfg(test)]",
+              f"pub(super) const COUNTED: [(&str, u64); {len(SAMPLES)}] = ["]
+    for sample in SAMPLES:
+        row, certain = counter.count([sample])
+        total = sum(int(count) * unit for count, unit in zip(row, units)) + certain * UNITS
+        lines.append(f'    ("{sample}", {total}),')
+    lines += ["];"]
     (folder / "costs.rs").write_text("\n".join(lines) + "\n")
-    lines = ["//! Which characters above U+0800 the vocabulary knows; of any other it spends a token on each byte.", "//!",
+    lines = ["//! Which characters beyond ASCII the vocabulary knows; of any other it spends a token on each byte.", "//!",
              f"//! {HEAD}", "", "/// First character of a range, and a bit for each from there on, lowest first.", "#[rustfmt::skip]",
              f"pub(super) const KNOWN: [(u32, &[u32]); {len(features.KNOWN)}] = ["]
     for first, end in features.KNOWN:

@@ -2,11 +2,34 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::io::Write;
 
 #[test]
 fn nothing_costs_nothing() {
     assert_eq!(Tokens::of("").count(), 0);
     assert_eq!(Tokens::default().error_band_pct(), costs::BAND_ENGLISH_PCT);
+}
+
+#[test]
+fn it_counts_as_the_tools_do_that_fitted_the_costs() {
+    for (text, units) in costs::COUNTED {
+        assert_eq!(Tokens::of(text).units, units, "{text}");
+    }
+}
+
+/// Counted with the vocabulary itself; half of the messages had a part in the fit.
+#[test]
+fn a_real_file_of_pairs_is_within_four_percent() {
+    let Some(folder) = std::env::var_os("PG_LORA_DATA") else {
+        let _ = writeln!(std::io::stderr(), "skipped: PG_LORA_DATA names no folder with EQ-12");
+        return;
+    };
+    let file = std::path::Path::new(&folder).join("EQ-12-conversations-demo.jsonl");
+    let report = crate::dataset::report(&std::fs::read(file).unwrap(), &Default::default(), &mut || ());
+    for (counted, exact) in [(report.tokens.content, 25_058), (report.tokens.sequence, 63_528)] {
+        assert!(counted.abs_diff(exact) * 100 <= exact * 4, "{counted}, and not {exact}");
+    }
+    assert_eq!(report.tokens.error_band_pct, 4);
 }
 
 #[test]
