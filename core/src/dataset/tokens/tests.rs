@@ -3,6 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use std::io::Write;
+use std::path::Path;
 
 #[test]
 fn nothing_costs_nothing() {
@@ -17,19 +18,29 @@ fn it_counts_as_the_tools_do_that_fitted_the_costs() {
     }
 }
 
-/// Counted with the vocabulary itself; half of the messages had a part in the fit.
+/// Counted with the vocabulary itself. Half of the messages of EQ-12 had a part in the fit.
 #[test]
 fn a_real_file_of_pairs_is_within_four_percent() {
     let Some(folder) = std::env::var_os("PG_LORA_DATA") else {
         let _ = writeln!(std::io::stderr(), "skipped: PG_LORA_DATA names no folder with EQ-12");
         return;
     };
-    let file = std::path::Path::new(&folder).join("EQ-12-conversations-demo.jsonl");
+    is_within_four_percent(&Path::new(&folder).join("EQ-12-conversations-demo.jsonl"), 25_058, 63_528);
+}
+
+/// Nothing of the sample had a part in the fit.
+#[test]
+fn the_sample_is_within_four_percent() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/sample-pairs.jsonl");
+    is_within_four_percent(&sample, 14_447, 43_500);
+}
+
+fn is_within_four_percent(file: &Path, content: u64, sequence: u64) {
     let report = crate::dataset::report(&std::fs::read(file).unwrap(), &Default::default(), &mut || ());
-    for (counted, exact) in [(report.tokens.content, 25_058), (report.tokens.sequence, 63_528)] {
+    for (counted, exact) in [(report.tokens.content, content), (report.tokens.sequence, sequence)] {
         assert!(counted.abs_diff(exact) * 100 <= exact * 4, "{counted}, and not {exact}");
     }
-    assert_eq!(report.tokens.error_band_pct, 4);
+    assert_eq!(report.tokens.error_band_pct, costs::BAND_ENGLISH_PCT);
 }
 
 #[test]
