@@ -1,7 +1,7 @@
 """What the estimator counts in a text: the same as core/src/dataset/tokens.rs, one column for each cost.
 
-A cost belongs to a pair of neighbouring classes (ASCII, character by character), to one character below U+0800, or
-to a block above, where it also matters whether the vocabulary knows the character.
+A cost belongs to a pair of neighbouring classes (ASCII nearly character by character), and beside that to each
+character below U+0800 or to its block above. A character that the vocabulary lacks is a token for each of its bytes.
 """
 
 import numpy
@@ -96,4 +96,5 @@ class Features:
         row[LOWS:KNOWNS] = numpy.bincount(low - LOW[0], minlength=LOW[1] - LOW[0])
         far = codes[codes >= LOW[1]]
         row[KNOWNS:] = numpy.bincount(numpy.searchsorted(BLOCKS, far, "right") - 1, minlength=len(BLOCKS))
-        return row, int(2 * len(unknown) + (unknown >= LOW[1]).sum() + (unknown >= 0x10000).sum())
+        certain = 2 * len(unknown) + (unknown >= LOW[1]).sum() + (unknown >= 0x10000).sum()
+        return row, int(certain)

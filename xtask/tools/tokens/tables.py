@@ -12,7 +12,7 @@ TITLES = {
     "cjk": "Chinese, Japanese, Korean",
     "other": "others",
 }
-# Which rows of the table make the band of a script. Its own name first; an English text is held for a chat.
+# Which row of the table makes the band of a script: an English text is held for a chat.
 BANDS = {"ENGLISH": "English chat", "LATIN": "other Latin", "CYRILLIC": "Cyrillic", "ARABIC": "Arabic",
          "CJK": "Chinese, Japanese, Korean", "OTHER": "others"}
 ORDER = ["English chat", "other English", "code", "other Latin", "Cyrillic", "Arabic", "Chinese, Japanese, Korean", "others"]
@@ -66,12 +66,13 @@ def write(folder, costs, known, held_out):
     for row in pairs:
         lines += ["    ["] + _numbers(row, 8) + ["    ],"]
     lines += ["];", "", "/// Cost of each known character from U+0080 to U+07FF, beside that of its pair."]
-    lines += _array("LOW", f"[u16; {features.LOW[1] - features.LOW[0]}]", [unit if known[code] else 0 for code, unit in enumerate(units[features.LOWS : features.KNOWNS], features.LOW[0])])
-    blocks = ", ".join(f"(0x{first:x}, {cost})" for first, cost in zip(features.BLOCKS, units[features.KNOWNS :]))
+    low = enumerate(units[features.LOWS : features.KNOWNS], features.LOW[0])
+    lines += _array("LOW", f"[u16; {features.LOW[1] - features.LOW[0]}]", [unit if known[code] else 0 for code, unit in low])
+    blocks = [f"(0x{first:x}, {cost})" for first, cost in zip(features.BLOCKS, units[features.KNOWNS :])]
     lines += ["", "/// First character of each block above, and what one costs that the vocabulary knows.", "#[rustfmt::skip]",
               f"pub(super) const BLOCKS: [(u32, u16); {len(features.BLOCKS)}] = ["]
     lines += _wrap(blocks) + ["];"]
-    counter.__init__({chr(code) for code in known.nonzero()[0]})
+    counter = features.Features({chr(code) for code in known.nonzero()[0]})
     lines += ["", "/// What the tools count for these texts, in units.", "#[cfg(test)]",
               f"pub(super) const COUNTED: [(&str, u64); {len(SAMPLES)}] = ["]
     for sample in SAMPLES:
@@ -85,7 +86,7 @@ def write(folder, costs, known, held_out):
              f"pub(super) const KNOWN: [(u32, &[u32]); {len(features.KNOWN)}] = ["]
     for first, end in features.KNOWN:
         words = [sum(int(known[at + bit]) << bit for bit in range(32)) for at in range(first, end, 32)]
-        lines += [f"    (0x{first:x}, &["] + _wrap(", ".join(f"0x{word:x}" for word in words), 8) + ["    ]),"]
+        lines += [f"    (0x{first:x}, &["] + _wrap([f"0x{word:x}" for word in words], 8) + ["    ]),"]
     (folder / "known.rs").write_text("\n".join(lines + ["];"]) + "\n")
 
 
@@ -94,13 +95,13 @@ def _array(name, kind, numbers):
 
 
 def _numbers(numbers, indent=4):
-    return _wrap(", ".join(map(str, numbers)), indent)
+    return _wrap([str(number) for number in numbers], indent)
 
 
-def _wrap(text, indent=4):
-    """Lines of at most 110 characters, broken after a comma of a whole item."""
-    items, lines, line = text.replace("), (", ");; (").replace(", ", ";; ") if "(" not in text else text.replace("), (", ");; ("), [], ""
-    for item in items.split(";; "):
+def _wrap(items, indent=4):
+    """Lines that are as full as the house allows."""
+    lines, line = [], ""
+    for item in items:
         if len(line) + len(item) + 2 > 108 - indent:
             lines.append(" " * indent + line.rstrip())
             line = ""
