@@ -18,11 +18,11 @@ rules! {
     WINDOW_OVERFLOW: "window_overflow", WARNING,
         "an example longer than the model's window",
         "Shorten the example or split the conversation: what is beyond the window is cut off.",
-        || long(20, 4000);
+        || long(20, 9000);
     /// The window ends before the reply begins. A provider charges for such an example all the same.
     REPLY_TRUNCATED: "reply_truncated",
         WARNING.error_for(&[Profile::Openai, Profile::Mistral, Profile::Together]),
         "an example whose last reply lies beyond the model's window",
         "Shorten what stands before the reply: truncation leaves nothing of it to learn from.",
-        || long(4000, 20);
+        || long(9000, 20);
 }
