@@ -28,7 +28,7 @@ fn as_lines() {
     let counts = BTreeMap::from([
         ("declared_count_mismatch", 1),
         ("input_repeated_in_history", 44),
-        ("reply_truncated", 5),
+        ("reply_truncated", 6),
         ("window_overflow", 10),
     ]);
     assert_eq!(report.counts, counts, "{:?}", report.findings);
@@ -57,6 +57,6 @@ fn as_a_document() {
     let turns = report.turns;
     assert_eq!((turns.min, turns.p50, turns.max), (Some(6), Some(8), Some(9)));
     let counts =
-        BTreeMap::from([("input_repeated_in_history", 44), ("reply_truncated", 5), ("window_overflow", 10)]);
+        BTreeMap::from([("input_repeated_in_history", 44), ("reply_truncated", 6), ("window_overflow", 10)]);
     assert_eq!(report.counts, counts, "{:?}", report.findings);
 }

@@ -85,12 +85,90 @@ mod tests {
         assert_eq!(deep.as_deref(), Some("nesting_too_deep"));
     }
 
+    /// How often each of these findings is raised on a content that SQL makes.
+    fn counts(content: &str) -> Option<String> {
+        text(&format!("select lora.dataset_report({content}) ->> 'counts'"))
+    }
+
+    #[pg_test]
+    fn bad_input_has_its_own_code() {
+        let reply = |text: &str| {
+            format!(
+                "$f${{\"messages\":[{{\"role\":\"user\",\"content\":\"Hi\"}},{{\"role\":\"assistant\",\"content\":{text}}}]}}$f$"
+            )
+        };
+        for (content, code) in [
+            (reply("\"Hello\\u0000\""), "nul_character"),
+            (reply("\"\\ud83d\""), "unpaired_surrogate"),
+            (reply("1e999"), "number_out_of_range"),
+            (reply("NaN"), "non_finite_number"),
+            (format!("convert_to({}, 'UTF8') || '\\x0a00'::bytea", reply("\"Hello\"")), "invalid_json"),
+            (format!("'\\xefbbbf'::bytea || convert_to({}, 'UTF8')", reply("\"Hello\"")), "byte_order_mark"),
+            (format!("{} || E'\\r\\n'", reply("\"Hello\"")), "crlf"),
+            ("'\\x7b22e9227d'::bytea".to_owned(), "invalid_utf8"),
+            ("'\\x1f8b08000000'::bytea".to_owned(), "binary_file"),
+            ("''::text".to_owned(), "empty_file"),
+            ("E'\\n \\n\\t\\n'".to_owned(), "empty_file"),
+            ("'{\"a\":' || repeat('[', 100000)".to_owned(), "nesting_too_deep"),
+            ("repeat('{\"a\":', 100000)".to_owned(), "nesting_too_deep"),
+            ("'{\"messages\":\"' || repeat('x', 20000000) || '\"}'".to_owned(), "line_too_long"),
+            ("'[' || repeat('0,', 300000) || '0]'".to_owned(), "too_many_values"),
+            ("'[{\"messages\":[]}]'::text".to_owned(), "json_array"),
+            ("E'prompt,completion\\nHi,Hello\\n'".to_owned(), "csv_file"),
+            ("E'{\\n \"training_pairs\": [\\n  {]\\n}'".to_owned(), "invalid_json"),
+        ] {
+            let counts = counts(&content).unwrap_or_default();
+            assert!(counts.contains(&format!("\"{code}\"")), "{code}: {counts}");
+        }
+    }
+
+    #[pg_test]
+    fn a_line_of_300_mb_is_a_finding() {
+        let counts = counts(
+            "convert_to('{\"messages\":\"', 'UTF8') || convert_to(repeat('0123456789', 30000000), 'UTF8')",
+        );
+        assert_eq!(counts.as_deref(), Some("{\"line_too_long\": 1, \"too_few_pairs\": 1}"));
+    }
+
+    #[pg_test]
+    fn findings_and_rules_come_as_rows() {
+        let row = text(
+            "select string_agg(concat_ws('|', line, severity, code, path, byte_offset), ' ' order by line)
+             from lora.dataset_findings(E'{\"prompt\":\"Hi\",\"completion\":\" Hello\"}\\nnope'::text)",
+        );
+        assert_eq!(row.as_deref(), Some("1|warning|padded_content|completion|28 2|error|invalid_json|38"));
+        let same = Spi::get_one::<bool>(
+            "select array_agg(code) = (select array_agg(code) from lora.dataset_findings('nope'::bytea)) from lora.dataset_findings('nope'::text)",
+        );
+        assert_eq!(same, Ok(Some(true)));
+        let severities =
+            text("select severities::text from lora.dataset_rules() where code = 'reply_truncated'");
+        let expected =
+            r#"{"openai": "error", "mistral": "error", "together": "error", "brightrun": "warning"}"#;
+        assert_eq!(severities.as_deref(), Some(expected));
+    }
+
+    #[pg_test]
+    fn tokens_are_estimated_as_a_report_does() {
+        let same = Spi::get_one::<bool>(
+            "select lora.estimate_tokens('Hello there') + lora.estimate_tokens('Hi') =
+               (lora.dataset_report('{\"prompt\":\"Hi\",\"completion\":\"Hello there\"}'::text) -> 'total_tokens')::bigint",
+        );
+        assert_eq!(same, Ok(Some(true)));
+        assert_eq!(Spi::get_one::<i64>("select lora.estimate_tokens('')"), Ok(Some(0)));
+        assert_eq!(Spi::get_one::<i64>("select lora.estimate_tokens(null)"), Ok(None));
+    }
+
     #[pg_test]
     fn options_that_no_tree_can_hold_are_refused() {
         for options in [
             "'{\"min_examples\": 1e400}'",
             "'{\"min_examples\": 1.5}'",
             "'{\"unknown\": 1}'",
+            "'{\"window\": 0}'",
+            "'{\"exact_tokens\": {\"content\": 1}}'",
+            "'{\"exact_tokens\": {\"content\": 1, \"method\": \"x\", \"more\": 1}}'",
+            "'{\"declared_format\": \"csv\"}'",
             "'[]'",
             "'1'",
             "(repeat('[', 500) || repeat(']', 500))::jsonb",
