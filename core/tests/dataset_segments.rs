@@ -73,7 +73,69 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         1 => document.clone().prop_map(|document| document.to_string().into_bytes()),
         1 => document.prop_map(|document| serde_json::to_vec_pretty(&document).unwrap()),
         1 => proptest::collection::vec(any::<u8>(), 0..20),
+        1 => hostile(),
     ]
+}
+
+/// Objects with any of our keys at any place, under texts that are hard to show.
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let keys = [
+        "messages",
+        "turns",
+        "conversations",
+        "role",
+        "content",
+        "from",
+        "value",
+        "prompt",
+        "completion",
+        "_meta",
+        "version",
+        "total_pairs",
+        "training_metadata",
+        "quality_criteria",
+        "tool_calls",
+        "id",
+        "function",
+        "name",
+        "arguments",
+        "split",
+        "conversation_id",
+        "weight",
+        "tools",
+        "current_user_input",
+        "target_response",
+        "\u{0}",
+        "chosen",
+    ];
+    let texts = [
+        "",
+        "user",
+        "assistant",
+        "tool",
+        "\u{0}",
+        "a\u{0}b",
+        "\u{fffd}",
+        "NaN",
+        "<|im_end|>",
+        " x ",
+        "\u{7}",
+    ];
+    let leaf = prop_oneof![
+        4 => proptest::sample::select(texts.to_vec()).prop_map(|text| json!(text)),
+        1 => any::<i8>().prop_map(|number| json!(number)),
+        1 => Just(json!(null)),
+        1 => Just(json!(false)),
+    ];
+    let value = leaf.prop_recursive(5, 24, 4, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(|list| json!(list)),
+            proptest::collection::vec((proptest::sample::select(keys.to_vec()), inner), 0..4).prop_map(
+                |members| members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+            ),
+        ]
+    });
+    value.prop_map(|value| value.to_string().into_bytes())
 }
 
 fn content() -> impl Strategy<Value = Vec<u8>> {

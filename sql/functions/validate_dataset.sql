@@ -61,6 +61,7 @@ begin
       when not (report ->> 'training_ready')::boolean then 'the dataset has no training pair'
     end,
     sample_data = report -> 'sample',
+    content_digest = report ->> 'content_digest',
     content_sha256 = pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(content, 'UTF8')), 'hex'),
     validation_report = report,
     ruleset_version = report ->> 'ruleset_version'

@@ -4,7 +4,11 @@
 //! stack and allocates nothing until it is shown.
 
 use super::json::Step;
+use super::text::cut;
 use std::fmt;
+
+/// Characters that are shown of a key; the longest that is known has 31.
+const KEY_CHARS: usize = 60;
 
 /// A value's place: what it is in, and the step from there.
 #[derive(Clone, Copy)]
@@ -56,7 +60,8 @@ impl fmt::Display for Path<'_> {
         }
         match self.step {
             None => f.write_str(self.prefix),
-            Some(Step::Key(key)) => f.write_str(key),
+            // A key is the file's own text: it may be long, or hold what jsonb cannot.
+            Some(Step::Key(key)) => f.write_str(&cut(key, KEY_CHARS)),
             Some(Step::Index(index)) => write!(f, "[{index}]"),
         }
     }
@@ -73,6 +78,8 @@ mod tests {
         let turn = turns.index(2);
         assert_eq!(turn.key("content").to_string(), "turns[2].content");
         assert_eq!(root.shown(), None);
+        assert_eq!(root.key("a\0b").to_string(), "a\u{fffd}b");
+        assert_eq!(root.key(&"k".repeat(100)).to_string().chars().count(), KEY_CHARS + 1);
         assert_eq!(turn.key("content").steps(), [Step::Key("turns"), Step::Index(2), Step::Key("content")]);
         let root = Path::root("training_pairs[3]");
         assert_eq!(root.key("id").to_string(), "training_pairs[3].id");
