@@ -31,8 +31,25 @@ pub const FINDINGS_IN_ALL: usize = 100;
 /// Characters of an excerpt in a finding. Beyond: cut, with an ellipsis.
 pub const EXCERPT_CHARS: usize = 120;
 
+/// Longest example in which the byte of a fault is looked for: it is parsed once more for each finding that is kept, and
+/// six hundred may be. Beyond: the offset is that of the example.
+pub const LOCATED_BYTES: usize = 1 << 18;
+
+/// Characters of a key in a path; the longest key that is known has 31. Beyond: cut, with an ellipsis.
+pub const KEY_CHARS: usize = 60;
+
+/// Characters of another text of the file in a message. Beyond: cut, with an ellipsis.
+pub const QUOTE_CHARS: usize = 40;
+
+/// Members of an object of a document outside of its pairs that are looked at: the known ones are five. Beyond: left
+/// out.
+pub const DOCUMENT_MEMBERS: usize = 1_000;
+
 /// Conversations kept as the sample of a report.
 pub const SAMPLE_CONVERSATIONS: usize = 3;
+
+/// Longest id of a conversation in the sample, in bytes. Beyond: the conversation is left out.
+pub const SAMPLE_ID_BYTES: usize = 200;
 
 /// Characters kept of each message in the sample. Beyond: cut, with an ellipsis.
 pub const SAMPLE_MESSAGE_CHARS: usize = 2_000;

@@ -63,7 +63,7 @@ fn six_lines_with_one_fault_each() {
     assert_eq!(
         found(&report, Severity::Error),
         [
-            (0, "too_few_pairs"),
+            (0, "too_few_examples"),
             (1, "no_assistant_message"),
             (2, "empty_conversation"),
             (3, "missing_field"),
@@ -80,7 +80,7 @@ fn six_lines_with_one_fault_each() {
 }
 
 /// Rules whose example cannot be a file, and which the unit tests of their modules show.
-const WITHOUT_EXAMPLE: [&str; 2] = ["file_too_large", "too_many_pairs"];
+const WITHOUT_EXAMPLE: [&str; 2] = ["file_too_large", "too_many_examples"];
 
 /// The options under which the example of a rule shows what it is for.
 fn options_of(code: &str) -> Options {
@@ -109,7 +109,7 @@ fn every_rule_is_found_in_its_example() {
 
 #[test]
 fn a_rule_that_is_no_error_leaves_a_dataset_ready() {
-    let follows = ["too_few_pairs", "empty_file", "null_target"];
+    let follows = ["too_few_examples", "empty_file", "null_target"];
     for rule in all_rules().filter(|rule| rule.severity(Profile::Brightrun) != Severity::Error) {
         let report = report(&(rule.example)(), &options_of(rule.code), &mut || ());
         let errors = found(&report, Severity::Error);
@@ -164,16 +164,16 @@ fn roles_in_a_history_are_looked_at() {
     line["conversation_history"] = json!([{"role": "human", "content": "before"}, {"role": "assistant", "content": ""}, {"content": "in"}]);
     assert_eq!(
         found(&check(line.to_string()), Severity::Error),
-        [(0, "too_few_pairs"), (1, "unknown_role"), (1, "empty_content"), (1, "missing_field")]
+        [(0, "too_few_examples"), (1, "unknown_role"), (1, "empty_content"), (1, "missing_field")]
     );
 }
 
 #[test]
-fn too_few_pairs_is_an_option() {
+fn too_few_examples_is_an_option() {
     let file = pair("a", "in", "out").to_string();
     let options = Options::from_json(r#"{"min_examples": 2}"#).unwrap();
     let report = report(file.as_bytes(), &options, &mut || ());
-    assert_eq!(found(&report, Severity::Error), [(0, "too_few_pairs")]);
+    assert_eq!(found(&report, Severity::Error), [(0, "too_few_examples")]);
 }
 
 #[test]

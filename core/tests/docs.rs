@@ -85,8 +85,17 @@ fn the_limits_are_those_of_the_code() {
         ),
         ("findings kept of each code", FINDINGS_PER_CODE, "counted, not kept; `truncated`"),
         ("findings kept in all", FINDINGS_IN_ALL, "counted, not kept; `truncated`"),
+        (
+            "bytes of an example in which a fault's byte is looked for",
+            LOCATED_BYTES,
+            "the offset is that of the example",
+        ),
+        ("characters of a key in a path", KEY_CHARS, "cut, with an ellipsis"),
+        ("characters of another quotation in a message", QUOTE_CHARS, "cut, with an ellipsis"),
+        ("members of a document's object outside of its pairs", DOCUMENT_MEMBERS, "not looked at"),
         ("characters of an excerpt", EXCERPT_CHARS, "cut, with an ellipsis"),
         ("conversations of the sample", SAMPLE_CONVERSATIONS, "left out"),
+        ("bytes of a conversation's id in the sample", SAMPLE_ID_BYTES, "the conversation is left out"),
         ("messages of a conversation in the sample", SAMPLE_MESSAGES, "left out"),
         ("characters of a message in the sample", SAMPLE_MESSAGE_CHARS, "cut, with an ellipsis"),
     ];

@@ -127,7 +127,7 @@ mod tests {
         let counts = counts(
             "convert_to('{\"messages\":\"', 'UTF8') || convert_to(repeat('0123456789', 30000000), 'UTF8')",
         );
-        assert_eq!(counts.as_deref(), Some("{\"line_too_long\": 1, \"too_few_pairs\": 1}"));
+        assert_eq!(counts.as_deref(), Some("{\"line_too_long\": 1, \"too_few_examples\": 1}"));
     }
 
     #[pg_test]

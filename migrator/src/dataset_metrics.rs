@@ -130,7 +130,7 @@ impl Answer {
             let of_rows = if findings == rows { String::new() } else { format!(" on {}", datasets(*rows)) };
             report.line("total", &format!("{code} ({severity}): {findings}{of_rows}"));
         }
-        report.line("datasets", &format!("{} looked at, {} with findings", self.rows, self.faulty));
+        report.line("datasets", &format!("{} looked at, {} with errors or warnings", self.rows, self.faulty));
         let left_out = self.findings - self.first.len() as u64;
         if left_out > 0 {
             say(&format!("note: {left_out} more findings are counted and not listed; --limit lists more"));

@@ -16,7 +16,7 @@ use super::rules::{field, file, json, line};
 use super::sample::Sample;
 use super::shape::{LineKind, Shape, classify};
 use super::shapes;
-use super::text::cut;
+use super::text::quote;
 use super::tokens::Tokens;
 use crate::limits::{LINE_BYTES, LINE_VALUES};
 
@@ -29,6 +29,8 @@ pub(super) struct Body {
     pub bytes: u64,
     /// Lines with anything on them.
     pub filled: u64,
+    /// Lines that are whole documents.
+    pub documents: u64,
     /// Lines that begin with `{` in their first column: a pretty-printed document has one of them.
     pub opening: u64,
     pub findings: Findings,
@@ -63,13 +65,16 @@ pub(super) struct OfShape {
 /// Counts that a file gives of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Declared {
-    pub pairs: Option<u64>,
+    /// The path of the count of pairs, and the count.
+    pub pairs: Option<(&'static str, u64)>,
     pub conversations: Option<u64>,
 }
 
 /// Sums over examples.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
+    /// Examples that are not held back: what a provider counts, where a conversation has several pairs.
+    pub training_examples: u64,
     pub training_pairs: u64,
     pub validation_pairs: u64,
     /// User and assistant messages.
@@ -86,6 +91,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub fn append(&mut self, later: Tally) {
+        self.training_examples += later.training_examples;
         self.training_pairs += later.training_pairs;
         self.validation_pairs += later.validation_pairs;
         self.messages += later.messages;
@@ -127,6 +133,7 @@ impl Body {
         self.lines += later.lines;
         self.bytes += later.bytes;
         self.filled += later.filled;
+        self.documents += later.documents;
         self.opening += later.opening;
     }
 
@@ -207,6 +214,7 @@ impl Body {
                         None
                     }
                     LineKind::Document => {
+                        self.documents += 1;
                         let error =
                             format_args!("the line is a whole document, a single example is expected");
                         check.raise(&field::DOCUMENT_AMONG_LINES, &check.root(), error);
@@ -266,6 +274,7 @@ impl Body {
         if example.is_validation {
             tally.validation_pairs += measured.pairs;
         } else {
+            tally.training_examples += 1;
             tally.training_pairs += measured.pairs;
         }
         tally.messages += u64::from(measured.messages);
@@ -281,8 +290,8 @@ impl Body {
             line: u32::try_from(place.line).unwrap_or(u32::MAX),
             prompt: measured.prompt,
             reply: measured.reply,
-            id: example.id.map_or(0, hash::of_text),
-            conversation: example.conversation.map_or(0, hash::of_text),
+            id: example.id.as_deref().map_or(0, hash::of_text),
+            conversation: example.conversation.as_deref().map_or(0, hash::of_text),
             metadata: example.metadata,
             turn: example.turn,
             messages: measured.messages,
@@ -290,7 +299,7 @@ impl Body {
         });
         for message in &example.messages {
             if let (Role::User | Role::Assistant, Some(text)) = (message.role, message.text) {
-                self.sample.add(example.conversation, place.line, message.role, text);
+                self.sample.add(example.conversation.as_deref(), place.line, message.role, text);
             }
         }
     }
@@ -298,21 +307,32 @@ impl Body {
 
 /// What is wrong with any object, whatever it stands for, and what it stands for. `None`: it is no object.
 pub(super) fn read_value(tape: &Tape<'_>, check: &mut Check<'_, '_>) -> Option<LineKind> {
-    if let Some(key) = tape.duplicate_key() {
-        let error = format_args!("key \"{}\" stands twice in one object", cut(key, 40));
-        check.raise(&json::DUPLICATE_KEY, &check.root(), error);
-    }
-    if tape.has_nul {
-        let at = memchr::memmem::find(check.place.text.as_bytes(), b"\\u0000").unwrap_or(0);
-        check.raise_at(&json::NUL_CHARACTER, at, format_args!("a string holds \\u0000"));
-    }
+    check_text(tape, check);
     let root = tape.root();
     if !root.is_object() {
-        let error = format_args!("the line is {}, an object is expected", root.type_name());
+        let error = format_args!("the {} is {}, an object is expected", check.noun(), root.described());
         check.raise(&json::NOT_AN_OBJECT, &check.root(), error);
         return None;
     }
     Some(classify(root))
+}
+
+/// What may be wrong with any JSON.
+pub(super) fn check_text(tape: &Tape<'_>, check: &mut Check<'_, '_>) {
+    let text = check.place.text;
+    if let Some(key) = tape.duplicate_key() {
+        // A key without escapes is a part of the text.
+        let at = (key.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+        let error = format_args!("key {} stands twice in one object", quote(key));
+        check.raise_at(&json::DUPLICATE_KEY, if at < text.len() { at } else { 0 }, error);
+    }
+    if tape.has_nul {
+        // Behind an odd number of backslashes it is a backslash and some letters.
+        let is_escape =
+            |at: &usize| text[..*at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 0;
+        let at = memchr::memmem::find_iter(text.as_bytes(), b"\\u0000").find(is_escape).unwrap_or(0);
+        check.raise_at(&json::NUL_CHARACTER, at, format_args!("a string holds \\u0000"));
+    }
 }
 
 /// What is wrong with a text that is no JSON.
@@ -322,10 +342,14 @@ pub(super) fn broken(error: ParseError, check: &mut Check<'_, '_>) {
     };
     match error {
         ParseError::TooDeep => {
-            check.raise(&json::NESTING_TOO_DEEP, &check.root(), format_args!("the line is nested too deep"));
+            check.raise(
+                &json::NESTING_TOO_DEEP,
+                &check.root(),
+                format_args!("the {} is nested too deep", check.noun()),
+            );
         }
         ParseError::TooManyValues => {
-            let error = format_args!("the line has more than {LINE_VALUES} keys and values");
+            let error = format_args!("the {} has more than {LINE_VALUES} keys and values", check.noun());
             check.raise(&json::TOO_MANY_VALUES, &check.root(), error);
         }
         ParseError::NonFinite(at) => raise(&json::NON_FINITE_NUMBER, at, "NaN or Infinity"),
@@ -365,9 +389,10 @@ fn header(object: Json<'_>, is_first: bool, check: &mut Check<'_, '_>) -> Option
         && !version.starts_with("5.")
     {
         let path = path.key("version");
-        check.raise(&field::UNKNOWN_VERSION, &path, format_args!("\"{path}\" is \"{}\"", cut(version, 40)));
+        check.raise(&field::UNKNOWN_VERSION, &path, format_args!("\"{path}\" is {}", quote(version)));
     }
-    Some(Declared { pairs: declared_count(meta, "total_pairs", &path, check), conversations: None })
+    let pairs = declared_count(meta, "total_pairs", &path, check);
+    Some(Declared { pairs: pairs.map(|pairs| ("_meta.total_pairs", pairs)), conversations: None })
 }
 
 /// A count that a file gives of itself.
@@ -380,7 +405,10 @@ pub(super) fn declared_count(
     let value = object.get(key).filter(|value| !value.is_null())?;
     let count = value.number().filter(|number| *number >= 0.0 && number.fract() == 0.0 && *number < 9e15);
     if count.is_none() {
-        check.wrong_type(&parent.key(key), "a whole number", value);
+        // The count is nobody's input: a wrong one is no worse than one that differs.
+        let path = parent.key(key);
+        let error = format_args!("\"{path}\" is {}, a whole number is expected", value.described());
+        check.raise(&file::DECLARED_COUNT_MISMATCH, &path, error);
     }
     count.map(|count| count as u64)
 }

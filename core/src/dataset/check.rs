@@ -31,6 +31,11 @@ impl<'c, 'a> Check<'c, 'a> {
         Path::root(self.prefix)
     }
 
+    /// What the example is called in messages.
+    pub fn noun(&self) -> &'static str {
+        if self.prefix.is_empty() { "line" } else { "value" }
+    }
+
     /// A fault at a value.
     pub fn raise(&mut self, rule: &'static Rule, path: &Path<'_>, error: Arguments<'_>) {
         self.raise_with(rule, path, error, None);
@@ -61,7 +66,7 @@ impl<'c, 'a> Check<'c, 'a> {
 
     /// A field holds something else than it has to.
     pub fn wrong_type(&mut self, path: &Path<'_>, expected: &str, found: Json<'_>) {
-        let found = found.type_name();
+        let found = found.described();
         self.raise(&field::WRONG_TYPE, path, format_args!("\"{path}\" is {found}, {expected} is expected"));
     }
 
@@ -77,9 +82,9 @@ impl<'c, 'a> Check<'c, 'a> {
         }
     }
 
-    /// A field that may be missing or null, and holds text otherwise.
+    /// A field that may be missing, null or empty, and holds text otherwise.
     pub fn optional_text<'o>(&mut self, object: Json<'o>, key: &str, parent: &Path<'_>) -> Option<&'o str> {
-        let value = object.get(key).filter(|value| !value.is_null())?;
+        let value = object.get(key).filter(|value| !value.is_null() && value.text() != Some(""))?;
         self.text(value, &parent.key(key))
     }
 
@@ -113,7 +118,7 @@ impl<'c, 'a> Check<'c, 'a> {
         if text::has_replacement_character(text) {
             self.raise(&content::REPLACEMENT_CHARACTER, path, format_args!("\"{path}\" holds U+FFFD"));
         }
-        if let Some(control) = value.is_escaped().then(|| text::control_character(text)).flatten() {
+        if let Some(control) = text::control_character(text, value.is_escaped()) {
             let code = u32::from(control);
             self.raise(
                 &content::CONTROL_CHARACTER,
@@ -155,17 +160,28 @@ impl<'c, 'a> Check<'c, 'a> {
         };
         let role = Role::of(name);
         if role.is_none() {
-            let shown = text::cut(name, 40);
-            let error = format_args!("\"{path}\" is \"{shown}\", which is no known role");
+            let shown = text::quote(name);
+            let error = format_args!("\"{path}\" is {shown}, which is no known role");
             match Role::meant_by(name) {
                 Some(meant) => {
-                    let suggestion = format_args!("Use \"{}\" in place of \"{shown}\".", meant.name());
+                    let suggestion = format_args!("Use \"{}\" in place of {shown}.", meant.name());
                     self.raise_with(&roles::UNKNOWN_ROLE, &path, error, Some(suggestion));
                 }
                 None => self.raise(&roles::UNKNOWN_ROLE, &path, error),
             }
         }
         role
+    }
+
+    /// Whether a message's weight keeps it out of the loss.
+    pub fn is_weightless(&mut self, message: Json<'_>, parent: &Path<'_>) -> bool {
+        let Some(value) = message.get("weight").filter(|value| !value.is_null()) else { return false };
+        let weight = value.number().filter(|&weight| weight == 0.0 || weight == 1.0);
+        if weight.is_none() {
+            let path = parent.key("weight");
+            self.raise(&roles::INVALID_WEIGHT, &path, format_args!("\"{path}\" is {}", value.described()));
+        }
+        weight == Some(0.0)
     }
 
     /// Whether the example says that it is held back for validation.
@@ -175,8 +191,7 @@ impl<'c, 'a> Check<'c, 'a> {
             Some("validation") => true,
             Some("train") => false,
             other => {
-                let shown =
-                    other.map_or(value.type_name().to_owned(), |text| format!("\"{}\"", text::cut(text, 40)));
+                let shown = other.map_or(value.described(), |text| text::quote(text).into());
                 let error = format_args!("\"split\" is {shown}: the example counts as one to train on");
                 self.raise(&field::UNKNOWN_SPLIT, &self.root().key("split"), error);
                 false
@@ -188,11 +203,11 @@ impl<'c, 'a> Check<'c, 'a> {
     pub fn known_keys(&mut self, object: Json<'_>, known: &[&str], parent: &Path<'_>) {
         for (key, _) in object.members() {
             if !known.contains(&key) {
-                let shown = text::cut(key, 40);
+                let shown = text::quote(key);
                 self.raise(
                     &field::UNKNOWN_KEY,
                     &parent.key(key),
-                    format_args!("\"{shown}\" is no key of this shape"),
+                    format_args!("{shown} is no key of this shape"),
                 );
             }
         }

@@ -3,18 +3,32 @@
 //! No tree is built: the document is walked an array at a time, and each training pair is read as a line of
 //! `pairs` would be, so that memory does not grow with it.
 
-use super::body::{Body, Declared, OfDocument, broken, declared_count, read_value};
+use super::body::{Body, Declared, OfDocument, broken, check_text, declared_count, read_value};
 use super::check::Check;
+use super::example::Example;
 use super::findings::{At, Place};
-use super::json::{Json, Tape};
+use super::json::{Json, Tape, explain};
 use super::options::Options;
 use super::rules::{field, json, line};
 use super::shape::Shape;
 use super::shapes::pairs::read_pair;
+use super::text::{cut, quote};
+use crate::limits::{DOCUMENT_MEMBERS, KEY_CHARS};
 use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
+
+/// Keys of a document and of its conversations.
+const KEYS: [&str; 6] = [
+    "training_file_metadata",
+    "dataset_metadata",
+    "consultant_profile",
+    "conversations",
+    "conversation_metadata",
+    "training_pairs",
+];
 
 /// Members of an object, each value as the text it is.
 type Members<'d> = Vec<(Cow<'d, str>, &'d str)>;
@@ -33,6 +47,7 @@ pub(super) fn read(
         let error = format_args!("the file begins with a byte order mark");
         reader.body.findings.raise(&line::BYTE_ORDER_MARK, Place::bare(1, 0), At::Whole, error, None);
     }
+    (reader.tick)();
     let shape = match members(text) {
         Ok(members) => reader.document(&members),
         Err(error) => {
@@ -73,29 +88,29 @@ impl<'d> Reader<'d, '_> {
 
     /// The text is no JSON.
     fn broken(&mut self, error: &serde_json::Error) {
-        let line_start =
-            self.text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
-        let mut at = (line_start + error.column().saturating_sub(1)).min(self.text.len());
+        let lines = self.text.split_inclusive('\n').take(error.line().saturating_sub(1));
+        let mut at =
+            (lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)).min(self.text.len());
         while !self.text.is_char_boundary(at) {
             at -= 1;
         }
-        let full = error.to_string();
-        let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(text, _)| text);
-        let place = Place { line: error.line().max(1) as u64, offset: self.before + at as u64, text: "" };
-        let error = format_args!("the document is not valid JSON at column {}: {message}", error.column());
-        self.body.findings.raise(&json::INVALID_JSON, place, At::Whole, error, None);
+        let whole = self.text;
+        self.check(whole, "", |check| broken(explain(error, whole, at), check));
     }
 
     fn document(&mut self, members: &Members<'d>) -> Option<Shape> {
         let whole = self.text;
-        self.duplicate_key(whole, members, "");
+        self.members(whole, members, "", &["conversations", "training_pairs"]);
         let find = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
         let shape = match (find("training_pairs"), find("conversations")) {
             (Some(pairs), _) => {
                 self.declared(
                     find("dataset_metadata"),
                     "dataset_metadata",
-                    ["total_turns", "total_training_pairs"],
+                    [
+                        ("total_turns", "dataset_metadata.total_turns"),
+                        ("total_training_pairs", "dataset_metadata.total_training_pairs"),
+                    ],
                 );
                 let conversation = individual_id(find("dataset_metadata"));
                 let turns = self.pairs(pairs, "training_pairs", conversation.as_deref());
@@ -104,7 +119,10 @@ impl<'d> Reader<'d, '_> {
                 Shape::Individual
             }
             (None, Some(conversations)) => {
-                let keys = ["total_training_pairs", "total_pairs"];
+                let keys = [
+                    ("total_training_pairs", "training_file_metadata.total_training_pairs"),
+                    ("total_pairs", "training_file_metadata.total_pairs"),
+                ];
                 self.declared(find("training_file_metadata"), "training_file_metadata", keys);
                 self.conversations(conversations);
                 Shape::Full
@@ -123,27 +141,26 @@ impl<'d> Reader<'d, '_> {
         Some(shape)
     }
 
-    /// The counts that the document's metadata give; of two names for the pairs the first that is there.
-    fn declared(&mut self, metadata: Option<&'d str>, key: &str, pairs: [&str; 2]) {
+    /// The counts that the document's metadata give; of two names for the pairs the first that is there. What is wrong
+    /// with their JSON is said with that of all members.
+    fn declared(&mut self, metadata: Option<&'d str>, key: &str, pairs: [(&str, &'static str); 2]) {
         let Some(metadata) = metadata else { return };
         let mut tape = Tape::default();
-        match tape.parse(metadata) {
-            Ok(()) if tape.root().is_object() => {
-                let mut declared = Declared::default();
-                self.check(metadata, key, |check| {
-                    let root = check.root();
-                    let object = tape.root();
-                    declared.conversations = declared_count(object, "total_conversations", &root, check);
-                    declared.pairs = pairs.iter().find_map(|key| declared_count(object, key, &root, check));
-                });
-                self.body.declared = declared;
-            }
-            Ok(()) => {
-                let found = tape.root();
-                self.check(metadata, key, |check| check.wrong_type(&check.root(), "an object", found));
-            }
-            Err(error) => self.check(metadata, key, |check| broken(error, check)),
+        if tape.parse(metadata).is_err() {
+            return;
         }
+        let mut declared = Declared::default();
+        self.check(metadata, key, |check| {
+            let (root, object) = (check.root(), tape.root());
+            if !object.is_object() {
+                return check.wrong_type(&root, "an object", object);
+            }
+            declared.conversations = declared_count(object, "total_conversations", &root, check);
+            declared.pairs = pairs
+                .into_iter()
+                .find_map(|(key, path)| Some((path, declared_count(object, key, &root, check)?)));
+        });
+        self.body.declared = declared;
     }
 
     fn conversations(&mut self, list: &'d str) {
@@ -168,7 +185,7 @@ impl<'d> Reader<'d, '_> {
             });
             return 0;
         };
-        self.duplicate_key(conversation, &members, path);
+        self.members(conversation, &members, path, &["training_pairs"]);
         let find = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
         let id = find("conversation_metadata").and_then(|metadata| text_of(metadata, "conversation_id"));
         if id.is_none() {
@@ -214,7 +231,7 @@ impl<'d> Reader<'d, '_> {
             return;
         }
         let Some(example) = read_pair(tape.root(), &mut check) else { return };
-        let example = super::example::Example { conversation, ..example };
+        let example = Example { conversation: conversation.map(Cow::Borrowed), ..example };
         let measured = example.measure(&mut check);
         if check.sound {
             self.body.count(&example, measured, Place::bare(place.line, place.offset), self.options);
@@ -228,16 +245,36 @@ impl<'d> Reader<'d, '_> {
         });
     }
 
-    fn duplicate_key(&mut self, part: &'d str, members: &Members<'_>, path: &str) {
-        let twice = members
-            .iter()
-            .enumerate()
-            .find(|(at, (name, _))| members[..*at].iter().any(|(other, _)| other == name));
-        if let Some((_, (name, _))) = twice {
-            let shown = super::text::cut(name, 40);
-            self.check(part, path, |check| {
-                let error = format_args!("key \"{shown}\" stands twice in one object");
-                check.raise(&json::DUPLICATE_KEY, &check.root(), error);
+    /// Checks the keys of an object, and the JSON of all its members but the lists, which are read element by element.
+    fn members(&mut self, part: &'d str, members: &Members<'d>, path: &str, lists: &[&str]) {
+        let mut keys = HashSet::new();
+        let twice = members.iter().find(|(name, _)| !keys.insert(name)).map(|(name, _)| quote(name));
+        let unknown = members.iter().find(|(name, _)| !KEYS.contains(&&**name)).map(|(name, _)| name);
+        self.check(part, path, |check| {
+            let root = check.root();
+            if let Some(key) = twice {
+                check.raise(
+                    &json::DUPLICATE_KEY,
+                    &root,
+                    format_args!("key {key} stands twice in one object"),
+                );
+            }
+            if let Some(key) = unknown {
+                let error = format_args!("{} is no key of this shape", quote(key));
+                check.raise(&field::UNKNOWN_KEY, &root.key(key), error);
+            }
+        });
+        let mut tape = Tape::default();
+        for (name, value) in members.iter().filter(|(name, _)| !lists.contains(&&**name)) {
+            let path = if path.is_empty() {
+                cut(name, KEY_CHARS)
+            } else {
+                format!("{path}.{}", cut(name, KEY_CHARS))
+            };
+            let parsed = tape.parse(value);
+            self.check(value, &path, |check| match parsed {
+                Ok(()) => check_text(&tape, check),
+                Err(error) => broken(error, check),
             });
         }
     }
@@ -275,8 +312,7 @@ fn members(object: &str) -> Result<Members<'_>, serde_json::Error> {
         fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
             let mut members = Members::new();
             while let Some((key, value)) = access.next_entry::<Cow<'de, str>, &'de RawValue>()? {
-                // The few keys that mean something come early; an object of millions is no document.
-                if members.len() < 1_000 {
+                if members.len() < DOCUMENT_MEMBERS {
                     members.push((key, value.get()));
                 }
             }

@@ -5,6 +5,7 @@ use super::hash;
 use super::path::Path;
 use super::rules::{roles, window};
 use super::tokens::Tokens;
+use std::borrow::Cow;
 
 /// A role of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,9 +75,9 @@ impl<'o> Message<'o> {
 /// A sound example: one line, or one pair of a document.
 #[derive(Debug, Default)]
 pub(super) struct Example<'o> {
-    pub id: Option<&'o str>,
+    pub id: Option<Cow<'o, str>>,
     /// `None` when the shape has no ids of conversations: the example is one of its own.
-    pub conversation: Option<&'o str>,
+    pub conversation: Option<Cow<'o, str>>,
     /// Hash of what is said about the conversation; 0 for nothing.
     pub metadata: u32,
     /// Its number in the conversation; 0 for none.

@@ -111,7 +111,7 @@ impl Findings {
         let byte = match at {
             At::Whole => 0,
             At::Byte(byte) => byte.min(place.text.len()),
-            At::Value(path) => super::json::locate(place.text, &path.steps()),
+            At::Value(path) => super::path::locate(place.text, &path.steps()),
         };
         of_rule.kept.push(Kept {
             // Only an example inside of a document has line ends.

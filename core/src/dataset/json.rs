@@ -6,6 +6,7 @@
 
 use crate::limits::{LINE_VALUES, NESTING_DEPTH};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A value on the tape. For a container, `end` is the index behind its last member.
@@ -74,7 +75,7 @@ impl<'a> Tape<'a> {
             Ok(()) => Ok(()),
             Err(_) if self.too_deep => Err(ParseError::TooDeep),
             Err(_) if self.nodes.len() > LINE_VALUES as usize => Err(ParseError::TooManyValues),
-            Err(error) => Err(explain(&error, line)),
+            Err(error) => Err(explain(&error, line, error.column().saturating_sub(1).min(line.len()))),
         }
     }
 
@@ -83,7 +84,7 @@ impl<'a> Tape<'a> {
         Json { tape: self, at: 0 }
     }
 
-    /// The first key that stands twice in one object.
+    /// The first key that stands twice in one object; a part of the line unless it has escapes.
     pub fn duplicate_key(&self) -> Option<&str> {
         self.duplicate_key.map(|at| self.text(at))
     }
@@ -141,7 +142,7 @@ impl<'t> Json<'t> {
         }
     }
 
-    /// Whether the string had escapes: the only way that control characters come into one.
+    /// Whether the string had escapes: the only way that line ends and the like come into one.
     pub fn is_escaped(self) -> bool {
         matches!(self.node().value, Scalar::Escaped(..))
     }
@@ -208,42 +209,43 @@ impl<'t> Json<'t> {
         self.get(key).is_some()
     }
 
-    /// The name of the value's type, for messages.
-    pub fn type_name(self) -> &'static str {
+    /// What the value is, for messages.
+    pub fn described(self) -> Cow<'static, str> {
         match self.node().value {
-            Scalar::Null => "null",
-            Scalar::Bool(_) => "a boolean",
-            Scalar::Number(_) => "a number",
-            Scalar::Plain(_) | Scalar::Escaped(..) => "text",
-            Scalar::Array => "an array",
-            Scalar::Object => "an object",
+            Scalar::Null => "null".into(),
+            Scalar::Bool(_) => "a boolean".into(),
+            Scalar::Number(number) => format!("the number {number}").into(),
+            Scalar::Plain(_) | Scalar::Escaped(..) => "text".into(),
+            Scalar::Array => "an array".into(),
+            Scalar::Object => "an object".into(),
         }
     }
 }
 
-/// What serde_json says of a line, as one of the ways in which JSON of real files is broken.
-fn explain(error: &serde_json::Error, line: &str) -> ParseError {
+/// What serde_json says of a text, as one of the ways in which JSON of real files is broken. `at` is where it
+/// stopped: a line has no line of its own, so the position is given apart.
+pub(super) fn explain(error: &serde_json::Error, text: &str, at: usize) -> ParseError {
     let full = error.to_string();
-    // The position is given apart: a line has no line 1 of its own.
     let message = full.rsplit_once(" at line ").map_or(full.as_str(), |(text, _)| text);
-    let offset = error.column().saturating_sub(1).min(line.len());
     if message == "number out of range" {
-        return ParseError::OutOfRange(offset);
+        return ParseError::OutOfRange(at);
     }
-    if message.ends_with("in hex escape") || message == "unexpected end of hex escape" {
-        return ParseError::UnpairedSurrogate(offset);
+    if message.ends_with("hex escape") {
+        return ParseError::UnpairedSurrogate(at);
     }
-    // What serde_json stops at is the first letter, or the one behind a sign.
-    let word = line.as_bytes().get(offset..).unwrap_or_default();
-    if ["NaN", "Infinity", "nan", "inf"].iter().any(|name| word.starts_with(name.as_bytes())) {
-        return ParseError::NonFinite(offset);
+    // serde_json stops at the word's first letter, or at the second one where "null" could have begun.
+    let begins = |at: usize| text.as_bytes().get(at..).unwrap_or_default();
+    if ["NaN", "Infinity", "nan", "inf"].iter().any(|word| {
+        begins(at).starts_with(word.as_bytes()) || begins(at.saturating_sub(1)).starts_with(word.as_bytes())
+    }) {
+        return ParseError::NonFinite(at);
     }
     ParseError::Invalid(
         match message {
             "expected ident" => "expected true, false or null".to_owned(),
-            text => text.replace("EOF while parsing", "the line ends inside of"),
+            text => text.replace("EOF while parsing", "the text ends inside of"),
         },
-        offset,
+        at,
     )
 }
 
@@ -392,55 +394,6 @@ pub(super) fn is_object(text: &str) -> bool {
     (&mut deserializer).deserialize_map(Members).and_then(|()| deserializer.end()).is_ok()
 }
 
-/// A step of the way to a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step<'p> {
-    Key(&'p str),
-    Index(usize),
-}
-
-/// The byte of a line at which the value behind some steps begins; of the last one that is there otherwise.
-///
-/// A second look at the line, for the few findings that are kept: the tape holds no positions.
-pub(super) fn locate(line: &str, steps: &[Step<'_>]) -> usize {
-    let mut at: &str = line;
-    for step in steps {
-        let found = match step {
-            Step::Key(key) => member(at, key),
-            Step::Index(index) => serde_json::from_str::<Vec<&serde_json::value::RawValue>>(at)
-                .ok()
-                .and_then(|elements| elements.get(*index).map(|element| element.get())),
-        };
-        match found {
-            Some(inner) => at = inner,
-            None => break,
-        }
-    }
-    // Both slices are of one text, the inner one borrowed from the outer one.
-    at.as_ptr() as usize - line.as_ptr() as usize
-}
-
-fn member<'l>(object: &'l str, wanted: &str) -> Option<&'l str> {
-    struct Find<'w>(&'w str);
-    impl<'de> Visitor<'de> for Find<'_> {
-        type Value = Option<&'de str>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-            let mut found = None;
-            while let Some(key) = access.next_key::<std::borrow::Cow<'de, str>>()? {
-                let value = access.next_value::<&serde_json::value::RawValue>()?;
-                if found.is_none() && key == self.0 {
-                    found = Some(value.get());
-                }
-            }
-            Ok(found)
-        }
-    }
-    serde_json::Deserializer::from_str(object).deserialize_map(Find(wanted)).ok().flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -460,8 +413,8 @@ mod tests {
         assert_eq!(tape.root().get("d").and_then(Json::text), Some("x\u{0}"));
         tape.parse(r#"[{"k":"é"},[],7]"#).unwrap();
         assert_eq!((tape.duplicate_key(), tape.has_nul), (None, false));
-        let kinds: Vec<_> = tape.root().elements().map(Json::type_name).collect();
-        assert_eq!(kinds, ["an object", "an array", "a number"]);
+        let kinds: Vec<_> = tape.root().elements().map(Json::described).collect();
+        assert_eq!(kinds, ["an object", "an array", "the number 7"]);
     }
 
     #[test]
@@ -491,23 +444,13 @@ mod tests {
         {
             assert!(matches!(failure(half), ParseError::UnpairedSurrogate(_)), "{half}: {:?}", failure(half));
         }
-        for word in ["NaN", "Infinity", "-Infinity"] {
+        for word in ["NaN", "Infinity", "-Infinity", "nan", "inf"] {
             assert!(matches!(failure(&format!("{{\"a\":{word}}}")), ParseError::NonFinite(_)), "{word}");
         }
         assert_eq!(failure(&"[".repeat(100_000)), ParseError::TooDeep);
         let values = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
         assert!(Tape::default().parse(&values(LINE_VALUES as usize - 1)).is_ok());
         assert_eq!(failure(&values(LINE_VALUES as usize + 1)), ParseError::TooManyValues);
-    }
-
-    #[test]
-    fn finds_the_place_of_a_value() {
-        let line = r#"{"a": 1, "b": [{"c": 2}, {"c": "x"}]}"#;
-        let at = |steps: &[Step<'_>]| &line[locate(line, steps)..];
-        assert!(at(&[]).starts_with(r#"{"a""#));
-        assert!(at(&[Step::Key("b"), Step::Index(1), Step::Key("c")]).starts_with("\"x\""));
-        assert!(at(&[Step::Key("b"), Step::Index(1), Step::Key("missing")]).starts_with(r#"{"c": "x""#));
-        assert!(at(&[Step::Key("b"), Step::Index(9)]).starts_with('['));
     }
 
     #[test]

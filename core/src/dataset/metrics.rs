@@ -376,5 +376,5 @@ fn counted_pairs(number: i128) -> String {
 
 /// A text of a row in quotes, cut where it is longer than any of its kind.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", super::text::cut(text, 40))
+    super::text::quote(text)
 }

@@ -3,12 +3,19 @@
 //! A path is made for every field that is looked at and shown for the few that are at fault: it lives on the
 //! stack and allocates nothing until it is shown.
 
-use super::json::Step;
 use super::text::cut;
+use crate::limits::{KEY_CHARS, LOCATED_BYTES};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt;
 
-/// Characters that are shown of a key; the longest that is known has 31.
-const KEY_CHARS: usize = 60;
+/// A step of the way to a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step<'p> {
+    Key(&'p str),
+    Index(usize),
+}
 
 /// A value's place: what it is in, and the step from there.
 #[derive(Clone, Copy)]
@@ -67,9 +74,64 @@ impl fmt::Display for Path<'_> {
     }
 }
 
+/// The byte of a line at which the value behind some steps begins; of the last one that is there otherwise.
+///
+/// A second look at the line, for the few findings that are kept: the tape holds no positions.
+pub(super) fn locate(line: &str, steps: &[Step<'_>]) -> usize {
+    if line.len() > LOCATED_BYTES {
+        return 0;
+    }
+    let mut at: &str = line;
+    for step in steps {
+        let found = match step {
+            Step::Key(key) => member(at, key),
+            Step::Index(index) => serde_json::from_str::<Vec<&RawValue>>(at)
+                .ok()
+                .and_then(|elements| elements.get(*index).map(|element| element.get())),
+        };
+        match found {
+            Some(inner) => at = inner,
+            None => break,
+        }
+    }
+    // Both slices are of one text, the inner one borrowed from the outer one.
+    at.as_ptr() as usize - line.as_ptr() as usize
+}
+
+fn member<'l>(object: &'l str, wanted: &str) -> Option<&'l str> {
+    struct Find<'w>(&'w str);
+    impl<'de> Visitor<'de> for Find<'_> {
+        type Value = Option<&'de str>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(key) = access.next_key::<Cow<'de, str>>()? {
+                let value = access.next_value::<&RawValue>()?;
+                if found.is_none() && key == self.0 {
+                    found = Some(value.get());
+                }
+            }
+            Ok(found)
+        }
+    }
+    serde_json::Deserializer::from_str(object).deserialize_map(Find(wanted)).ok().flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finds_the_place_of_a_value() {
+        let line = r#"{"a": 1, "b": [{"c": 2}, {"c": "x"}]}"#;
+        let at = |steps: &[Step<'_>]| &line[locate(line, steps)..];
+        assert!(at(&[]).starts_with(r#"{"a""#));
+        assert!(at(&[Step::Key("b"), Step::Index(1), Step::Key("c")]).starts_with("\"x\""));
+        assert!(at(&[Step::Key("b"), Step::Index(1), Step::Key("missing")]).starts_with(r#"{"c": "x""#));
+        assert!(at(&[Step::Key("b"), Step::Index(9)]).starts_with('['));
+    }
 
     #[test]
     fn is_shown_as_javascript_writes_it() {

@@ -98,7 +98,7 @@ impl Entries {
     /// messages they have.
     pub fn finish(
         mut self,
-        ids_are_unique: bool,
+        is_document: bool,
         findings: &mut Findings,
         tick: &mut dyn FnMut(),
     ) -> (u64, Spread) {
@@ -109,12 +109,13 @@ impl Entries {
             );
             findings.raise_file(&COMPARISON_LIMITED, error);
         }
-        let mut found = Found { findings, repeats: Vec::new() };
+        let mut found = Found { findings, by_byte: is_document, repeats: Vec::new() };
         tick();
         self.compare_prompts(&mut found);
         found.tell();
         tick();
-        if ids_are_unique {
+        // In a document the ids of pairs repeat from conversation to conversation.
+        if !is_document {
             self.compare_ids(&mut found);
             found.tell();
         }
@@ -137,17 +138,32 @@ impl Entries {
                         true => (validation, first_validation),
                     };
                     if let Some(original) = original.filter(|original| *original != entry) {
-                        found.add(&repeats::DUPLICATE_EXAMPLE, entry, original);
+                        found.add(&repeats::DUPLICATE_EXAMPLE, "the example is that of", entry, original);
                     } else if let Some(other) = other.filter(|other| other.reply != entry.reply) {
-                        found.add(&repeats::CONFLICTING_REPLY, entry, other);
+                        found.add(
+                            &repeats::CONFLICTING_REPLY,
+                            "the prompt has another reply on",
+                            entry,
+                            other,
+                        );
                     }
                     if !entry.is_validation {
                         continue;
                     }
                     if let Some(trained) = training {
-                        found.add(&repeats::VALIDATION_EXAMPLE_IN_TRAINING, entry, trained);
+                        found.add(
+                            &repeats::VALIDATION_EXAMPLE_IN_TRAINING,
+                            "the validation example is trained on in",
+                            entry,
+                            trained,
+                        );
                     } else if let Some(trained) = first_training {
-                        found.add(&repeats::VALIDATION_PROMPT_IN_TRAINING, entry, trained);
+                        found.add(
+                            &repeats::VALIDATION_PROMPT_IN_TRAINING,
+                            "the validation prompt is trained on, with another reply, in",
+                            entry,
+                            trained,
+                        );
                     }
                 }
             }
@@ -158,7 +174,7 @@ impl Entries {
         self.compared.sort_unstable_by_key(|entry| (entry.id, entry.offset));
         for same in self.compared.chunk_by(|a, b| a.id == b.id).filter(|group| group[0].id != 0) {
             for entry in &same[1..] {
-                found.add(&repeats::DUPLICATE_ID, entry, &same[0]);
+                found.add(&repeats::DUPLICATE_ID, "the id is that of", entry, &same[0]);
             }
         }
     }
@@ -180,10 +196,20 @@ impl Entries {
             messages.add(conversation.iter().map(|entry| u64::from(entry.messages)).sum());
             if let Some(other) = conversation.iter().find(|entry| entry.metadata != conversation[0].metadata)
             {
-                found.add(&pairs::METADATA_CONFLICT, other, &conversation[0]);
+                found.add(
+                    &pairs::METADATA_CONFLICT,
+                    "the conversation has other metadata on",
+                    other,
+                    &conversation[0],
+                );
             }
             for two in conversation.windows(2).filter(|two| two[1].turn != 0 && two[1].turn <= two[0].turn) {
-                found.add(&pairs::TURN_NOT_INCREASING, &two[1], &two[0]);
+                found.add(
+                    &pairs::TURN_NOT_INCREASING,
+                    "turn_number is not above the one on",
+                    &two[1],
+                    &two[0],
+                );
             }
         }
         let beyond = self.beyond.iter().filter(|conversation| known.insert(**conversation)).count() as u64;
@@ -199,33 +225,33 @@ fn first(entries: &[Entry], is_validation: bool) -> Option<&Entry> {
 /// Repeats of one comparison, which come in the order of hashes and are told in that of lines.
 struct Found<'f> {
     findings: &'f mut Findings,
-    repeats: Vec<(u64, u32, u32, &'static Rule)>,
+    /// The examples of a document may all be on one line: there a byte tells which one is meant.
+    by_byte: bool,
+    repeats: Vec<Repeat>,
+}
+
+/// An example that has something in common with an earlier one.
+struct Repeat {
+    rule: &'static Rule,
+    words: &'static str,
+    offset: u64,
+    line: u32,
+    /// Line, or byte, of the earlier one.
+    earlier: u64,
 }
 
 impl Found<'_> {
-    fn add(&mut self, rule: &'static Rule, entry: &Entry, earlier: &Entry) {
-        self.repeats.push((entry.offset, entry.line, earlier.line, rule));
+    fn add(&mut self, rule: &'static Rule, words: &'static str, entry: &Entry, earlier: &Entry) {
+        let earlier = if self.by_byte { earlier.offset } else { u64::from(earlier.line) };
+        self.repeats.push(Repeat { rule, words, offset: entry.offset, line: entry.line, earlier });
     }
 
     fn tell(&mut self) {
-        self.repeats.sort_unstable_by_key(|(offset, _, _, rule)| (*offset, rule.code));
-        for (offset, line, earlier, rule) in self.repeats.drain(..) {
+        self.repeats.sort_unstable_by_key(|repeat| (repeat.offset, repeat.rule.code));
+        let noun = if self.by_byte { "byte" } else { "line" };
+        for Repeat { rule, words, offset, line, earlier } in self.repeats.drain(..) {
             let place = Place::bare(u64::from(line), offset);
-            let what = what_is_shared(rule);
-            self.findings.raise(rule, place, At::Whole, format_args!("{what} line {earlier}"), None);
+            self.findings.raise(rule, place, At::Whole, format_args!("{words} {noun} {earlier}"), None);
         }
-    }
-}
-
-/// The words before the number of the other line.
-fn what_is_shared(rule: &'static Rule) -> &'static str {
-    match rule.code {
-        "duplicate_id" => "the id is that of",
-        "duplicate_example" => "the example is that of",
-        "conflicting_reply" => "the prompt has another reply on",
-        "validation_example_in_training" => "the validation example is trained on in",
-        "validation_prompt_in_training" => "the validation prompt is trained on, with another reply, in",
-        "metadata_conflict" => "the conversation has other metadata on",
-        _ => "turn_number is not above the one on",
     }
 }

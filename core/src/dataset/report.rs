@@ -5,7 +5,7 @@ use super::digest::Digest;
 use super::example::Role;
 use super::findings::{At, Finding, Place};
 use super::histogram::Spread;
-use super::options::Options;
+use super::options::{ExactTokens, Options};
 use super::profile::Profile;
 use super::rules::{RULESET_VERSION, file};
 use super::sample::Conversation;
@@ -77,7 +77,7 @@ pub struct Report {
 pub struct TokenReport {
     /// How tokens were counted: the name of the estimator, or the caller's own.
     pub method: String,
-    /// How far the counts may be off, in percent; 0 for counts of the caller.
+    /// How far `content` and `sequence` may be off, in percent; 0 when the caller has counted both.
     pub error_band_pct: u32,
     /// Each user and assistant message once.
     pub content: u64,
@@ -105,14 +105,14 @@ impl Report {
     ) -> Self {
         let is_document = body.document.is_some();
         let entries = std::mem::take(&mut body.entries);
-        let (mut conversations, mut turns) = entries.finish(!is_document, &mut body.findings, tick);
+        let (mut conversations, mut turns) = entries.finish(is_document, &mut body.findings, tick);
         if let Some(document) = &body.document {
             (conversations, turns) = (document.conversations, document.turns.spread());
         }
         if body.filled == 0 {
             body.findings.raise_file(&file::EMPTY_FILE, format_args!("the file has no content"));
         } else {
-            judge_pairs(&mut body, options);
+            judge_examples(&mut body, options);
         }
         judge_shape(&mut body, shape, options);
         judge_declared(&mut body, conversations);
@@ -155,7 +155,7 @@ impl Report {
             total_validation_pairs: tally.validation_pairs,
             conversations,
             messages: tally.messages,
-            declared_pairs: body.declared.pairs,
+            declared_pairs: body.declared.pairs.map(|(_, pairs)| pairs),
             declared_conversations: body.declared.conversations,
             total_tokens: tokens.content,
             avg_turns_per_conversation: ratio(tally.messages, conversations),
@@ -173,17 +173,20 @@ impl Report {
     }
 }
 
-fn judge_pairs(body: &mut Body, options: &Options) {
-    let pairs = body.tally.training_pairs;
-    if pairs < options.min_examples() {
-        let error =
-            format_args!("the file has {pairs} training pairs, {} are required", options.min_examples());
-        body.findings.raise_file(&file::TOO_FEW_PAIRS, error);
+fn judge_examples(body: &mut Body, options: &Options) {
+    let Tally { training_examples: examples, training_pairs: pairs, .. } = body.tally;
+    let least = options.min_examples();
+    if examples < least {
+        let error = format_args!("the file has {examples} training examples, {least} are required");
+        body.findings.raise_file(&file::TOO_FEW_EXAMPLES, error);
+    } else if pairs == 0 && least > 0 {
+        let error = format_args!("no training example has a user message with the assistant's reply to it");
+        body.findings.raise_file(&file::TOO_FEW_EXAMPLES, error);
     }
     let limit = options.profile.max_examples();
     if pairs > limit {
         let error = format_args!("the file has {pairs} training pairs, {limit} are allowed");
-        body.findings.raise_file(&file::TOO_MANY_PAIRS, error);
+        body.findings.raise_file(&file::TOO_MANY_EXAMPLES, error);
     }
 }
 
@@ -209,15 +212,15 @@ fn judge_shape(body: &mut Body, shape: Option<Shape>, options: &Options) {
 /// Compares what the file says of itself. A document lists unanswered turns among its pairs.
 fn judge_declared(body: &mut Body, conversations: u64) {
     let Declared { pairs, conversations: declared_conversations } = body.declared;
-    let (listed, what) = match &body.document {
-        Some(document) => (document.turns.sum(), "training_file_metadata.total_training_pairs"),
-        None => (body.tally.training_pairs + body.tally.validation_pairs, "_meta.total_pairs"),
+    let listed = match &body.document {
+        Some(document) => document.turns.sum(),
+        None => body.tally.training_pairs + body.tally.validation_pairs,
     };
     let mut raise = |what: &str, declared: u64, counted: u64, noun: &str| {
         let error = format_args!("\"{what}\" declares {declared} {noun}, the file has {counted}");
         body.findings.raise(&file::DECLARED_COUNT_MISMATCH, Place::bare(1, 0), At::Whole, error, None);
     };
-    if let Some(declared) = pairs.filter(|&declared| declared != listed) {
+    if let Some((what, declared)) = pairs.filter(|(_, declared)| *declared != listed) {
         raise(what, declared, listed, "pairs");
     }
     if let Some(declared) = declared_conversations.filter(|&declared| declared != conversations) {
@@ -237,7 +240,10 @@ fn token_report(tally: &Tally, options: &Options) -> TokenReport {
     let exact = options.exact_tokens.as_ref();
     TokenReport {
         method: exact.map_or(tokens::METHOD.to_owned(), |exact| exact.method.clone()),
-        error_band_pct: if exact.is_some() { 0 } else { tally.sequence.error_band_pct() },
+        error_band_pct: match exact {
+            Some(ExactTokens { sequence: Some(_), .. }) => 0,
+            _ => tally.sequence.error_band_pct(),
+        },
         content: exact.map_or(content.count(), |exact| exact.content),
         sequence: exact.and_then(|exact| exact.sequence).unwrap_or(tally.sequence.count()),
         by_role,
@@ -271,12 +277,15 @@ mod tests {
         let judged = |pairs: u64, bytes: u64, profile: Profile| {
             let mut body = Body { filled: 1, ..Body::default() };
             body.tally.training_pairs = pairs;
+            body.tally.training_examples = 1_000;
             let options = Options { profile, ..Options::default() };
             let digest = Digest { bytes, ..Digest::default() };
             Report::of(body, Some(Shape::Messages), digest, &options, &mut || ())
         };
         let openai = judged(50_000_001, 512_000_001, Profile::Openai);
-        assert!(openai.counts.contains_key("too_many_pairs") && openai.counts.contains_key("file_too_large"));
+        assert!(
+            openai.counts.contains_key("too_many_examples") && openai.counts.contains_key("file_too_large")
+        );
         let ours = judged(50_000_001, 512_000_001, Profile::Brightrun);
         assert!(ours.valid, "{:?}", ours.findings);
         let wide = judged(2_147_483_648, 524_288_001, Profile::Brightrun);

@@ -77,7 +77,8 @@ pub struct Rule {
     /// One finding for the whole file, on the first line concerned, in place of one for each line: for what
     /// a program does on every line, where ten findings say no more than one.
     pub once: bool,
-    /// A file in which exactly this is wrong, and perhaps what follows from it: the rule's own test.
+    /// A file in which this is wrong, and perhaps what follows from it: the rule's own test. Empty for two rules whose
+    /// examples would be too large; two others need an option, see the test.
     pub example: fn() -> Vec<u8>,
 }
 

@@ -5,7 +5,7 @@
 
 use super::example::Role;
 use super::text::cut;
-use crate::limits::{SAMPLE_CONVERSATIONS, SAMPLE_MESSAGE_CHARS, SAMPLE_MESSAGES};
+use crate::limits::{SAMPLE_CONVERSATIONS, SAMPLE_ID_BYTES, SAMPLE_MESSAGE_CHARS, SAMPLE_MESSAGES};
 use serde::Serialize;
 
 /// A conversation of the sample.
@@ -52,7 +52,8 @@ impl Sample {
     /// Adds a message, as far as there is room for it.
     pub fn add(&mut self, id: Option<&str>, line: u64, role: Role, text: &str) {
         // An id that jsonb cannot hold, or that is longer than any id should be, has no place in a sample.
-        if self.full || id.is_some_and(|id| id.is_empty() || id.len() > 200 || id.contains('\0')) {
+        if self.full || id.is_some_and(|id| id.is_empty() || id.len() > SAMPLE_ID_BYTES || id.contains('\0'))
+        {
             return;
         }
         self.push(id, line, || Message { role: role.name(), content: cut(text, SAMPLE_MESSAGE_CHARS) });

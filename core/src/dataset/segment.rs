@@ -138,35 +138,39 @@ impl<'a> Segment<'a> {
 
     /// The report on a whole file.
     pub fn report(self, options: &Options, tick: &mut dyn FnMut()) -> Report {
-        let bytes = self.digest.bytes;
+        let Self { digest, head, rest, raw } = self;
         let mut body = Body::default();
-        let begins = self.head.bytes.clone();
-        if bytes > 0 {
-            body.add_line(&self.head.bytes, self.head.length, true, options, &mut Tape::default());
+        if digest.bytes > 0 {
+            body.add_line(&head.bytes, head.length, true, options, &mut Tape::default());
         }
-        if let Some((rest, tail)) = &self.rest {
+        if let Some((rest, tail)) = rest {
             body.end_line();
-            body.append((**rest).clone());
+            body.append(*rest);
             // A final line end closes the last line; it does not begin another one.
             if tail.length > 0 {
                 body.add_line(&tail.bytes, tail.length, false, options, &mut Tape::default());
             }
         }
-        drop(self.rest);
-        match verdict(&begins, &body, self.raw.as_deref()) {
+        tick();
+        // A part of a line that is too long may be all that was kept of it.
+        let begins = match head.length > LINE_BYTES as u64 {
+            true => &head.bytes[..FRAGMENT_BYTES.min(head.bytes.len())],
+            false => &head.bytes[..],
+        };
+        match verdict(begins, &body, raw.as_deref(), tick) {
             Verdict::Lines => {
                 let shape = body.choose_shape();
-                Report::of(body, shape, self.digest, options, tick)
+                Report::of(body, shape, digest, options, tick)
             }
             Verdict::Document(text) => {
                 let (body, shape) =
-                    document::read(text, bytes - text.len() as u64, body.lines, options, tick);
-                Report::of(body, shape, self.digest, options, tick)
+                    document::read(text, digest.bytes - text.len() as u64, body.lines, options, tick);
+                Report::of(body, shape, digest, options, tick)
             }
             Verdict::Foreign(rule, error) => {
                 let mut foreign = Body { lines: body.lines, filled: body.filled, ..Body::default() };
                 foreign.findings.raise_file(rule, format_args!("{error}"));
-                Report::of_foreign(foreign, self.digest, options)
+                Report::of_foreign(foreign, digest, options)
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What the text of a message may hold that it should not, and how text is shown.
 
+use crate::limits::QUOTE_CHARS;
+
 /// Whether a text shows nothing: white space and characters without width only.
 pub(super) fn is_blank(text: &str) -> bool {
     text.chars().all(|c| {
@@ -14,8 +16,7 @@ pub(super) fn is_padded(text: &str) -> bool {
 
 /// Whether a text is no more than a program's word for nothing.
 pub(super) fn is_junk(text: &str) -> bool {
-    const WORDS: [&str; 10] =
-        ["nan", "null", "none", "undefined", "n/a", "<na>", "nil", "[object object]", "{}", "[]"];
+    const WORDS: [&str; 8] = ["nan", "null", "none", "undefined", "n/a", "<na>", "nil", "[object object]"];
     text.len() <= 20 && WORDS.contains(&text.trim().to_ascii_lowercase().as_str())
 }
 
@@ -60,10 +61,19 @@ pub(super) fn has_replacement_character(text: &str) -> bool {
         .any(|at| text.as_bytes()[at..].starts_with("\u{fffd}".as_bytes()))
 }
 
-/// The first control character of a text that is neither tab nor line end.
-pub(super) fn control_character(text: &str) -> Option<char> {
+/// The first control character of a text that is neither tab nor line end. `is_escaped`: it may hold those below a
+/// space; DEL, and the ones of two bytes that wrongly decoded Windows text is full of, need no escape.
+pub(super) fn control_character(text: &str, is_escaped: bool) -> Option<char> {
+    let is_suspect = is_escaped || memchr::memchr2(0x7f, 0xc2, text.as_bytes()).is_some();
     // NUL has a rule of its own.
-    text.chars().find(|&c| c < ' ' && !matches!(c, '\0' | '\t' | '\n' | '\r'))
+    is_suspect
+        .then(|| text.chars().find(|&c| c.is_control() && !matches!(c, '\0' | '\t' | '\n' | '\r')))
+        .flatten()
+}
+
+/// A text of the file as a message quotes it.
+pub(super) fn quote(text: &str) -> String {
+    format!("\"{}\"", cut(text, QUOTE_CHARS))
 }
 
 /// At most `chars` characters of a text, without NUL, which jsonb cannot hold.
@@ -94,8 +104,10 @@ mod tests {
         assert_eq!(control_token("ask [INST] now"), Some("[INST]"));
         assert_eq!(control_token("<b>bold</b> [a](b) é<"), None);
         assert!(has_replacement_character("Caf\u{fffd}") && !has_replacement_character("ｆｕｌｌ"));
-        assert_eq!(control_character("a\tb\nc\rd\0e"), None);
-        assert_eq!(control_character("a\u{7}b"), Some('\u{7}'));
+        assert_eq!(control_character("a\tb\nc\rd\0e", true), None);
+        assert_eq!(control_character("a\u{7}b", true), Some('\u{7}'));
+        assert_eq!(control_character("don\u{92}t", false), Some('\u{92}'));
+        assert_eq!(control_character("£5 a\u{7f}", false), Some('\u{7f}'));
         assert_eq!(cut("é\0é", 2), "é\u{fffd}…");
     }
 }

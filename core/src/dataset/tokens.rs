@@ -73,8 +73,9 @@ impl Tokens {
     }
 
     /// How far the count may be off, in percent: the largest error that was seen on texts of the same script that
-    /// had no part in the fit. A script counts from a tenth of the characters on. Latin text is held for English
-    /// when it has few accents and enough "th".
+    /// had no part in the fit. Of several scripts the least certain one counts: each from a tenth of the characters on,
+    /// Latin from a third on, because other scripts use its spaces and signs. Latin text is held for English when it
+    /// has few accents and enough "th".
     pub fn error_band_pct(self) -> u32 {
         let scripts = [
             (self.cyrillic, costs::BAND_CYRILLIC_PCT),
@@ -83,10 +84,14 @@ impl Tokens {
             (self.other, costs::BAND_OTHER_PCT),
         ];
         let foreign: u64 = scripts.iter().map(|(characters, _)| characters).sum();
-        if foreign * 10 > self.ascii + self.latin + foreign {
-            let (_, band) = scripts.into_iter().max_by_key(|(characters, _)| *characters).unwrap_or_default();
-            return band;
-        }
+        let latin = self.ascii + self.latin;
+        let all = latin + foreign;
+        let bands = scripts.into_iter().filter(|(characters, _)| characters * 10 > all).map(|(_, band)| band);
+        let latin = (latin * 3 > all).then(|| self.latin_band_pct());
+        bands.chain(latin).max().unwrap_or_else(|| self.latin_band_pct())
+    }
+
+    fn latin_band_pct(self) -> u32 {
         if self.latin * 200 <= self.ascii && self.th * 110 >= self.ascii {
             costs::BAND_ENGLISH_PCT
         } else {

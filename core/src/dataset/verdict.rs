@@ -3,8 +3,8 @@
 
 use super::body::Body;
 use super::rule::Rule;
-use super::rules::file;
-use crate::limits::DOCUMENT_BYTES;
+use super::rules::{file, line};
+use crate::limits::{DOCUMENT_BYTES, LINE_BYTES};
 use serde::de::IgnoredAny;
 
 /// What a file is.
@@ -18,7 +18,7 @@ pub(super) enum Verdict<'a> {
 }
 
 /// First bytes of formats that are no text.
-const MAGIC: [(&[u8], &str); 10] = [
+const MAGIC: [(&[u8], &str); 8] = [
     (b"\x1f\x8b", "compressed with gzip"),
     (b"PK\x03\x04", "a zip archive or an office document"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
@@ -27,9 +27,10 @@ const MAGIC: [(&[u8], &str); 10] = [
     (b"PAR1", "a Parquet file"),
     (b"ARROW1", "an Arrow file"),
     (b"SQLite format 3", "a SQLite database"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
 ];
+
+/// First bytes of text in another encoding.
+const UTF_16: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
 /// Column names by which a table of training data is told from a line that is just broken.
 const COLUMNS: [&str; 20] = [
@@ -56,9 +57,17 @@ const COLUMNS: [&str; 20] = [
 ];
 
 /// Judges a file by its first line, its lines as far as they were read, and, while it may be a document, its bytes.
-pub(super) fn verdict<'a>(first_line: &[u8], body: &Body, raw: Option<&'a [u8]>) -> Verdict<'a> {
+pub(super) fn verdict<'a>(
+    first_line: &[u8],
+    body: &Body,
+    raw: Option<&'a [u8]>,
+    tick: &mut dyn FnMut(),
+) -> Verdict<'a> {
     if let Some((_, name)) = MAGIC.iter().find(|(magic, _)| first_line.starts_with(magic)) {
         return Verdict::Foreign(&file::BINARY_FILE, format!("the file is {name}"));
+    }
+    if UTF_16.iter().any(|mark| first_line.starts_with(mark)) {
+        return Verdict::Foreign(&line::INVALID_UTF8, "the file is UTF-16 text".into());
     }
     // One example may be the last element of an array that is written an element a line.
     if body.filled == 0 || body.examples() > 1 {
@@ -72,7 +81,7 @@ pub(super) fn verdict<'a>(first_line: &[u8], body: &Body, raw: Option<&'a [u8]>)
         Some(b'[') if begins[1..].trim_ascii_start().first().is_none_or(|next| b"{]".contains(next)) => {
             Verdict::Foreign(&file::JSON_ARRAY, "the file is a JSON array".into())
         }
-        Some(b'{') => document(body, begins, raw),
+        Some(b'{') => document(body, begins, raw, tick),
         Some(_) if body.examples() == 0 && is_table(begins) => {
             Verdict::Foreign(&file::CSV_FILE, "the first line is a row of column names".into())
         }
@@ -81,12 +90,12 @@ pub(super) fn verdict<'a>(first_line: &[u8], body: &Body, raw: Option<&'a [u8]>)
 }
 
 /// What a file is that begins with `{` and has one line of an example at most.
-fn document<'a>(body: &Body, begins: &[u8], raw: Option<&'a [u8]>) -> Verdict<'a> {
+fn document<'a>(body: &Body, begins: &[u8], raw: Option<&'a [u8]>, tick: &mut dyn FnMut()) -> Verdict<'a> {
     let mut names = begins.split(|byte| *byte == b'"').skip(1).step_by(2).take(64);
     let names_document = |name: &[u8]| DOCUMENT_KEYS.contains(&name);
     let looks_like_one = match body.filled {
-        // One line: the document's keys stand among the first words, whatever their order.
-        1 => body.examples() == 0 && names.any(names_document),
+        // One line: what it is was told by its keys, unless it was too long to be read as a line.
+        1 => body.documents == 1 || body.bytes > LINE_BYTES as u64 && names.any(names_document),
         // Pretty-printed: no other line begins in the first column. Or one element a line.
         _ => body.examples() == 0 && body.opening <= 1 || names.next().is_some_and(names_document),
     };
@@ -97,11 +106,20 @@ fn document<'a>(body: &Body, begins: &[u8], raw: Option<&'a [u8]>) -> Verdict<'a
         }
         return Verdict::Lines;
     };
-    let Ok(text) = std::str::from_utf8(raw) else { return Verdict::Lines };
+    let text = match std::str::from_utf8(raw) {
+        Ok(text) => text,
+        Err(error) if looks_like_one => {
+            let at = error.valid_up_to();
+            let error = format!("byte 0x{:02x} at offset {at} is not UTF-8", raw[at]);
+            return Verdict::Foreign(&line::INVALID_UTF8, error);
+        }
+        Err(_) => return Verdict::Lines,
+    };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if body.filled == 1 {
         return if looks_like_one { Verdict::Document(text) } else { Verdict::Lines };
     }
+    tick();
     match count_values(text) {
         Some(1) if !begins.split(|byte| *byte == b'"').any(names_document) => {
             Verdict::Foreign(&file::PRETTY_PRINTED, "the file is one object on several lines".into())

@@ -89,7 +89,7 @@ fn an_adopted_database_names_the_figures_that_nobody_counted() {
         lines[1]
     );
     assert_eq!(lines[4], "total      guessed_tokens (warning): 1");
-    assert_eq!(lines[6], "datasets   3 looked at, 2 with findings");
+    assert_eq!(lines[6], "datasets   3 looked at, 2 with errors or warnings");
     assert!(
         outcome.stderr.contains("error: 2 of 3 datasets") && outcome.stderr.contains("\nhint: "),
         "{}",
@@ -113,7 +113,7 @@ fn what_was_validated_is_not_suspected() {
     let database = Database::migrated();
     let mut db = database.connect();
     let nothing = database.pg_lora(&["verify", "--datasets"]).expect(0);
-    assert_eq!(nothing.stdout, "datasets   0 looked at, 0 with findings\n");
+    assert_eq!(nothing.stdout, "datasets   0 looked at, 0 with errors or warnings\n");
     let alice = sign_up(&mut db, "alice");
     let dataset = ready_dataset(&mut db, &alice, 3);
     add_dataset(&mut db, &alice, pairs(3).len());

@@ -49,13 +49,13 @@ rules! {
         "a shape that the profile's consumer does not read",
         "Convert the examples to {\"messages\": [{\"role\", \"content\"}, …]}, or validate for another profile.",
         || lines(&[r#"{"instruction":"Say hello","output":"Hello"}"#]);
-    /// Fewer pairs than the options ask for.
-    TOO_FEW_PAIRS: "too_few_pairs", ERROR,
-        "fewer training pairs than required",
-        "Add examples: a pair is a user message with the assistant's reply to it.",
+    /// Fewer examples than the options ask for, or none with a pair.
+    TOO_FEW_EXAMPLES: "too_few_examples", ERROR,
+        "fewer training examples than required, or none with a pair",
+        "Add examples that are no validation ones: each needs a user message with the assistant's reply to it.",
         || lines(&[r#"{"_meta":{}}"#]);
     /// More pairs than the consumer takes, or the table can count.
-    TOO_MANY_PAIRS: "too_many_pairs", ERROR,
+    TOO_MANY_EXAMPLES: "too_many_examples", ERROR,
         "more training pairs than the profile's limit",
         "Split the file, or leave examples out.",
         // Nor do 2,147,483,648 pairs fit.

@@ -38,7 +38,7 @@ pub fn all_rules() -> impl Iterator<Item = &'static Rule> {
     .copied()
 }
 
-/// Texts of examples: a sound line of the shape `messages`, and one with other messages.
+/// A sound line of the shape `messages`.
 const GOOD: &str = r#"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"}]}"#;
 
 fn lines(lines: &[&str]) -> Vec<u8> {

@@ -59,7 +59,7 @@ rules! {
         || pair(r#","training_metadata":{"quality_score":2}"#);
     /// One conversation described in two ways.
     METADATA_CONFLICT: "metadata_conflict", WARNING,
-        "one conversation_id with two different conversation_metadata",
+        "one conversation_id with two different scaffoldings in conversation_metadata",
         "Give all pairs of a conversation the same metadata, or the conversations ids of their own.",
         || lines(&[
             r#"{"conversation_id":"c","conversation_metadata":{"emotional_arc":"a"},"system_prompt":"Help.","current_user_input":"One","target_response":"1"}"#,

@@ -7,6 +7,7 @@ use super::super::json::Json;
 use super::super::path::Path;
 use super::super::rules::roles;
 use super::{id, tools};
+use std::borrow::Cow;
 
 /// What tells one of these shapes from another.
 pub(in super::super) struct Chat {
@@ -64,7 +65,7 @@ pub(in super::super) fn read<'o>(
     let root = check.root();
     check.known_keys(object, chat.keys, &root);
     let conversation = match chat.has_conversation_id {
-        true => check.required_text(object, "conversation_id", &root),
+        true => check.required_text(object, "conversation_id", &root).map(Cow::Borrowed),
         false => id(object, "conversation_id"),
     };
     let list = root.key(chat.list);
@@ -132,7 +133,7 @@ fn message<'o>(
         Some(_) => check.optional_text(entry, "content", path),
         None => check.required_text(entry, "content", path),
     };
-    let is_weightless = weight(entry, path, check) == Some(0.0);
+    let is_weightless = check.is_weightless(entry, path);
     let message = role.filter(|_| text.is_some() || calls.is_some()).map(|role| Message {
         role,
         text,
@@ -141,21 +142,4 @@ fn message<'o>(
         continues: false,
     });
     (role, message)
-}
-
-fn weight(entry: Json<'_>, path: &Path<'_>, check: &mut Check<'_, '_>) -> Option<f64> {
-    let value = entry.get("weight").filter(|value| !value.is_null())?;
-    let weight = value.number().filter(|&weight| weight == 0.0 || weight == 1.0);
-    if weight.is_none() {
-        let path = path.key("weight");
-        match value.number() {
-            Some(other) => check.raise(&roles::INVALID_WEIGHT, &path, format_args!("\"{path}\" is {other}")),
-            None => check.raise(
-                &roles::INVALID_WEIGHT,
-                &path,
-                format_args!("\"{path}\" is {}", value.type_name()),
-            ),
-        }
-    }
-    weight
 }

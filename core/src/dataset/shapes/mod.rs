@@ -11,6 +11,7 @@ use super::check::Check;
 use super::example::Example;
 use super::json::Json;
 use super::shape::Shape;
+use std::borrow::Cow;
 
 /// Reads an object of a shape. What is wrong with it is raised; an unsound example counts for nothing.
 pub(super) fn read<'o>(shape: Shape, object: Json<'o>, check: &mut Check<'_, '_>) -> Option<Example<'o>> {
@@ -27,7 +28,10 @@ pub(super) fn read<'o>(shape: Shape, object: Json<'o>, check: &mut Check<'_, '_>
     }
 }
 
-/// An id: text that says something, or a whole number as its writer put it.
-fn id<'o>(object: Json<'o>, key: &str) -> Option<&'o str> {
-    object.get(key).and_then(Json::text).filter(|id| !super::text::is_blank(id))
+/// An id: text that says something, or a whole number that a double holds exactly.
+fn id<'o>(object: Json<'o>, key: &str) -> Option<Cow<'o, str>> {
+    let value = object.get(key)?;
+    let number = || value.number().filter(|id| id.fract() == 0.0 && id.abs() < 9e15);
+    let text = value.text().filter(|id| !super::text::is_blank(id));
+    text.map(Cow::Borrowed).or_else(|| number().map(|id| Cow::Owned(format!("{id}"))))
 }

@@ -6,7 +6,7 @@ use super::super::example::{Example, Message, Role};
 use super::super::hash;
 use super::super::json::Json;
 use super::super::path::Path;
-use super::super::rules::pairs as rules;
+use super::super::rules::{pairs as rules, roles};
 use super::id;
 
 const KEYS: [&str; 16] = [
@@ -28,6 +28,8 @@ const KEYS: [&str; 16] = [
     "split",
 ];
 
+const HISTORY_KEYS: [&str; 5] = ["turn", "role", "content", "emotional_state", "metadata"];
+
 const SCAFFOLDING: [&str; 5] =
     ["persona_archetype", "emotional_arc", "emotional_arc_key", "training_topic", "training_topic_key"];
 
@@ -42,7 +44,7 @@ pub(super) fn read<'o>(object: Json<'o>, check: &mut Check<'_, '_>) -> Option<Ex
     }
     let example = read_pair(object, check)?;
     let (true, false, Some(conversation)) = (check.sound, is_null, conversation) else { return None };
-    Some(Example { id: id(object, "id"), conversation: Some(conversation), ..example })
+    Some(Example { id: id(object, "id"), conversation: Some(conversation.into()), ..example })
 }
 
 /// Reads a pair wherever it stands, without what identifies it. `None` when its target is null or it is unsound.
@@ -66,6 +68,11 @@ pub(in super::super) fn read_pair<'o>(object: Json<'o>, check: &mut Check<'_, '_
         let error = format_args!("\"conversation_history\" already ends with \"current_user_input\"");
         check.raise(&rules::INPUT_REPEATED_IN_HISTORY, &root.key("conversation_history"), error);
         context.pop();
+    }
+    if let Some(at) = context.windows(2).position(|two| two[0].role == two[1].role) {
+        let list = root.key("conversation_history");
+        let error = format_args!("two messages of \"{}\" in a row", context[at].role.name());
+        check.raise(&roles::ROLES_NOT_ALTERNATING, &list.index(at + 1), error);
     }
     context.insert(0, Message::new(Role::System, system));
     let metadata = object.get("conversation_metadata");
@@ -91,7 +98,7 @@ fn turn_number(object: Json<'_>, check: &mut Check<'_, '_>) -> Option<u32> {
     let value = object.get("turn_number").filter(|value| !value.is_null())?;
     let turn = value.number().filter(|turn| turn.fract() == 0.0 && (1.0..=1e9).contains(turn));
     if turn.is_none() {
-        check.wrong_type(&check.root().key("turn_number"), "a whole number, 1 or more,", value);
+        check.wrong_type(&check.root().key("turn_number"), "a whole number of 1 or more", value);
     }
     turn.map(|turn| turn as u32)
 }
@@ -115,12 +122,14 @@ fn history<'o>(object: Json<'o>, root: &Path<'_>, check: &mut Check<'_, '_>) -> 
             check.wrong_type(&path, "an object", entry);
             continue;
         }
+        check.known_keys(entry, &HISTORY_KEYS, &path);
         let role = check.role(entry, &path);
         if let (Some(role), Some(text)) = (role, check.required_text(entry, "content", &path)) {
             messages.push(Message::new(role, text));
         }
     }
-    // Version 4 numbers messages and version 3.4 exchanges: a history is of one of the two lengths.
+    // Version 4 numbers messages: the pair is at the next place, or at the one behind the input that the history does not
+    // hold yet. Version 3.4 numbers exchanges.
     let turn = object.get("turn_number").and_then(Json::number).unwrap_or(0.0);
     let fits = |history: i32| {
         turn == f64::from(history) + 1.0

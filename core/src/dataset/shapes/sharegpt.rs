@@ -1,16 +1,16 @@
 //! ShareGPT: conversations as lists of `from` and `value`.
 
 use super::super::check::Check;
-use super::super::example::{Example, Message, Role, check_order};
+use super::super::example::{Example, Message, Role, check_order, check_weights};
 use super::super::json::Json;
 use super::super::path::Path;
 use super::super::rules::roles;
-use super::super::text::cut;
+use super::super::text::quote;
 use super::id;
 
 const KEYS: [&str; 8] =
     ["conversations", "id", "system", "tools", "split", "source", "metadata", "conversation_id"];
-const MESSAGE_KEYS: [&str; 6] = ["from", "value", "weight", "loss", "name", "metadata"];
+const MESSAGE_KEYS: [&str; 5] = ["from", "value", "weight", "name", "metadata"];
 
 /// Reads a line.
 pub(super) fn read<'o>(object: Json<'o>, check: &mut Check<'_, '_>) -> Option<Example<'o>> {
@@ -33,10 +33,12 @@ pub(super) fn read<'o>(object: Json<'o>, check: &mut Check<'_, '_>) -> Option<Ex
         let role = role(entry, &path, check);
         order.push(role);
         if let (Some(role), Some(text)) = (role, check.required_text(entry, "value", &path)) {
-            messages.push(Message::new(role, text));
+            let is_weightless = check.is_weightless(entry, &path);
+            messages.push(Message { is_weightless, ..Message::new(role, text) });
         }
     }
     check_order(&order, &list, check);
+    check_weights(&messages, &list, check);
     let is_validation = check.is_validation(object);
     check.sound.then(|| Example {
         id: id(object, "id"),
@@ -58,9 +60,10 @@ fn role(entry: Json<'_>, parent: &Path<'_>, check: &mut Check<'_, '_>) -> Option
         check.wrong_type(&path, "text", value);
         return None;
     };
-    let role = Role::meant_by(name);
+    // What LLaMA-Factory calls the assistant's call of a tool.
+    let role = if name == "function_call" { Some(Role::Assistant) } else { Role::meant_by(name) };
     if role.is_none() {
-        let error = format_args!("\"{path}\" is \"{}\", which is no known role", cut(name, 40));
+        let error = format_args!("\"{path}\" is {}, which is no known role", quote(name));
         let suggestion = format_args!("Use \"system\", \"human\" or \"gpt\".");
         check.raise_with(&roles::UNKNOWN_ROLE, &path, error, Some(suggestion));
     }
