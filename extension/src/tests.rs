@@ -136,7 +136,7 @@ mod tests {
             "select string_agg(concat_ws('|', line, severity, code, path, byte_offset), ' ' order by line)
              from lora.dataset_findings(E'{\"prompt\":\"Hi\",\"completion\":\" Hello\"}\\nnope'::text)",
         );
-        assert_eq!(row.as_deref(), Some("1|warning|padded_content|completion|28 2|error|invalid_json|38"));
+        assert_eq!(row.as_deref(), Some("1|warning|padded_content|completion|28 2|error|invalid_json|39"));
         let same = Spi::get_one::<bool>(
             "select array_agg(code) = (select array_agg(code) from lora.dataset_findings('nope'::bytea)) from lora.dataset_findings('nope'::text)",
         );
