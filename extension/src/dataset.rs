@@ -2,6 +2,7 @@
 
 use crate::arg::{JsonText, TextBytes};
 use crate::error::with_sqlstate;
+use crate::meta::EDITION;
 use pg_lora_core::dataset::{self, Profile, Report, all_rules, tokens::Tokens};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -9,7 +10,7 @@ use pgrx::prelude::*;
 /// Validates a dataset file and reports everything that is wrong with it
 #[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
 fn dataset_report(content: &[u8], options: default!(JsonText, "'{}'")) -> Result<JsonText, ErrorReport> {
-    Ok(as_json(&report(content, &options)?))
+    answer(report(content, &options)?)
 }
 
 /// Validates a dataset file and reports everything that is wrong with it
@@ -18,7 +19,7 @@ fn dataset_report_text(
     content: TextBytes<'_>,
     options: default!(JsonText, "'{}'"),
 ) -> Result<JsonText, ErrorReport> {
-    Ok(as_json(&report(content.0, &options)?))
+    answer(report(content.0, &options)?)
 }
 
 /// Validates a dataset file and answers what is wrong with it as rows, worst first
@@ -116,6 +117,17 @@ fn report(content: &[u8], options: &JsonText) -> Result<Report, ErrorReport> {
     Ok(dataset::report(content, &options, &mut || {
         pgrx::check_for_interrupts!();
     }))
+}
+
+/// A report, with the edition that made it: core knows none.
+fn answer(report: Report) -> Result<JsonText, ErrorReport> {
+    #[derive(serde::Serialize)]
+    struct Answer {
+        #[serde(flatten)]
+        report: Report,
+        edition: &'static str,
+    }
+    Ok(as_json(&Answer { report, edition: EDITION }))
 }
 
 fn as_json(answer: &impl serde::Serialize) -> JsonText {

@@ -249,7 +249,7 @@ fn copy(cluster: &Cluster, number: usize) -> anyhow::Result<Client> {
     cluster.connect(&name)
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 

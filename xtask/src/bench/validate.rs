@@ -5,6 +5,7 @@
 //! out of line and not compressed: reading it out of its pages belongs to the call.
 
 mod core_alone;
+mod large;
 mod memory;
 mod together;
 
@@ -55,6 +56,7 @@ pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>) -> anyhow::Result<()> {
 
     findings(bed, &faulty)?;
     memory::run(bed)?;
+    large::run(bed)?;
     Times::take(bed, &sound, &file, &core, together)?.note(bed, &sound)?;
     fs::remove_file(&file).with_context(|| format!("could not remove \"{}\"", file.display()))
 }

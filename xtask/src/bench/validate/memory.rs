@@ -33,7 +33,7 @@ pub fn run(bed: &mut Bed<'_>) -> anyhow::Result<()> {
 }
 
 /// The most megabytes (of 2²⁰ bytes) that were resident of a new backend after a query.
-fn peak(bed: &Bed<'_>, sql: &str) -> anyhow::Result<f64> {
+pub(super) fn peak(bed: &Bed<'_>, sql: &str) -> anyhow::Result<f64> {
     let mut client = bed.connect()?;
     client.simple_query(sql)?;
     let pid: i32 = client.query_one("select pg_backend_pid()", &[])?.get(0);
