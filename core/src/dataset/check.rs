@@ -72,14 +72,15 @@ impl<'c, 'a> Check<'c, 'a> {
 
     /// A field that has to hold text that says something.
     pub fn required_text<'o>(&mut self, object: Json<'o>, key: &str, parent: &Path<'_>) -> Option<&'o str> {
-        let path = parent.key(key);
-        match object.get(key) {
-            Some(value) => self.text(value, &path),
-            None => {
-                self.missing(&path);
-                None
-            }
+        self.required(object.get(key), &parent.key(key))
+    }
+
+    /// The same of a value that was looked up already.
+    pub fn required<'o>(&mut self, value: Option<Json<'o>>, path: &Path<'_>) -> Option<&'o str> {
+        if value.is_none() {
+            self.missing(path);
         }
+        self.text(value?, path)
     }
 
     /// A field that may be missing, null or empty, and holds text otherwise.
@@ -115,10 +116,19 @@ impl<'c, 'a> Check<'c, 'a> {
                 format_args!("\"{path}\" holds the control token \"{token}\""),
             );
         }
-        if text::has_replacement_character(text) {
+        self.characters(text, value.is_escaped(), path);
+        Some(text)
+    }
+
+    /// Characters that do not belong into a text.
+    fn characters(&mut self, text: &str, is_escaped: bool, path: &Path<'_>) {
+        if !is_escaped && !text::has_odd_bytes(text) {
+            return;
+        }
+        if text.contains('\u{fffd}') {
             self.raise(&content::REPLACEMENT_CHARACTER, path, format_args!("\"{path}\" holds U+FFFD"));
         }
-        if let Some(control) = text::control_character(text, value.is_escaped()) {
+        if let Some(control) = text::control_character(text) {
             let code = u32::from(control);
             self.raise(
                 &content::CONTROL_CHARACTER,
@@ -126,7 +136,6 @@ impl<'c, 'a> Check<'c, 'a> {
                 format_args!("\"{path}\" holds the control character U+{code:04X}"),
             );
         }
-        Some(text)
     }
 
     /// Something that is no text where one has to be: parts of a message, an image among them, or just wrong.
@@ -148,14 +157,13 @@ impl<'c, 'a> Check<'c, 'a> {
     }
 
     /// The role of a message. One that other tools use is refused with the name that is meant.
-    pub fn role(&mut self, message: Json<'_>, parent: &Path<'_>) -> Option<Role> {
-        let path = parent.key("role");
-        let Some(value) = message.get("role") else {
-            self.missing(&path);
+    pub fn role(&mut self, value: Option<Json<'_>>, path: &Path<'_>) -> Option<Role> {
+        let Some(value) = value else {
+            self.missing(path);
             return None;
         };
         let Some(name) = value.text() else {
-            self.wrong_type(&path, "text", value);
+            self.wrong_type(path, "text", value);
             return None;
         };
         let role = Role::of(name);
@@ -165,21 +173,20 @@ impl<'c, 'a> Check<'c, 'a> {
             match Role::meant_by(name) {
                 Some(meant) => {
                     let suggestion = format_args!("Use \"{}\" in place of {shown}.", meant.name());
-                    self.raise_with(&roles::UNKNOWN_ROLE, &path, error, Some(suggestion));
+                    self.raise_with(&roles::UNKNOWN_ROLE, path, error, Some(suggestion));
                 }
-                None => self.raise(&roles::UNKNOWN_ROLE, &path, error),
+                None => self.raise(&roles::UNKNOWN_ROLE, path, error),
             }
         }
         role
     }
 
     /// Whether a message's weight keeps it out of the loss.
-    pub fn is_weightless(&mut self, message: Json<'_>, parent: &Path<'_>) -> bool {
-        let Some(value) = message.get("weight").filter(|value| !value.is_null()) else { return false };
+    pub fn is_weightless(&mut self, value: Option<Json<'_>>, path: &Path<'_>) -> bool {
+        let Some(value) = value.filter(|value| !value.is_null()) else { return false };
         let weight = value.number().filter(|&weight| weight == 0.0 || weight == 1.0);
         if weight.is_none() {
-            let path = parent.key("weight");
-            self.raise(&roles::INVALID_WEIGHT, &path, format_args!("\"{path}\" is {}", value.described()));
+            self.raise(&roles::INVALID_WEIGHT, path, format_args!("\"{path}\" is {}", value.described()));
         }
         weight == Some(0.0)
     }
@@ -201,15 +208,14 @@ impl<'c, 'a> Check<'c, 'a> {
 
     /// Names the keys of an object that its shape does not have.
     pub fn known_keys(&mut self, object: Json<'_>, known: &[&str], parent: &Path<'_>) {
-        for (key, _) in object.members() {
-            if !known.contains(&key) {
-                let shown = text::quote(key);
-                self.raise(
-                    &field::UNKNOWN_KEY,
-                    &parent.key(key),
-                    format_args!("{shown} is no key of this shape"),
-                );
-            }
+        for (key, _) in object.members().filter(|(key, _)| !known.contains(key)) {
+            self.unknown_key(key, parent);
         }
+    }
+
+    /// A key that the shape does not have.
+    pub fn unknown_key(&mut self, key: &str, parent: &Path<'_>) {
+        let shown = text::quote(key);
+        self.raise(&field::UNKNOWN_KEY, &parent.key(key), format_args!("{shown} is no key of this shape"));
     }
 }

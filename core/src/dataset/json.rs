@@ -102,6 +102,7 @@ impl<'a> Tape<'a> {
         self.push(Scalar::Escaped(start, self.decoded.len() as u32));
     }
 
+    #[inline]
     fn text(&self, at: u32) -> &str {
         match self.nodes[at as usize].value {
             Scalar::Plain(text) => text,

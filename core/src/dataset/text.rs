@@ -55,20 +55,15 @@ pub(super) fn control_token(text: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a text holds U+FFFD, the sign of bytes that could not be decoded.
-pub(super) fn has_replacement_character(text: &str) -> bool {
-    memchr::memchr_iter(0xef, text.as_bytes())
-        .any(|at| text.as_bytes()[at..].starts_with("\u{fffd}".as_bytes()))
+/// Whether a text that had no escapes holds a byte with which U+FFFD, DEL, or one of the control characters begins that
+/// wrongly decoded Windows text is full of. One look for all of them: most texts have none.
+pub(super) fn has_odd_bytes(text: &str) -> bool {
+    memchr::memchr3(0x7f, 0xc2, 0xef, text.as_bytes()).is_some()
 }
 
-/// The first control character of a text that is neither tab nor line end. `is_escaped`: it may hold those below a
-/// space; DEL, and the ones of two bytes that wrongly decoded Windows text is full of, need no escape.
-pub(super) fn control_character(text: &str, is_escaped: bool) -> Option<char> {
-    let is_suspect = is_escaped || memchr::memchr2(0x7f, 0xc2, text.as_bytes()).is_some();
-    // NUL has a rule of its own.
-    is_suspect
-        .then(|| text.chars().find(|&c| c.is_control() && !matches!(c, '\0' | '\t' | '\n' | '\r')))
-        .flatten()
+/// The first control character of a text that is neither tab nor line end; NUL has a rule of its own.
+pub(super) fn control_character(text: &str) -> Option<char> {
+    text.chars().find(|&c| c.is_control() && !matches!(c, '\0' | '\t' | '\n' | '\r'))
 }
 
 /// A text of the file as a message quotes it.
@@ -103,11 +98,12 @@ mod tests {
         assert_eq!(control_token("x < y, [1], <|im_end|>"), Some("<|im_end|>"));
         assert_eq!(control_token("ask [INST] now"), Some("[INST]"));
         assert_eq!(control_token("<b>bold</b> [a](b) é<"), None);
-        assert!(has_replacement_character("Caf\u{fffd}") && !has_replacement_character("ｆｕｌｌ"));
-        assert_eq!(control_character("a\tb\nc\rd\0e", true), None);
-        assert_eq!(control_character("a\u{7}b", true), Some('\u{7}'));
-        assert_eq!(control_character("don\u{92}t", false), Some('\u{92}'));
-        assert_eq!(control_character("£5 a\u{7f}", false), Some('\u{7f}'));
+        assert!(has_odd_bytes("Caf\u{fffd}") && has_odd_bytes("don\u{92}t") && has_odd_bytes("\u{7f}"));
+        assert!(!has_odd_bytes("plain, naïve, 日本語"));
+        assert_eq!(control_character("a\tb\nc\rd\0e"), None);
+        assert_eq!(control_character("a\u{7}b"), Some('\u{7}'));
+        assert_eq!(control_character("don\u{92}t"), Some('\u{92}'));
+        assert_eq!(control_character("£5 a\u{7f}"), Some('\u{7f}'));
         assert_eq!(cut("é\0é", 2), "é\u{fffd}…");
     }
 }

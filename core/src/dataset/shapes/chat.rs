@@ -44,18 +44,6 @@ pub(in super::super) static CONVERSATIONS: Chat = Chat {
     keys: &["conversations", "metadata", "tools", "id", "conversation_id", "split", "source"],
 };
 
-const MESSAGE_KEYS: [&str; 9] = [
-    "role",
-    "content",
-    "name",
-    "weight",
-    "tool_calls",
-    "tool_call_id",
-    "function_call",
-    "refusal",
-    "metadata",
-];
-
 /// Reads a line.
 pub(in super::super) fn read<'o>(
     object: Json<'o>,
@@ -69,8 +57,11 @@ pub(in super::super) fn read<'o>(
         false => id(object, "conversation_id"),
     };
     let list = root.key(chat.list);
-    let messages = messages(object.get(chat.list), &list, check)?;
-    tools::check(object, chat.list, check);
+    let read = messages(object.get(chat.list), &list, check)?;
+    if read.has_tools {
+        tools::check(object, chat.list, check);
+    }
+    let messages = read.messages;
     let is_validation = check.is_validation(object);
     check.sound.then(|| Example {
         id: id(object, "id"),
@@ -82,12 +73,17 @@ pub(in super::super) fn read<'o>(
     })
 }
 
-/// Reads the list of messages with all rules on it; those that could be read, when it is a list with anything in it.
-fn messages<'o>(
-    value: Option<Json<'o>>,
-    list: &Path<'_>,
-    check: &mut Check<'_, '_>,
-) -> Option<Vec<Message<'o>>> {
+/// What was read of a list of messages.
+#[derive(Default)]
+struct Read<'o> {
+    /// Those that could be read.
+    messages: Vec<Message<'o>>,
+    /// Whether any of them calls a tool or is of one.
+    has_tools: bool,
+}
+
+/// Reads the list of messages with all rules on it. `None`: it is no list, or there is nothing in it.
+fn messages<'o>(value: Option<Json<'o>>, list: &Path<'_>, check: &mut Check<'_, '_>) -> Option<Read<'o>> {
     let Some(value) = value else {
         check.missing(list);
         return None;
@@ -96,7 +92,7 @@ fn messages<'o>(
         check.wrong_type(list, "an array", value);
         return None;
     }
-    let mut messages = Vec::new();
+    let mut read = Read::default();
     let mut order = Vec::new();
     for (index, entry) in value.elements().enumerate() {
         let path = list.index(index);
@@ -105,41 +101,46 @@ fn messages<'o>(
             order.push(None);
             continue;
         }
-        let (role, message) = message(entry, &path, check);
-        order.push(role);
-        messages.extend(message);
+        order.push(message(entry, &path, &mut read, check));
     }
     if order.is_empty() {
         check.raise(&roles::EMPTY_CONVERSATION, list, format_args!("\"{list}\" is empty"));
         return None;
     }
     check_order(&order, list, check);
-    check_weights(&messages, list, check);
-    Some(messages)
+    check_weights(&read.messages, list, check);
+    Some(read)
 }
 
-/// Reads one message: its role as far as it is known, and the message when it can be trained on.
+/// Reads one message, which is kept when it can be trained on, and answers its role as far as it is known.
 fn message<'o>(
     entry: Json<'o>,
     path: &Path<'_>,
+    read: &mut Read<'o>,
     check: &mut Check<'_, '_>,
-) -> (Option<Role>, Option<Message<'o>>) {
-    check.known_keys(entry, &MESSAGE_KEYS, path);
-    let role = check.role(entry, path);
-    let calls =
-        entry.get("tool_calls").or_else(|| entry.get("function_call")).filter(|calls| !calls.is_null());
+) -> Option<Role> {
+    let (mut role, mut content, mut weight, mut calls) = (None, None, None, None);
+    // One pass over the keys, because there are more messages than anything else.
+    for (key, value) in entry.members() {
+        match key {
+            "role" => role = Some(value),
+            "content" => content = Some(value),
+            "weight" => weight = Some(value),
+            "tool_calls" | "function_call" if tools::is_call(value) => calls = Some(value),
+            "tool_calls" | "function_call" | "tool_call_id" | "name" | "refusal" | "metadata" => {}
+            other => check.unknown_key(other, path),
+        }
+    }
+    let role = check.role(role, &path.key("role"));
+    read.has_tools |= calls.is_some() || role == Some(Role::Tool);
     // A message that calls tools needs no words.
-    let text = match calls {
-        Some(_) => check.optional_text(entry, "content", path),
-        None => check.required_text(entry, "content", path),
-    };
-    let is_weightless = check.is_weightless(entry, path);
-    let message = role.filter(|_| text.is_some() || calls.is_some()).map(|role| Message {
-        role,
-        text,
-        is_weightless,
-        calls: calls.map_or(0, hash::of_value),
-        continues: false,
-    });
-    (role, message)
+    let is_silent =
+        calls.is_some() && content.is_none_or(|content| content.is_null() || content.text() == Some(""));
+    let text = if is_silent { None } else { check.required(content, &path.key("content")) };
+    let is_weightless = check.is_weightless(weight, &path.key("weight"));
+    if text.is_some() || is_silent {
+        let calls = calls.map_or(0, hash::of_value);
+        read.messages.extend(role.map(|role| Message { role, text, is_weightless, calls, continues: false }));
+    }
+    role
 }

@@ -123,7 +123,7 @@ fn history<'o>(object: Json<'o>, root: &Path<'_>, check: &mut Check<'_, '_>) -> 
             continue;
         }
         check.known_keys(entry, &HISTORY_KEYS, &path);
-        let role = check.role(entry, &path);
+        let role = check.role(entry.get("role"), &path.key("role"));
         if let (Some(role), Some(text)) = (role, check.required_text(entry, "content", &path)) {
             messages.push(Message::new(role, text));
         }

@@ -33,7 +33,7 @@ pub(super) fn read<'o>(object: Json<'o>, check: &mut Check<'_, '_>) -> Option<Ex
         let role = role(entry, &path, check);
         order.push(role);
         if let (Some(role), Some(text)) = (role, check.required_text(entry, "value", &path)) {
-            let is_weightless = check.is_weightless(entry, &path);
+            let is_weightless = check.is_weightless(entry.get("weight"), &path.key("weight"));
             messages.push(Message { is_weightless, ..Message::new(role, text) });
         }
     }

@@ -10,13 +10,6 @@ use std::collections::{HashMap, HashSet};
 /// Ids of calls that have no answer yet, each with the message that it is in. A line may have 20,000 of them.
 type Open<'o> = HashMap<&'o str, usize>;
 
-/// The calls of a message; an empty list is none.
-pub(super) fn of_message(message: Json<'_>) -> Option<Json<'_>> {
-    let is_call =
-        |calls: &Json<'_>| !(calls.is_null() || calls.is_array() && calls.elements().next().is_none());
-    ["tool_calls", "function_call"].iter().find_map(|key| message.get(key).filter(is_call))
-}
-
 /// Checks the calls of all messages of the list `key`.
 pub(super) fn check(object: Json<'_>, key: &str, check: &mut Check<'_, '_>) {
     let Some(messages) = object.get(key) else { return };
@@ -32,7 +25,9 @@ pub(super) fn check(object: Json<'_>, key: &str, check: &mut Check<'_, '_>) {
         } else {
             unanswered(&mut open, &list, check);
         }
-        if of_message(message).is_some() && role.is_some_and(|role| role != "assistant") {
+        if ["tool_calls", "function_call"].iter().any(|key| message.get(key).is_some_and(is_call))
+            && role.is_some_and(|role| role != "assistant")
+        {
             let error = format_args!(
                 "\"{path}\" is of \"{}\", only the assistant calls tools",
                 role.unwrap_or_default()
@@ -56,6 +51,11 @@ pub(super) fn check(object: Json<'_>, key: &str, check: &mut Check<'_, '_>) {
         }
     }
     // A conversation may end with a call: that is what such an example teaches.
+}
+
+/// Whether what stands for calls is any: an empty list is none.
+pub(super) fn is_call(calls: Json<'_>) -> bool {
+    !(calls.is_null() || calls.is_array() && calls.elements().next().is_none())
 }
 
 /// Names of the tools that the example declares.
