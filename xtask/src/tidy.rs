@@ -3,6 +3,7 @@
 
 mod arrows;
 mod comments;
+mod modules;
 mod programs;
 mod sql;
 mod texts;
@@ -77,6 +78,7 @@ pub fn run(prepared: &Prepared<'_>) -> anyhow::Result<()> {
     problems.extend(texts::check(&sources));
     problems.extend(sql::check(&sources));
     problems.extend(comments::check(&sources));
+    problems.extend(modules::check(&sources));
     problems.extend(arrows::check(prepared.checkout.metadata(), &sources)?);
     problems.extend(versions::check(prepared.checkout.metadata(), &sources)?);
     problems.extend(programs::check(prepared)?);
