@@ -18,7 +18,7 @@ pub const LINE_VALUES: u32 = 200_000;
 pub const DOCUMENT_BYTES: usize = 64 << 20;
 
 /// Examples that are compared with each other; 64 bytes are kept of each, 25 MB in all. Beyond: finding
-/// `comparison_limited`, and conversations are still counted.
+/// `comparison_limited`, and conversations are still counted, at 8 bytes for each that has an id.
 pub const EXAMPLES_COMPARED: usize = 400_000;
 
 /// Findings kept for each code. Ten show the pattern; the exact count is always reported beside them.

@@ -196,12 +196,20 @@ fn a_line_too_long_is_one_in_any_parts() {
 #[test]
 fn a_document_too_large_is_one_in_any_parts() {
     // Its keys stand behind what is kept of a line that long.
-    let head = format!("{{\"a\":\"{}\",\"training_pairs\":[\"", "x".repeat(10_000));
+    let blank = " ".repeat(5_000);
+    let heads = [
+        format!("{{\"a\":\"{}\",\"training_pairs\":[\"", "x".repeat(10_000)),
+        format!("{blank}{{\"training_pairs\":[\""),
+        format!("{blank}[{{\""),
+        format!("[{blank}5,\""),
+    ];
     let options = Options::default();
-    for size in [pg_lora_core::limits::LINE_BYTES + 1_000, pg_lora_core::limits::DOCUMENT_BYTES + 1_000] {
-        let mut content = head.clone().into_bytes();
-        content.resize(size, b' ');
-        let whole = report(&content, &options, &mut || ());
-        assert_eq!(in_parts(&content, &[7, 5_000, 20_000, size / 2], &options), whole);
+    for head in heads {
+        for size in [pg_lora_core::limits::LINE_BYTES + 1_000, pg_lora_core::limits::DOCUMENT_BYTES + 1_000] {
+            let mut content = head.clone().into_bytes();
+            content.resize(size, b' ');
+            let whole = report(&content, &options, &mut || ());
+            assert_eq!(in_parts(&content, &[7, 5_000, 20_000, size / 2], &options), whole);
+        }
     }
 }

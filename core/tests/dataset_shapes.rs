@@ -34,10 +34,15 @@ fn messages() {
             {"role": "user", "content": "Sum?"}, {"role": "assistant", "content": "", "tool_calls": call},
             {"role": "tool", "tool_call_id": "a", "content": "3"}, {"role": "assistant", "content": "Three."}]}),
         json!({"messages": [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "Hm.", "tool_calls": []}]}),
+        json!({"messages": [
+            {"role": "developer", "content": ""}, {"role": "user", "content": "Sum?"},
+            {"role": "assistant", "content": null, "function_call": {"name": "add", "arguments": "{}"}},
+            {"role": "function", "name": "add", "content": ""}, {"role": "assistant", "content": "Nothing."}],
+            "tools": [{"name": "add"}]}),
         json!({"id": 7, "messages": [{"role": "user", "content": "Price?"}, {"role": "assistant", "content": "£5, naïve: 10 °C"}]}),
     ];
     // A message of weight 0 is no pair; a call that follows the user is one.
-    assert_eq!(sound(Shape::Messages, &lines), (4, 4 + 3 + 2 + 2, 4));
+    assert_eq!(sound(Shape::Messages, &lines), (5, 4 + 3 + 2 + 3 + 2, 5));
 }
 
 #[test]
@@ -45,8 +50,9 @@ fn conversations_of_every_kind() {
     let turns = [
         json!({"conversation_id": "a", "turns": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}),
         json!({"conversation_id": "a", "turns": [{"role": "user", "content": "Bye"}, {"role": "assistant", "content": "Goodbye"}]}),
+        json!({"conversation_id": 7, "turns": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Me"}]}),
     ];
-    assert_eq!(sound(Shape::Turns, &turns), (2, 4, 1));
+    assert_eq!(sound(Shape::Turns, &turns), (3, 6, 2));
     let conversations = [
         json!({"conversations": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}),
     ];
@@ -221,6 +227,44 @@ fn what_is_wrong_in_a_document_has_its_place() {
     let at = text.find("Question 4").unwrap();
     bytes[at] = 0xe9;
     assert_eq!(codes(&check(&bytes)), ["invalid_utf8"]);
+}
+
+#[test]
+fn nothing_of_a_document_is_taken_on_trust() {
+    let with = |member: &str| codes(&check(document().to_string().replacen("{\"name\":\"Ann\"}", member, 1)));
+    for (member, code) in [
+        (r#"{"a":1,"a":2}"#.to_owned(), "duplicate_key"),
+        (r#""\u0000""#.to_owned(), "nul_character"),
+        (format!("{}{}", "[".repeat(100), "]".repeat(100)), "nesting_too_deep"),
+        (format!("[{}0]", "0,".repeat(200_000)), "too_many_values"),
+        (format!("\"{}\"", "x".repeat(pg_lora_core::limits::LINE_BYTES)), "line_too_long"),
+    ] {
+        assert!(with(&member).contains(&code), "{code}");
+    }
+    // What breaks the whole document is told where it breaks.
+    assert_eq!(with(r#""\ud800""#), ["too_few_examples", "unpaired_surrogate"]);
+    assert_eq!(with("1e999"), ["number_out_of_range", "too_few_examples"]);
+    let both = json!({"training_pairs": [], "conversations": []});
+    assert!(codes(&check(both.to_string())).contains(&"mixed_shapes"));
+    let other = json!({"name": "x", "items": [1, 2]});
+    assert_eq!(codes(&check(serde_json::to_string_pretty(&other).unwrap())), ["pretty_printed"]);
+}
+
+#[test]
+fn what_says_nothing_is_no_pair() {
+    let found = |line: Value| codes(&check(line.to_string()));
+    let user = json!({"role": "user", "content": "Hi"});
+    for silent in [
+        json!({"role": "assistant", "content": null, "tool_calls": []}),
+        json!({"role": "assistant", "tool_calls": []}),
+        json!({"role": "assistant", "content": "\u{3164}"}),
+        json!({"role": "assistant", "function_call": 1}),
+    ] {
+        let codes = found(json!({"messages": [user, silent]}));
+        assert!(codes.contains(&"too_few_examples"), "{silent}: {codes:?}");
+    }
+    let letters = check(json!({"prompt": "a", "completion": "b"}).to_string());
+    assert_eq!(letters.total_tokens, 2, "no text has less than a token");
 }
 
 #[test]

@@ -109,7 +109,13 @@ fn dataset_rules() -> Result<
 #[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
 fn estimate_tokens(content: TextBytes<'_>) -> i64 {
     // A database without an encoding may hold text that is none.
-    column(Tokens::of(&String::from_utf8_lossy(content.0)).count())
+    let text = String::from_utf8_lossy(content.0);
+    column(
+        Tokens::of_long(&text, &mut || {
+            pgrx::check_for_interrupts!();
+        })
+        .count(),
+    )
 }
 
 fn report(content: &[u8], options: &JsonText) -> Result<Report, ErrorReport> {

@@ -47,8 +47,9 @@ begin
     total_training_pairs = (report ->> 'total_training_pairs')::integer,
     total_validation_pairs = (report ->> 'total_validation_pairs')::integer,
     total_tokens = (report ->> 'total_tokens')::bigint,
-    avg_turns_per_conversation = (report ->> 'avg_turns_per_conversation')::numeric,
-    avg_tokens_per_turn = (report ->> 'avg_tokens_per_turn')::numeric,
+    -- What a column cannot hold is as good as its largest value.
+    avg_turns_per_conversation = least((report ->> 'avg_turns_per_conversation')::numeric, 99999999.99),
+    avg_tokens_per_turn = least((report ->> 'avg_tokens_per_turn')::numeric, 99999999.99),
     validation_errors = errors,
     error_message = case
       when errors is not null then (

@@ -7,7 +7,9 @@ use super::options::Options;
 use super::path::Path;
 use super::rule::{Rule, Severity};
 use super::rules::{content, field, roles};
+use super::shapes;
 use super::text;
+use std::borrow::Cow;
 use std::fmt::Arguments;
 
 /// An example, or a line that is none, while it is looked at.
@@ -81,6 +83,20 @@ impl<'c, 'a> Check<'c, 'a> {
             self.missing(path);
         }
         self.text(value?, path)
+    }
+
+    /// An id that has to be there: text or a whole number.
+    pub fn required_id<'o>(
+        &mut self,
+        object: Json<'o>,
+        key: &str,
+        parent: &Path<'_>,
+    ) -> Option<Cow<'o, str>> {
+        let id = shapes::id(object, key);
+        if id.is_none() {
+            self.required_text(object, key, parent);
+        }
+        id
     }
 
     /// A field that may be missing, null or empty, and holds text otherwise.

@@ -7,13 +7,13 @@ use super::body::{Body, Declared, OfDocument, broken, check_text, declared_count
 use super::check::Check;
 use super::example::Example;
 use super::findings::{At, Place};
-use super::json::{Json, Tape, explain};
+use super::json::{Tape, explain};
 use super::options::Options;
-use super::rules::{field, json, line};
+use super::rules::{field, file, json, line};
 use super::shape::Shape;
 use super::shapes::pairs::read_pair;
 use super::text::{cut, quote};
-use crate::limits::{DOCUMENT_MEMBERS, KEY_CHARS};
+use crate::limits::{DOCUMENT_MEMBERS, KEY_CHARS, LINE_BYTES};
 use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -33,14 +33,15 @@ const KEYS: [&str; 6] = [
 /// Members of an object, each value as the text it is.
 type Members<'d> = Vec<(Cow<'d, str>, &'d str)>;
 
-/// Reads a document. `before` is how many bytes of the file stand before `text`.
+/// Reads a document. `before` is how many bytes of the file stand before `text`. `None`: it is an object, and no
+/// document of ours.
 pub(super) fn read(
     text: &str,
     before: u64,
     lines: u64,
     options: &Options,
     tick: &mut dyn FnMut(),
-) -> (Body, Option<Shape>) {
+) -> Option<(Body, Option<Shape>)> {
     let body = Body { lines, filled: lines, ..Body::default() };
     let mut reader = Reader { text, before, counted: (0, 1), body, options, tick };
     if before > 0 {
@@ -49,13 +50,14 @@ pub(super) fn read(
     }
     (reader.tick)();
     let shape = match members(text) {
+        Ok(members) if !members.iter().any(|(name, _)| KEYS.contains(&&**name)) => return None,
         Ok(members) => reader.document(&members),
         Err(error) => {
             reader.broken(&error);
             None
         }
     };
-    (reader.body, shape)
+    Some((reader.body, shape))
 }
 
 struct Reader<'d, 'c> {
@@ -102,6 +104,10 @@ impl<'d> Reader<'d, '_> {
         let whole = self.text;
         self.members(whole, members, "", &["conversations", "training_pairs"]);
         let find = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
+        if find("training_pairs").is_some() && find("conversations").is_some() {
+            let error = format_args!("the document has \"training_pairs\" and \"conversations\"");
+            self.body.findings.raise_file(&file::MIXED_SHAPES, error);
+        }
         let shape = match (find("training_pairs"), find("conversations")) {
             (Some(pairs), _) => {
                 self.declared(
@@ -146,7 +152,7 @@ impl<'d> Reader<'d, '_> {
     fn declared(&mut self, metadata: Option<&'d str>, key: &str, pairs: [(&str, &'static str); 2]) {
         let Some(metadata) = metadata else { return };
         let mut tape = Tape::default();
-        if tape.parse(metadata).is_err() {
+        if metadata.len() > LINE_BYTES || tape.parse(metadata).is_err() {
             return;
         }
         let mut declared = Declared::default();
@@ -178,6 +184,7 @@ impl<'d> Reader<'d, '_> {
 
     /// Reads a conversation and answers how many turns it has.
     fn conversation(&mut self, conversation: &'d str, path: &str) -> u64 {
+        (self.tick)();
         let Ok(members) = members(conversation) else {
             self.check(conversation, path, |check| {
                 let error = format_args!("\"{path}\" is no object");
@@ -187,7 +194,7 @@ impl<'d> Reader<'d, '_> {
         };
         self.members(conversation, &members, path, &["training_pairs"]);
         let find = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
-        let id = find("conversation_metadata").and_then(|metadata| text_of(metadata, "conversation_id"));
+        let id = find("conversation_metadata").and_then(|metadata| id_of(metadata, "conversation_id"));
         if id.is_none() {
             self.check(conversation, path, |check| {
                 let root = check.root();
@@ -222,8 +229,11 @@ impl<'d> Reader<'d, '_> {
     fn pair(&mut self, pair: &'d str, path: &str, conversation: Option<&str>, tape: &mut Tape<'d>) {
         (self.tick)();
         let place = self.place(pair);
-        let parsed = tape.parse(pair);
         let mut check = Check::new(self.options, place, path, &mut self.body.findings);
+        if is_too_long(pair, &mut check) {
+            return;
+        }
+        let parsed = tape.parse(pair);
         if let Err(error) = parsed {
             return broken(error, &mut check);
         }
@@ -271,13 +281,28 @@ impl<'d> Reader<'d, '_> {
             } else {
                 format!("{path}.{}", cut(name, KEY_CHARS))
             };
-            let parsed = tape.parse(value);
-            self.check(value, &path, |check| match parsed {
-                Ok(()) => check_text(&tape, check),
-                Err(error) => broken(error, check),
+            (self.tick)();
+            self.check(value, &path, |check| {
+                if is_too_long(value, check) {
+                    return;
+                }
+                match tape.parse(value) {
+                    Ok(()) => check_text(&tape, check),
+                    Err(error) => broken(error, check),
+                }
             });
         }
     }
+}
+
+/// A value beyond what is parsed at once, as a line would be.
+fn is_too_long(value: &str, check: &mut Check<'_, '_>) -> bool {
+    let length = value.len();
+    if length > LINE_BYTES {
+        let error = format_args!("the value has {length} bytes, {LINE_BYTES} at most are read");
+        check.raise_at(&line::LINE_TOO_LONG, 0, error);
+    }
+    length > LINE_BYTES
 }
 
 fn turns_of(turns: u64) -> super::histogram::Histogram {
@@ -291,14 +316,14 @@ fn turns_of(turns: u64) -> super::histogram::Histogram {
 /// An `individual` document is one conversation: what its metadata call it.
 fn individual_id(metadata: Option<&str>) -> Option<String> {
     let metadata = metadata?;
-    ["conversation_id", "dataset_name", "file_name"].iter().find_map(|key| text_of(metadata, key))
+    ["conversation_id", "dataset_name", "file_name"].iter().find_map(|key| id_of(metadata, key))
 }
 
-/// A text member of an object.
-fn text_of(object: &str, key: &str) -> Option<String> {
+/// The id that a member of an object is.
+fn id_of(object: &str, key: &str) -> Option<String> {
     let mut tape = Tape::default();
-    tape.parse(object).ok()?;
-    tape.root().get(key).and_then(Json::text).filter(|text| !super::text::is_blank(text)).map(str::to_owned)
+    (object.len() <= LINE_BYTES).then(|| tape.parse(object).ok()).flatten()?;
+    super::shapes::id(tape.root(), key).map(Cow::into_owned)
 }
 
 /// The members of an object.

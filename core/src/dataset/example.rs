@@ -19,15 +19,22 @@ pub(super) enum Role {
 impl Role {
     pub const ALL: [Role; 4] = [Role::System, Role::User, Role::Assistant, Role::Tool];
 
+    /// The role of a name, those of OpenAI's older and newer chats included.
     pub fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
+        match name {
+            "system" | "developer" => Some(Role::System),
+            "user" => Some(Role::User),
+            "assistant" => Some(Role::Assistant),
+            "tool" | "function" => Some(Role::Tool),
+            _ => None,
+        }
     }
 
     /// The role that other tools' names for it mean.
     pub fn meant_by(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "user" | "human" | "customer" | "client" | "prompter" => Some(Role::User),
-            "assistant" | "gpt" | "bot" | "model" | "ai" | "chatbot" => Some(Role::Assistant),
+            "assistant" | "gpt" | "chatgpt" | "bot" | "model" | "ai" | "chatbot" => Some(Role::Assistant),
             "system" | "developer" => Some(Role::System),
             "tool" | "function" | "observation" => Some(Role::Tool),
             _ => None,

@@ -105,6 +105,17 @@ fn whole(key: &str, value: &Value, least: u64) -> Result<u64> {
         .ok_or_else(|| refused(key, value, format!("Use a whole number, {least} or more.")))
 }
 
+/// A count of tokens: a bigint holds it, and so does a double.
+fn tokens(key: &str, value: &Value) -> Result<u64> {
+    const MOST: u64 = 1_000_000_000_000_000;
+    let count = whole(key, value, 0)?;
+    if count > MOST {
+        Err(refused(key, value, format!("Use a whole number, {MOST} at most.")))
+    } else {
+        Ok(count)
+    }
+}
+
 fn profile(value: &Value) -> Result<Profile> {
     value.as_str().and_then(Profile::of).ok_or_else(|| {
         let names: Vec<String> = Profile::ALL.iter().map(|known| format!("\"{}\"", known.name())).collect();
@@ -119,8 +130,8 @@ fn exact_tokens(value: Value) -> Result<ExactTokens> {
     for (key, value) in members {
         let path = format!("exact_tokens.{key}");
         match key.as_str() {
-            "content" => content = Some(whole(&path, &value, 0)?),
-            "sequence" => sequence = Some(whole(&path, &value, 0)?),
+            "content" => content = Some(tokens(&path, &value)?),
+            "sequence" => sequence = Some(tokens(&path, &value)?),
             "method" => {
                 let name = value
                     .as_str()
@@ -186,6 +197,14 @@ mod tests {
         assert_eq!(
             refused(r#"{"declared_format": "v9"}"#),
             "option \"declared_format\" has the value \"v9\""
+        );
+        assert!(
+            refused(r#"{"exact_tokens": {"content": 9e18, "method": "x"}}"#)
+                .starts_with("option \"exact_tokens.content\"")
+        );
+        assert!(
+            refused(r#"{"exact_tokens": {"content": 9000000000000000000, "method": "x"}}"#)
+                .starts_with("option")
         );
         assert_eq!(refused("[]"), "options must be a JSON object");
     }

@@ -9,7 +9,6 @@ use super::rule::Rule;
 use super::rules::file::COMPARISON_LIMITED;
 use super::rules::{pairs, repeats};
 use crate::limits::EXAMPLES_COMPARED;
-use std::collections::HashSet;
 
 /// What is kept of an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +43,7 @@ pub(super) struct Entries {
 impl Entries {
     pub fn add(&mut self, entry: Entry) {
         if self.compared.len() < EXAMPLES_COMPARED {
+            make_room(&mut self.compared);
             self.compared.push(entry);
         } else {
             self.not_compared += 1;
@@ -55,6 +55,7 @@ impl Entries {
     fn count_beyond(&mut self, conversation: u64) {
         // Lines of one conversation mostly follow each other.
         if conversation != 0 && self.beyond.last() != Some(&conversation) {
+            make_room(&mut self.beyond);
             self.beyond.push(conversation);
         }
     }
@@ -120,7 +121,7 @@ impl Entries {
             found.tell();
         }
         tick();
-        let (conversations, messages) = self.compare_conversations(&mut found);
+        let (conversations, messages) = self.compare_conversations(&mut found, tick);
         found.tell();
         (conversations, messages)
     }
@@ -179,10 +180,9 @@ impl Entries {
         }
     }
 
-    fn compare_conversations(&mut self, found: &mut Found<'_>) -> (u64, Spread) {
+    fn compare_conversations(&mut self, found: &mut Found<'_>, tick: &mut dyn FnMut()) -> (u64, Spread) {
         self.compared.sort_unstable_by_key(|entry| (entry.conversation, entry.offset));
         let mut messages = Histogram::default();
-        let mut known = HashSet::new();
         let mut distinct = 0;
         for conversation in self.compared.chunk_by(|a, b| a.conversation == b.conversation) {
             if conversation[0].conversation == 0 {
@@ -190,9 +190,6 @@ impl Entries {
                 continue;
             }
             distinct += 1;
-            if !self.beyond.is_empty() {
-                known.insert(conversation[0].conversation);
-            }
             messages.add(conversation.iter().map(|entry| u64::from(entry.messages)).sum());
             if let Some(other) = conversation.iter().find(|entry| entry.metadata != conversation[0].metadata)
             {
@@ -212,8 +209,25 @@ impl Entries {
                 );
             }
         }
-        let beyond = self.beyond.iter().filter(|conversation| known.insert(**conversation)).count() as u64;
+        tick();
+        // Millions take 100 ms to sort, which is as long as nobody may wait; sorted parts are joined in a few.
+        for part in self.beyond.chunks_mut(1 << 19) {
+            part.sort_unstable();
+            tick();
+        }
+        self.beyond.sort();
+        self.beyond.dedup();
+        tick();
+        let is_new = |id: &&u64| self.compared.binary_search_by_key(*id, |entry| entry.conversation).is_err();
+        let beyond = self.beyond.iter().filter(is_new).count() as u64;
         (distinct + beyond + self.alone, messages.spread())
+    }
+}
+
+/// Grows by a quarter in place of twofold: these lists are nearly all of the memory that a validation needs.
+fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 4 + 64);
     }
 }
 

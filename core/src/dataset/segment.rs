@@ -12,15 +12,13 @@ use super::document;
 use super::json::Tape;
 use super::options::Options;
 use super::report::Report;
-use super::verdict::{Verdict, verdict};
+use super::rules::file;
+use super::verdict::{BEGINNING_BYTES, Verdict, verdict};
 use crate::limits::{DOCUMENT_BYTES, LINE_BYTES};
 use std::borrow::Cow;
 
 /// Bytes after which `tick` is called: at the parser's 300 MB/s that is every millisecond.
 const TICK_BYTES: usize = 1 << 18;
-
-/// Bytes that are kept of a fragment that is too long to be a line: what tells a format by its first bytes.
-const FRAGMENT_BYTES: usize = 4_096;
 
 /// A part of a file.
 #[derive(Debug, Clone)]
@@ -55,7 +53,7 @@ impl<'a> Fragment<'a> {
         let mut bytes = self.bytes.into_owned();
         bytes.extend_from_slice(&later.bytes);
         if length > LINE_BYTES as u64 {
-            bytes.truncate(FRAGMENT_BYTES);
+            bytes.truncate(BEGINNING_BYTES);
             bytes.shrink_to_fit();
         }
         Fragment { bytes: Cow::Owned(bytes), length }
@@ -154,8 +152,13 @@ impl<'a> Segment<'a> {
         tick();
         // A part of a line that is too long may be all that was kept of it.
         let begins = match head.length > LINE_BYTES as u64 {
-            true => &head.bytes[..FRAGMENT_BYTES.min(head.bytes.len())],
+            true => &head.bytes[..BEGINNING_BYTES.min(head.bytes.len())],
             false => &head.bytes[..],
+        };
+        let foreign = |rule, error: &str, body: &Body| {
+            let mut foreign = Body { lines: body.lines, filled: body.filled, ..Body::default() };
+            foreign.findings.raise_file(rule, format_args!("{error}"));
+            Report::of_foreign(foreign, digest, options)
         };
         match verdict(begins, &body, raw.as_deref(), tick) {
             Verdict::Lines => {
@@ -163,15 +166,12 @@ impl<'a> Segment<'a> {
                 Report::of(body, shape, digest, options, tick)
             }
             Verdict::Document(text) => {
-                let (body, shape) =
-                    document::read(text, digest.bytes - text.len() as u64, body.lines, options, tick);
-                Report::of(body, shape, digest, options, tick)
+                match document::read(text, digest.bytes - text.len() as u64, body.lines, options, tick) {
+                    Some((body, shape)) => Report::of(body, shape, digest, options, tick),
+                    None => foreign(&file::PRETTY_PRINTED, "the file is one object on several lines", &body),
+                }
             }
-            Verdict::Foreign(rule, error) => {
-                let mut foreign = Body { lines: body.lines, filled: body.filled, ..Body::default() };
-                foreign.findings.raise_file(rule, format_args!("{error}"));
-                Report::of_foreign(foreign, digest, options)
-            }
+            Verdict::Foreign(rule, error) => foreign(rule, &error, &body),
         }
     }
 }

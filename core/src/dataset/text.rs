@@ -4,9 +4,17 @@ use crate::limits::QUOTE_CHARS;
 
 /// Whether a text shows nothing: white space and characters without width only.
 pub(super) fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| {
-        c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
-    })
+    text.chars().all(|c| c.is_whitespace() || is_invisible(c))
+}
+
+/// Characters that have no width: joiners, marks of direction, variation selectors and tags, fillers of Hangul and Braille.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e01ef}'
+    )
 }
 
 /// Whether a text begins or ends with white space.
@@ -87,6 +95,7 @@ mod tests {
 
     #[test]
     fn tells_text_from_what_only_looks_like_it() {
+        assert!(is_blank("\u{3164}\u{fe0f}\u{e0020}\u{202a}") && !is_blank("❤\u{fe0f}"));
         assert!(is_blank("\u{200b} \n") && is_blank("") && !is_blank("."));
         assert!(is_padded("a ") && is_padded("\na") && !is_padded("a b") && !is_padded(""));
         assert!(

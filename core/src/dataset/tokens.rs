@@ -33,26 +33,56 @@ pub struct Tokens {
     pub(super) other: u64,
 }
 
+/// Bytes that are counted between two ticks: less than a millisecond.
+const PIECE: usize = 1 << 20;
+
 impl Tokens {
     /// The estimate of one text; each message is one, and begins as if after a space.
     pub fn of(text: &str) -> Self {
         let mut tokens = Self::default();
-        let mut before = SPACE;
+        tokens.go_on(text, SPACE);
+        tokens.at_least_one(text)
+    }
+
+    /// The same for a text that may be long: `tick` is called after each megabyte; a caller that wants to stop unwinds
+    /// from it.
+    pub fn of_long(text: &str, tick: &mut dyn FnMut()) -> Self {
+        let mut tokens = Self::default();
+        let (mut before, mut rest) = (SPACE, text);
+        while !rest.is_empty() {
+            let (piece, later) = rest.split_at(rest.floor_char_boundary(PIECE));
+            before = tokens.go_on(piece, before);
+            rest = later;
+            tick();
+        }
+        tokens.at_least_one(text)
+    }
+
+    /// Costs are averages: of a single letter they are less than a token, which no text is.
+    fn at_least_one(mut self, text: &str) -> Self {
+        if !text.is_empty() {
+            self.units = self.units.max(UNITS_PER_TOKEN);
+        }
+        self
+    }
+
+    /// Counts a text behind a character of the class `before`, and answers the class of its last one.
+    fn go_on(&mut self, text: &str, mut before: u8) -> u8 {
         let mut rest = text;
         while !rest.is_empty() {
             let run = ascii_run(rest.as_bytes());
-            before = tokens.count_ascii(&rest.as_bytes()[..run], before);
+            before = self.count_ascii(&rest.as_bytes()[..run], before);
             let mut end = rest.len();
             for (at, character) in rest[run..].char_indices() {
                 if character.is_ascii() {
                     end = run + at;
                     break;
                 }
-                before = tokens.count_character(character, before);
+                before = self.count_character(character, before);
             }
             rest = &rest[end..];
         }
-        tokens
+        before
     }
 
     /// Adds another estimate.

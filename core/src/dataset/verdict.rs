@@ -56,6 +56,9 @@ const COLUMNS: [&str; 20] = [
     "reply",
 ];
 
+/// What is looked at of a file's beginning. Of a line that is too long no more than this may be known.
+pub(super) const BEGINNING_BYTES: usize = 4_096;
+
 /// Judges a file by its first line, its lines as far as they were read, and, while it may be a document, its bytes.
 pub(super) fn verdict<'a>(
     first_line: &[u8],
@@ -73,10 +76,9 @@ pub(super) fn verdict<'a>(
     if body.filled == 0 || body.examples() > 1 {
         return Verdict::Lines;
     }
-    let begins = match raw {
-        Some(raw) => raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw).trim_ascii_start(),
-        None => first_line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first_line).trim_ascii_start(),
-    };
+    let begins = raw.unwrap_or(first_line);
+    let begins = begins.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begins).trim_ascii_start();
+    let begins = &begins[..begins.len().min(BEGINNING_BYTES)];
     match begins.first() {
         Some(b'[') if begins[1..].trim_ascii_start().first().is_none_or(|next| b"{]".contains(next)) => {
             Verdict::Foreign(&file::JSON_ARRAY, "the file is a JSON array".into())
@@ -121,9 +123,6 @@ fn document<'a>(body: &Body, begins: &[u8], raw: Option<&'a [u8]>, tick: &mut dy
     }
     tick();
     match count_values(text) {
-        Some(1) if !begins.split(|byte| *byte == b'"').any(names_document) => {
-            Verdict::Foreign(&file::PRETTY_PRINTED, "the file is one object on several lines".into())
-        }
         Some(1) => Verdict::Document(text),
         Some(values) if values < body.filled => Verdict::Foreign(
             &file::PRETTY_PRINTED,
@@ -154,6 +153,6 @@ fn is_table(begins: &[u8]) -> bool {
             COLUMNS.contains(&name.trim().trim_matches('"').to_ascii_lowercase().as_str())
         });
         let known = known.count();
-        columns > 1 && known > 0 && line.len() < 4_096
+        columns > 1 && known > 0
     })
 }

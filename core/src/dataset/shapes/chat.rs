@@ -7,7 +7,6 @@ use super::super::json::Json;
 use super::super::path::Path;
 use super::super::rules::roles;
 use super::{id, tools};
-use std::borrow::Cow;
 
 /// What tells one of these shapes from another.
 pub(in super::super) struct Chat {
@@ -53,7 +52,7 @@ pub(in super::super) fn read<'o>(
     let root = check.root();
     check.known_keys(object, chat.keys, &root);
     let conversation = match chat.has_conversation_id {
-        true => check.required_text(object, "conversation_id", &root).map(Cow::Borrowed),
+        true => check.required_id(object, "conversation_id", &root),
         false => id(object, "conversation_id"),
     };
     let list = root.key(chat.list);
@@ -133,9 +132,12 @@ fn message<'o>(
     }
     let role = check.role(role, &path.key("role"));
     read.has_tools |= calls.is_some() || role == Some(Role::Tool);
-    // A message that calls tools needs no words.
-    let is_silent =
-        calls.is_some() && content.is_none_or(|content| content.is_null() || content.text() == Some(""));
+    // A message that calls tools needs no words; an empty system message is none, and a tool may answer nothing.
+    let needs_words = calls.is_none() && !matches!(role, Some(Role::System | Role::Tool));
+    let is_silent = match content {
+        None => calls.is_some(),
+        Some(content) => !needs_words && (content.is_null() || content.text() == Some("")),
+    };
     let text = if is_silent { None } else { check.required(content, &path.key("content")) };
     let is_weightless = check.is_weightless(weight, &path.key("weight"));
     if text.is_some() || is_silent {

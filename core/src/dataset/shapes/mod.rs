@@ -29,7 +29,7 @@ pub(super) fn read<'o>(shape: Shape, object: Json<'o>, check: &mut Check<'_, '_>
 }
 
 /// An id: text that says something, or a whole number that a double holds exactly.
-fn id<'o>(object: Json<'o>, key: &str) -> Option<Cow<'o, str>> {
+pub(super) fn id<'o>(object: Json<'o>, key: &str) -> Option<Cow<'o, str>> {
     let value = object.get(key)?;
     let number = || value.number().filter(|id| id.fract() == 0.0 && id.abs() < 9e15);
     let text = value.text().filter(|id| !super::text::is_blank(id));

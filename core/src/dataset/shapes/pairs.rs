@@ -36,7 +36,7 @@ const SCAFFOLDING: [&str; 5] =
 /// Reads a line.
 pub(super) fn read<'o>(object: Json<'o>, check: &mut Check<'_, '_>) -> Option<Example<'o>> {
     let root = check.root();
-    let conversation = check.required_text(object, "conversation_id", &root);
+    let conversation = check.required_id(object, "conversation_id", &root);
     let is_null = object.get("target_response").is_some_and(Json::is_null);
     if is_null {
         let error = format_args!("\"target_response\" is null: the line is no pair");
@@ -44,7 +44,7 @@ pub(super) fn read<'o>(object: Json<'o>, check: &mut Check<'_, '_>) -> Option<Ex
     }
     let example = read_pair(object, check)?;
     let (true, false, Some(conversation)) = (check.sound, is_null, conversation) else { return None };
-    Some(Example { id: id(object, "id"), conversation: Some(conversation.into()), ..example })
+    Some(Example { id: id(object, "id"), conversation: Some(conversation), ..example })
 }
 
 /// Reads a pair wherever it stands, without what identifies it. `None` when its target is null or it is unsound.

@@ -104,6 +104,9 @@ fn one_by_one(text: &str) -> Tokens {
         }
         last = character;
     }
+    if !text.is_empty() {
+        tokens.units = tokens.units.max(UNITS_PER_TOKEN);
+    }
     tokens
 }
 
@@ -135,4 +138,14 @@ proptest! {
     fn a_longer_text_never_costs_less(a in ".{0,60}", b in ".{0,60}") {
         prop_assert!(Tokens::of(&(a.clone() + &b)).units >= Tokens::of(&a).units);
     }
+}
+
+#[test]
+fn a_long_text_is_counted_in_pieces() {
+    let text = "Größe, the other ones: 日本語 and so on. ".repeat(60_000);
+    let mut ticks = 0;
+    let pieces = Tokens::of_long(&text, &mut || ticks += 1);
+    assert_eq!(pieces.count(), Tokens::of(&text).count());
+    assert!(ticks >= 2, "{ticks} ticks in {} bytes", text.len());
+    assert_eq!(Tokens::of_long("", &mut || ()), Tokens::of(""));
 }
