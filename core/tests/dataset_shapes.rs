@@ -35,9 +35,9 @@ fn messages() {
             {"role": "tool", "tool_call_id": "a", "content": "3"}, {"role": "assistant", "content": "Three."}]}),
         json!({"messages": [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "Hm.", "tool_calls": []}]}),
         json!({"messages": [
-            {"role": "developer", "content": ""}, {"role": "user", "content": "Sum?"},
+            {"role": "developer", "content": "Help."}, {"role": "user", "content": "Sum?"},
             {"role": "assistant", "content": null, "function_call": {"name": "add", "arguments": "{}"}},
-            {"role": "function", "name": "add", "content": ""}, {"role": "assistant", "content": "Nothing."}],
+            {"role": "function", "name": "add", "content": "0"}, {"role": "assistant", "content": "Nothing."}],
             "tools": [{"name": "add"}]}),
         json!({"id": 7, "messages": [{"role": "user", "content": "Price?"}, {"role": "assistant", "content": "£5, naïve: 10 °C"}]}),
     ];

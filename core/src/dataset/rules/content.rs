@@ -12,7 +12,7 @@ rules! {
     /// Text that says nothing.
     EMPTY_CONTENT: "empty_content", ERROR,
         "text that is empty, blank or only invisible characters",
-        "Fill in the text, or remove the example.",
+        "Fill in the text, or leave out what has none: the message, or the example.",
         || reply("\"\u{200b} \"");
     /// White space around the text, which is learned with it.
     PADDED_CONTENT: "padded_content", WARNING,

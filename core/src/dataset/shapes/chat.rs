@@ -132,12 +132,9 @@ fn message<'o>(
     }
     let role = check.role(role, &path.key("role"));
     read.has_tools |= calls.is_some() || role == Some(Role::Tool);
-    // A message that calls tools needs no words; an empty system message is none, and a tool may answer nothing.
-    let needs_words = calls.is_none() && !matches!(role, Some(Role::System | Role::Tool));
-    let is_silent = match content {
-        None => calls.is_some(),
-        Some(content) => !needs_words && (content.is_null() || content.text() == Some("")),
-    };
+    // A message that calls tools needs no words.
+    let is_wordless = content.is_none_or(|content| content.is_null() || content.text() == Some(""));
+    let is_silent = calls.is_some() && is_wordless;
     let text = if is_silent { None } else { check.required(content, &path.key("content")) };
     let is_weightless = check.is_weightless(weight, &path.key("weight"));
     if text.is_some() || is_silent {
