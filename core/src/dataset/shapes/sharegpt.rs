@@ -32,14 +32,7 @@ pub(super) fn read<'o>(object: Json<'o>, check: &mut Check<'_, '_>) -> Option<Ex
         check.known_keys(entry, &MESSAGE_KEYS, &path);
         let role = role(entry, &path, check);
         order.push(role);
-        // An empty system message is none.
-        let text = match role {
-            Some(Role::System | Role::Tool) if entry.has("value") => {
-                check.optional_text(entry, "value", &path)
-            }
-            _ => check.required_text(entry, "value", &path),
-        };
-        if let (Some(role), Some(text)) = (role, text) {
+        if let (Some(role), Some(text)) = (role, check.required_text(entry, "value", &path)) {
             let is_weightless = check.is_weightless(entry.get("weight"), &path.key("weight"));
             messages.push(Message { is_weightless, ..Message::new(role, text) });
         }
