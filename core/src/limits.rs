@@ -1,5 +1,13 @@
 //! Every limit of this crate: its value, why it is that value, and what happens beyond it.
 
+/// Largest file whose parts are put together, in bytes: a terabyte, below which no count can overflow. Beyond: error
+/// `OutOfRange`.
+pub const FILE_BYTES: u64 = 1 << 40;
+
+/// Runs of lines that are held apart from each other while those between them have not come; half of them may be left
+/// when neighbours are put together. Beyond: error `OutOfRange`.
+pub const RUNS: usize = 10_000;
+
 /// Longest line of a dataset that is parsed, in bytes. A parser cannot be interrupted inside one line, and
 /// 16 MB of text take it about 50 ms; no trainer's window comes near. Beyond: finding `line_too_long`.
 pub const LINE_BYTES: usize = 16 << 20;

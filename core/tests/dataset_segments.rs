@@ -1,6 +1,7 @@
 //! The law of segments: a file in any parts gives the report of the whole.
 
-use pg_lora_core::dataset::{Options, Report, Segment, all_rules, report};
+use pg_lora_core::dataset::{Options, Report, Runs, Segment, all_rules, report};
+use pg_lora_core::{ErrorCode, limits};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -15,9 +16,11 @@ fn in_parts(content: &[u8], cuts: &[usize], options: &Options) -> Report {
         start = cut;
     }
     parts.push(&content[start..]);
-    let segments = parts.into_iter().map(|part| Segment::scan(part, options, &mut || ()));
-    let whole = segments.reduce(|a, b| a.merge(b, options)).expect("there is a part");
-    whole.report(options, &mut || ())
+    // Every part goes through bytes, as if it had been stored.
+    let stored = |part| Segment::decode(&Segment::scan(part, options, &mut || ()).encode()).unwrap();
+    let segments = parts.into_iter().map(stored);
+    let whole = segments.reduce(|a, b| a.merge(b).unwrap()).expect("there is a part");
+    whole.report(options, &mut || ()).unwrap()
 }
 
 /// As `in_parts`, the parts joined from the right.
@@ -26,7 +29,7 @@ fn from_the_right(content: &[u8], cut: usize, options: &Options) -> Report {
     let (b, c) = rest.split_at(rest.len() / 2);
     let scan = |part| Segment::scan(part, options, &mut || ());
     let (a, b, c) = (scan(a), scan(b), scan(c));
-    a.merge(b.merge(c, options), options).report(options, &mut || ())
+    a.merge(b.merge(c).unwrap()).unwrap().report(options, &mut || ()).unwrap()
 }
 
 fn assert_parts_make_the_whole(content: &[u8], cuts: &[usize], options: &Options) {
@@ -163,6 +166,112 @@ proptest! {
     }
 }
 
+/// The report of numbered lines that come in this order, shared out among so many workers.
+fn by_lines(lines: &[&[u8]], order: &[usize], workers: usize, options: &Options) -> Report {
+    let mut states: Vec<Runs> = (0..workers).map(|_| Runs::new(options.clone())).collect();
+    for (at, number) in order.iter().enumerate() {
+        states[at % workers].add_line(*number as i64 + 1, lines[*number], &mut || ()).unwrap();
+    }
+    let mut whole = Runs::new(options.clone());
+    for mut state in states {
+        let sent = Runs::decode(&state.encode(&mut || ()).unwrap()).unwrap();
+        whole.append(sent, &mut || ()).unwrap();
+    }
+    whole.report(&mut || ()).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn lines_in_any_order_and_from_any_workers_make_the_file(
+        lines in proptest::collection::vec(line(), 0..20), seed in any::<u64>(), workers in 1_usize..4,
+    ) {
+        let file: Vec<u8> = lines.iter().flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
+        let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+        let options = Options::default();
+        let whole = report(&file, &options, &mut || ());
+        let in_order: Vec<usize> = (0..lines.len()).collect();
+        prop_assert_eq!(&by_lines(&lines, &in_order, workers, &options), &whole);
+        let mut shuffled = in_order;
+        let backwards: Vec<usize> = shuffled.iter().rev().copied().collect();
+        prop_assert_eq!(&by_lines(&lines, &backwards, workers, &options), &whole);
+        shuffled.sort_by_key(|number| (seed ^ *number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17));
+        prop_assert_eq!(&by_lines(&lines, &shuffled, workers, &options), &whole);
+    }
+
+    #[test]
+    fn a_damaged_state_is_refused(content in content(), at in any::<usize>(), bit in 0_u8..8) {
+        let mut state = Segment::scan(&content, &Options::default(), &mut || ()).encode();
+        let at = at % state.len();
+        state[at] ^= 1 << bit;
+        prop_assert_eq!(Segment::decode(&state).unwrap_err().code, ErrorCode::DamagedState);
+        state.truncate(at);
+        prop_assert!(Segment::decode(&state).is_err());
+    }
+
+    #[test]
+    fn a_state_that_was_made_up_ends_in_no_panic(content in content(), at in any::<usize>(), bytes in proptest::collection::vec(any::<u8>(), 1..4)) {
+        let options = Options::default();
+        let good = Segment::scan(&content, &options, &mut || ());
+        let mut state = good.encode();
+        let content = state.len() - 8;
+        for (n, byte) in bytes.iter().enumerate() {
+            state[(at.wrapping_add(n * 7)) % content] = *byte;
+        }
+        let checksum = xxhash_rust::xxh3::xxh3_64(&state[..content]).to_le_bytes();
+        state[content..].copy_from_slice(&checksum);
+        if let Ok(made_up) = Segment::decode(&state) {
+            let twice = made_up.clone().merge(good).and_then(|whole| whole.merge(made_up.clone()));
+            for segment in [Ok(made_up), twice].into_iter().flatten() {
+                let _ = segment.report(&options, &mut || ());
+            }
+        }
+    }
+}
+
+#[test]
+fn parts_of_different_readings_are_refused() {
+    let options = Options::default();
+    let strict = Options::from_json(r#"{"profile": "openai"}"#).unwrap();
+    let part = |options: &Options| Segment::scan(b"{}\n", options, &mut || ());
+    assert_eq!(part(&options).merge(part(&strict)).unwrap_err().code, ErrorCode::InvalidArgument);
+    let error = part(&options).report(&strict, &mut || ()).unwrap_err();
+    assert_eq!(
+        error.message,
+        "a part was read with profile \"brightrun\" and window 2048, another with profile \"openai\" and window 65536"
+    );
+    // The options that count at the end may be others.
+    let later = Options::from_json(r#"{"min_examples": 7}"#).unwrap();
+    assert_eq!(part(&options).report(&later, &mut || ()).unwrap().counts["too_few_examples"], 1);
+}
+
+#[test]
+fn numbers_have_to_be_those_of_lines() {
+    let options = Options::default();
+    let add = |numbers: &[i64]| {
+        let mut runs = Runs::new(options.clone());
+        numbers.iter().try_for_each(|number| runs.add_line(*number, b"{}", &mut || ())).map(|()| runs)
+    };
+    let refused = |numbers: &[i64]| add(numbers).unwrap_err().message;
+    assert_eq!(refused(&[0]), "the line number 0 is below 1");
+    assert_eq!(refused(&[i64::MIN]), format!("the line number {} is below 1", i64::MIN));
+    assert_eq!(refused(&[1, 2, 3, 2]), "the line number 2 stands twice");
+    assert_eq!(refused(&[5, 4, 5]), "the line number 5 stands twice");
+    let missing = |numbers: &[i64]| add(numbers).unwrap().report(&mut || ()).unwrap_err().message;
+    assert_eq!(missing(&[2, 3]), "the line number 1 is missing");
+    assert_eq!(missing(&[1, 2, 4]), "the line number 3 is missing");
+    assert_eq!(missing(&[i64::MAX, i64::MAX - 1]), "the line number 1 is missing");
+    assert_eq!(add(&[]).unwrap().report(&mut || ()).unwrap().counts["empty_file"], 1);
+    // Backwards, with as many lines as are held apart and more: no gap is left.
+    let backwards: Vec<i64> = (1..=3 * limits::RUNS as i64).rev().collect();
+    assert_eq!(add(&backwards).unwrap().report(&mut || ()).unwrap().lines, 3 * limits::RUNS as u64);
+    let gaps: Vec<i64> = (0..=limits::RUNS as i64).map(|n| 2 * n + 1).collect();
+    let error = add(&gaps).unwrap_err();
+    assert_eq!(error.code, ErrorCode::OutOfRange);
+    // Two workers may each have met one of two lines of one number.
+    let mut both = add(&[1, 2]).unwrap();
+    assert!(both.append(add(&[2, 3]).unwrap(), &mut || ()).is_err());
+}
+
 #[test]
 fn every_cut_of_every_example() {
     for rule in all_rules() {
@@ -185,7 +294,7 @@ fn every_cut_of_every_example() {
 
 #[test]
 fn a_line_too_long_is_one_in_any_parts() {
-    let long = format!("{{\"a\":\"{}\"}}\n{{}}\n", "x".repeat(pg_lora_core::limits::LINE_BYTES));
+    let long = format!("{{\"a\":\"{}\"}}\n{{}}\n", "x".repeat(limits::LINE_BYTES));
     let cuts = [5, 1 << 20, 3 << 20, long.len() - 6, long.len() - 3];
     let options = Options::default();
     let whole = report(long.as_bytes(), &options, &mut || ());
@@ -205,7 +314,7 @@ fn a_document_too_large_is_one_in_any_parts() {
     ];
     let options = Options::default();
     for head in heads {
-        for size in [pg_lora_core::limits::LINE_BYTES + 1_000, pg_lora_core::limits::DOCUMENT_BYTES + 1_000] {
+        for size in [limits::LINE_BYTES + 1_000, limits::DOCUMENT_BYTES + 1_000] {
             let mut content = head.clone().into_bytes();
             content.resize(size, b' ');
             let whole = report(&content, &options, &mut || ());

@@ -14,6 +14,16 @@ comment on function lora.dataset_rules() is
   'Lists the rules of dataset validation: severities by profile, whether a finding stands for the whole file, and what to do';
 comment on function lora.estimate_tokens(text) is
   'Estimates how many tokens a text has for a tokenizer such as Mistral''s';
+comment on function lora.scan_segment(bytea, jsonb) is
+  'Reads a part of a dataset file, cut anywhere: merge_segments puts the parts together, segment_report makes the report';
+comment on aggregate lora.merge_segments(bytea) is
+  'Puts the segments of a dataset file together, in the order of the file';
+comment on function lora.segment_report(bytea, jsonb) is
+  'Makes the report on a dataset file whose segment is given';
+comment on aggregate lora.dataset_lines_report(bigint, text, jsonb) is
+  'Validates the numbered lines of a dataset, in any order, and reports everything that is wrong with it';
+comment on aggregate lora.dataset_lines_report(bigint, bytea, jsonb) is
+  'Validates the numbered lines of a dataset, in any order, and reports everything that is wrong with it';
 comment on function lora.dataset_metric_findings(jsonb, jsonb) is
   'What is wrong with the figures of a dataset''s row, against each other and against a report';
 comment on function lora.is_job_transition(text, text) is

@@ -118,15 +118,19 @@ fn estimate_tokens(content: TextBytes<'_>) -> i64 {
     )
 }
 
+pub(crate) fn options_of(options: &JsonText) -> Result<dataset::Options, ErrorReport> {
+    dataset::Options::from_json(&options.0).map_err(with_sqlstate)
+}
+
 fn report(content: &[u8], options: &JsonText) -> Result<Report, ErrorReport> {
-    let options = dataset::Options::from_json(&options.0).map_err(with_sqlstate)?;
+    let options = options_of(options)?;
     Ok(dataset::report(content, &options, &mut || {
         pgrx::check_for_interrupts!();
     }))
 }
 
 /// A report, with the edition that made it: core knows none.
-fn answer(report: Report) -> Result<JsonText, ErrorReport> {
+pub(crate) fn answer(report: Report) -> Result<JsonText, ErrorReport> {
     #[derive(serde::Serialize)]
     struct Answer {
         #[serde(flatten)]

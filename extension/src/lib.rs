@@ -18,6 +18,7 @@ mod document;
 mod error;
 mod job;
 mod meta;
+mod segment;
 mod state;
 
 pgrx::extension_sql_file!("../sql/rights_and_comments.sql", name = "rights_and_comments", finalize);

@@ -19,9 +19,10 @@ use super::shapes;
 use super::text::quote;
 use super::tokens::Tokens;
 use crate::limits::{LINE_BYTES, LINE_VALUES};
+use serde::{Deserialize, Serialize};
 
 /// What so many lines hold. Lines and offsets count from the body's own beginning.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Body {
     /// Physical lines, blank ones included.
     pub lines: u64,
@@ -35,12 +36,14 @@ pub(super) struct Body {
     pub opening: u64,
     pub findings: Findings,
     pub shapes: Vec<OfShape>,
-    /// What the header on line 1 says.
+    /// What the header on line 1 says. Line 1 is read last, so no part of a file has it.
+    #[serde(skip)]
     pub declared: Declared,
     pub tally: Tally,
     pub entries: Entries,
     pub sample: Sample,
     /// Of a document, which says itself what its conversations are.
+    #[serde(skip)]
     pub document: Option<OfDocument>,
 }
 
@@ -53,7 +56,7 @@ pub(super) struct OfDocument {
 }
 
 /// Lines of one shape.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct OfShape {
     pub shape: Shape,
     pub first_line: u64,
@@ -71,7 +74,7 @@ pub(super) struct Declared {
 }
 
 /// Sums over examples.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tally {
     /// Examples that are not held back: what a provider counts, where a conversation has several pairs.
     pub training_examples: u64,

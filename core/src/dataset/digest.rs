@@ -4,6 +4,8 @@
 //! H(ab) = H(a)·256^|b| + H(b). It tells contents apart, it is no proof against someone who makes two alike:
 //! for that there is the SHA-256, which has no such law.
 
+use serde::{Deserialize, Serialize};
+
 /// The largest prime below 2^128.
 const PRIME: u128 = u128::MAX - 158;
 /// 2^128 modulo the prime.
@@ -13,7 +15,7 @@ const LANES: usize = 4;
 const LANE_BYTES: usize = 1_024;
 
 /// Digest of some bytes, and how many they are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Digest {
     pub residue: u128,
     pub bytes: u64,
@@ -35,6 +37,11 @@ impl Digest {
         }
         self.residue = residue(self.residue, rest);
         self.bytes += bytes.len() as u64;
+    }
+
+    /// Whether this is a residue.
+    pub fn fits(self) -> bool {
+        self.residue < PRIME
     }
 
     /// The digest of these bytes and the later ones.

@@ -5,10 +5,11 @@ use super::hash;
 use super::path::Path;
 use super::rules::{roles, window};
 use super::tokens::Tokens;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// A role of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
     System,
     User,

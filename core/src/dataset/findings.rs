@@ -4,7 +4,7 @@ use super::path::Path;
 use super::profile::Profile;
 use super::rule::{Rule, Severity};
 use crate::limits::{EXCERPT_CHARS, FINDINGS_IN_ALL, FINDINGS_PER_CODE};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Arguments;
 
@@ -47,7 +47,7 @@ impl Place<'_> {
 }
 
 /// A finding that is kept; what its rule says is not repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
     line: u64,
     offset: u64,
@@ -59,8 +59,9 @@ struct Kept {
 }
 
 /// Findings of one rule: how many there were, and the first of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct OfRule {
+    #[serde(with = "by_code")]
     rule: &'static Rule,
     count: u64,
     kept: Vec<Kept>,
@@ -77,7 +78,7 @@ impl OfRule {
 }
 
 /// Collects findings. Lines come in order, because the first of a rule are the ones that are kept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Findings {
     /// In the order in which they were first found; a file has few different ones.
     by_rule: Vec<OfRule>,
@@ -141,6 +142,21 @@ impl Findings {
         &mut self.by_rule[at]
     }
 
+    /// Whether these can be the findings of so many lines and bytes: a state may come from anywhere.
+    pub fn fit(&self, lines: u64, bytes: u64) -> bool {
+        self.by_rule.iter().enumerate().all(|(at, of_rule)| {
+            let is_first = self.by_rule[..at].iter().all(|other| !std::ptr::eq(other.rule, of_rule.rule));
+            let kept = of_rule.kept.len() as u64;
+            let in_range = |kept: &Kept| kept.line <= lines && kept.offset <= bytes;
+            // A line has more than one finding of a rule, but not more than bytes.
+            is_first
+                && kept <= of_rule.count
+                && of_rule.count <= bytes + lines
+                && of_rule.kept.len() <= of_rule.limit()
+                && of_rule.kept.iter().all(in_range)
+        })
+    }
+
     /// Moves all findings behind so many lines and bytes.
     pub fn shift(&mut self, lines: u64, bytes: u64) {
         for kept in self.by_rule.iter_mut().flat_map(|of_rule| &mut of_rule.kept) {
@@ -193,6 +209,23 @@ impl Findings {
         found.truncated |= found.findings.len() > FINDINGS_IN_ALL;
         found.findings.truncate(FINDINGS_IN_ALL);
         found
+    }
+}
+
+/// A rule in a state is its code.
+mod by_code {
+    use super::Rule;
+    use crate::dataset::all_rules;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub fn serialize<S: Serializer>(rule: &&'static Rule, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(rule.code)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static Rule, D::Error> {
+        let code = <&str>::deserialize(deserializer)?;
+        all_rules().find(|rule| rule.code == code).ok_or_else(|| D::Error::custom("no rule has this code"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A fixed histogram of whole numbers: the same however the numbers were divided among parts.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Numbers up to here have a bucket each; beyond, sixteen buckets share an octave.
@@ -8,7 +8,7 @@ const EXACT: u64 = 4_096;
 const EXACT_BITS: u32 = EXACT.ilog2();
 
 /// How often each number, or each of a few numbers close together, occurred.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Histogram {
     /// Bucket → count; a file has few different buckets.
     buckets: BTreeMap<u32, u64>,
@@ -55,6 +55,13 @@ impl Histogram {
 
     pub fn sum(&self) -> u64 {
         self.sum
+    }
+
+    /// Whether these can be so many numbers.
+    pub fn fits(&self, most: u64) -> bool {
+        let counted = self.buckets.values().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+        let last = self.buckets.last_key_value().map_or(0, |(bucket, _)| *bucket);
+        counted == Some(self.count) && self.count <= most && last <= bucket(u64::MAX) && self.min <= self.max
     }
 
     pub fn spread(&self) -> Spread {

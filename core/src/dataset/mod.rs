@@ -42,5 +42,5 @@ pub use report::{Report, TokenReport};
 pub use rule::{Levels, Rule, Severity};
 pub use rules::{RULESET_VERSION, all_rules};
 pub use sample::{Conversation, Message};
-pub use segment::{Segment, report};
+pub use segment::{Runs, Segment, report};
 pub use shape::Shape;

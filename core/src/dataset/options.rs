@@ -4,10 +4,11 @@
 use super::profile::Profile;
 use super::shape::Shape;
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Options of a validation, as given in a JSON object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// Who trains on the file.
     pub profile: Profile,
@@ -22,7 +23,7 @@ pub struct Options {
 }
 
 /// Token counts that the caller has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExactTokens {
     /// Each user and assistant message once.
     pub content: u64,
@@ -33,7 +34,7 @@ pub struct ExactTokens {
 }
 
 /// A format as the `datasets` table and its users call it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclaredFormat {
     /// As it was given.
     pub name: String,

@@ -3,10 +3,10 @@
 //! A profile is the constants of one consumer and a column of the severities in [`Rule`](super::Rule).
 
 use super::shape::Shape;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Who trains on the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// The LoRA worker of the application, window 2,048; it takes every shape.

@@ -9,9 +9,10 @@ use super::rule::Rule;
 use super::rules::file::COMPARISON_LIMITED;
 use super::rules::{pairs, repeats};
 use crate::limits::EXAMPLES_COMPARED;
+use serde::{Deserialize, Serialize};
 
 /// What is kept of an example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub offset: u64,
     pub line: u32,
@@ -29,7 +30,7 @@ pub(super) struct Entry {
 }
 
 /// The examples of a part of a file, in its order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entries {
     compared: Vec<Entry>,
     /// Conversations of the examples beyond the limit, which are still counted.
@@ -58,6 +59,18 @@ impl Entries {
             make_room(&mut self.beyond);
             self.beyond.push(conversation);
         }
+    }
+
+    /// Whether these can be the examples of so many lines and bytes.
+    pub fn fit(&self, lines: u64, bytes: u64) -> bool {
+        let in_range = |entry: &Entry| u64::from(entry.line) <= lines && entry.offset <= bytes;
+        let all = self.compared.len() as u64 + self.not_compared;
+        self.compared.len() <= EXAMPLES_COMPARED
+            && self.not_compared <= lines
+            && all <= lines
+            && self.beyond.len() as u64 <= self.not_compared
+            && self.alone <= all
+            && self.compared.iter().all(in_range)
     }
 
     /// Moves all examples behind so many lines and bytes.

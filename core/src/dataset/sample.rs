@@ -6,7 +6,7 @@
 use super::example::Role;
 use super::text::cut;
 use crate::limits::{SAMPLE_CONVERSATIONS, SAMPLE_ID_BYTES, SAMPLE_MESSAGE_CHARS, SAMPLE_MESSAGES};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A conversation of the sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,12 +27,13 @@ pub struct Message {
 }
 
 /// A message, with the conversation it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     /// `None`: a conversation without an id, which is its line.
     id: Option<String>,
     line: u64,
-    message: Message,
+    role: Role,
+    content: String,
 }
 
 impl Entry {
@@ -42,7 +43,7 @@ impl Entry {
 }
 
 /// Messages in the order of the file, until the fourth conversation begins.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sample {
     entries: Vec<Entry>,
     full: bool,
@@ -56,15 +57,21 @@ impl Sample {
         {
             return;
         }
-        self.push(id, line, || Message { role: role.name(), content: cut(text, SAMPLE_MESSAGE_CHARS) });
+        self.push(id, line, role, || cut(text, SAMPLE_MESSAGE_CHARS));
     }
 
-    fn push(&mut self, id: Option<&str>, line: u64, message: impl FnOnce() -> Message) {
+    fn push(&mut self, id: Option<&str>, line: u64, role: Role, content: impl FnOnce() -> String) {
         match self.entries.iter().filter(|entry| entry.is_of(id, line)).count() {
             0 if self.conversations().len() == SAMPLE_CONVERSATIONS => self.full = true,
             SAMPLE_MESSAGES.. => {}
-            _ => self.entries.push(Entry { id: id.map(str::to_owned), line, message: message() }),
+            _ => self.entries.push(Entry { id: id.map(str::to_owned), line, role, content: content() }),
         }
+    }
+
+    /// Whether this can be the sample of so many lines.
+    pub fn fits(&self, lines: u64) -> bool {
+        self.entries.len() <= SAMPLE_CONVERSATIONS * SAMPLE_MESSAGES
+            && self.entries.iter().all(|entry| entry.line <= lines)
     }
 
     /// Moves all entries behind so many lines.
@@ -78,7 +85,7 @@ impl Sample {
             if self.full {
                 return;
             }
-            self.push(entry.id.as_deref(), entry.line, || entry.message.clone());
+            self.push(entry.id.as_deref(), entry.line, entry.role, || entry.content.clone());
         }
         // What filled the later part is one conversation too many here as well: this part has no fewer.
         self.full |= later.full;
@@ -98,16 +105,14 @@ impl Sample {
     /// The conversations, as reports show them.
     pub fn finish(self) -> Vec<Conversation> {
         let mut shown: Vec<(u64, Conversation)> = Vec::new();
-        for entry in self.entries {
-            let known = shown.iter_mut().find(|(line, conversation)| {
-                conversation.conversation_id == entry.id && (entry.id.is_some() || *line == entry.line)
-            });
-            match known {
-                Some((_, conversation)) => conversation.turns.push(entry.message),
-                None => shown.push((
-                    entry.line,
-                    Conversation { conversation_id: entry.id, turns: vec![entry.message] },
-                )),
+        for Entry { id, line, role, content } in self.entries {
+            let message = Message { role: role.name(), content };
+            let is_same = |first: &(u64, Conversation)| {
+                first.1.conversation_id == id && (id.is_some() || first.0 == line)
+            };
+            match shown.iter_mut().find(|first| is_same(first)) {
+                Some((_, conversation)) => conversation.turns.push(message),
+                None => shown.push((line, Conversation { conversation_id: id, turns: vec![message] })),
             }
         }
         shown.into_iter().map(|(_, conversation)| conversation).collect()

@@ -6,36 +6,78 @@
 //! A part begins and ends within a line: those two fragments are kept as they are, and what stands between is
 //! counted. Line 1 of a file is a fragment as well until the end: only there a mark and a header may stand.
 
+mod runs;
+mod state;
+
+pub use runs::Runs;
+
 use super::body::Body;
 use super::digest::Digest;
 use super::document;
 use super::json::Tape;
 use super::options::Options;
+use super::profile::Profile;
 use super::report::Report;
 use super::rules::file;
 use super::verdict::{BEGINNING_BYTES, Verdict, verdict};
-use crate::limits::{DOCUMENT_BYTES, LINE_BYTES};
+use crate::limits::{DOCUMENT_BYTES, FILE_BYTES, LINE_BYTES};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Bytes after which `tick` is called: at the parser's 300 MB/s that is every millisecond.
 const TICK_BYTES: usize = 1 << 18;
 
 /// A part of a file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Segment<'a> {
+    reading: Reading,
     digest: Digest,
     /// What stands before the first line end; all of it when there is none.
     head: Fragment<'a>,
     /// Between the first and the last line end, and behind that. `None`: there is no line end.
     rest: Option<(Box<Body>, Fragment<'a>)>,
     /// All bytes, as long as they may be a part of a document: a document has no lines that could be counted.
+    #[serde(serialize_with = "serde_bytes::serialize", deserialize_with = "state::owned_or_none")]
     raw: Option<Cow<'a, [u8]>>,
 }
 
+/// The options on which it depends how a part is read; the others count when the report is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Reading {
+    profile: Profile,
+    window: u64,
+}
+
+impl Reading {
+    fn of(options: &Options) -> Self {
+        Self { profile: options.profile, window: options.window() }
+    }
+
+    fn options(self) -> Options {
+        Options { profile: self.profile, window: Some(self.window), ..Options::default() }
+    }
+
+    /// Refuses another reading.
+    fn same_as(self, other: Reading) -> Result<()> {
+        if self == other {
+            return Ok(());
+        }
+        let shown = |reading: Reading| {
+            format!("profile \"{}\" and window {}", reading.profile.name(), reading.window)
+        };
+        Err(Error::invalid_argument(
+            format!("a part was read with {}, another with {}", shown(self), shown(other)),
+            "Read all parts of a file, and ask for the report, with the same profile and window.",
+        ))
+    }
+}
+
 /// A part of a line.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Fragment<'a> {
     /// The bytes, or the first of them when no line is as long.
+    #[serde(serialize_with = "serde_bytes::serialize", deserialize_with = "state::owned")]
     bytes: Cow<'a, [u8]>,
     length: u64,
 }
@@ -45,6 +87,16 @@ impl<'a> Fragment<'a> {
         Self { bytes: Cow::Borrowed(bytes), length: bytes.len() as u64 }
     }
 
+    /// Without the bytes that it was read from; of what is too long to be a line no more than its beginning.
+    fn into_owned<'b>(self) -> Fragment<'b> {
+        let mut bytes = self.bytes.into_owned();
+        if self.length > LINE_BYTES as u64 {
+            bytes.truncate(BEGINNING_BYTES);
+            bytes.shrink_to_fit();
+        }
+        Fragment { bytes: Cow::Owned(bytes), length: self.length }
+    }
+
     fn join(self, later: Fragment<'_>) -> Fragment<'a> {
         if later.length == 0 {
             return self;
@@ -52,11 +104,7 @@ impl<'a> Fragment<'a> {
         let length = self.length + later.length;
         let mut bytes = self.bytes.into_owned();
         bytes.extend_from_slice(&later.bytes);
-        if length > LINE_BYTES as u64 {
-            bytes.truncate(BEGINNING_BYTES);
-            bytes.shrink_to_fit();
-        }
-        Fragment { bytes: Cow::Owned(bytes), length }
+        Fragment { bytes: Cow::Owned(bytes), length }.into_owned()
     }
 }
 
@@ -64,6 +112,7 @@ impl<'a> Segment<'a> {
     /// Reads a part of a file. `tick` is called after each quarter of a megabyte or line, whichever is longer; a
     /// caller that wants to stop unwinds from it.
     pub fn scan(bytes: &'a [u8], options: &Options, tick: &mut dyn FnMut()) -> Self {
+        let reading = Reading::of(options);
         let mut digest = Digest::default();
         let Some(first) = memchr::memchr(b'\n', bytes) else {
             for block in bytes.chunks(TICK_BYTES) {
@@ -71,7 +120,7 @@ impl<'a> Segment<'a> {
                 tick();
             }
             let raw = (bytes.len() <= DOCUMENT_BYTES).then_some(Cow::Borrowed(bytes));
-            return Self { digest, head: Fragment::of(bytes), rest: None, raw };
+            return Self { reading, digest, head: Fragment::of(bytes), rest: None, raw };
         };
         let mut body = Body::default();
         let mut tape = Tape::default();
@@ -99,6 +148,7 @@ impl<'a> Segment<'a> {
         digest_to(bytes.len(), tick);
         let raw = (bytes.len() <= DOCUMENT_BYTES && may_be_document(&body)).then_some(Cow::Borrowed(bytes));
         Self {
+            reading,
             digest,
             head: Fragment::of(&bytes[..first]),
             rest: Some((Box::new(body), Fragment::of(&bytes[start..]))),
@@ -106,9 +156,20 @@ impl<'a> Segment<'a> {
         }
     }
 
-    /// The segment of this part and the one behind it, both read with the same options.
-    #[must_use]
-    pub fn merge(self, later: Segment<'_>, options: &Options) -> Segment<'a> {
+    /// The segment of this part and the one behind it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the two were read with another profile or window, `OutOfRange` when they are more than a
+    /// terabyte together.
+    pub fn merge(self, later: Segment<'_>) -> Result<Segment<'a>> {
+        self.reading.same_as(later.reading)?;
+        if self.digest.bytes + later.digest.bytes > FILE_BYTES {
+            return Err(Error::out_of_range(
+                format!("the parts have more than {FILE_BYTES} bytes together"),
+                "Split the dataset in several.",
+            ));
+        }
+        let options = &self.reading.options();
         let digest = self.digest.then(later.digest);
         let (head, rest) = match (self.rest, later.rest) {
             (None, None) => (self.head.join(later.head), None),
@@ -131,12 +192,20 @@ impl<'a> Segment<'a> {
             }
             _ => None,
         };
-        Segment { digest, head, rest, raw }
+        Ok(Segment { reading: self.reading, digest, head, rest, raw })
     }
 
     /// The report on a whole file.
-    pub fn report(self, options: &Options, tick: &mut dyn FnMut()) -> Report {
-        let Self { digest, head, rest, raw } = self;
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the parts were read with another profile or window.
+    pub fn report(self, options: &Options, tick: &mut dyn FnMut()) -> Result<Report> {
+        self.reading.same_as(Reading::of(options))?;
+        Ok(self.into_report(options, tick))
+    }
+
+    fn into_report(self, options: &Options, tick: &mut dyn FnMut()) -> Report {
+        let Self { digest, head, rest, raw, .. } = self;
         let mut body = Body::default();
         if digest.bytes > 0 {
             body.add_line(&head.bytes, head.length, true, options, &mut Tape::default());
@@ -176,12 +245,6 @@ impl<'a> Segment<'a> {
     }
 }
 
-impl Fragment<'_> {
-    fn into_owned<'b>(self) -> Fragment<'b> {
-        Fragment { bytes: Cow::Owned(self.bytes.into_owned()), length: self.length }
-    }
-}
-
 /// Whether lines like these may be parts of one document: one of them may by chance be a whole object, the last
 /// element of an array that is written an element a line.
 fn may_be_document(body: &Body) -> bool {
@@ -202,5 +265,5 @@ fn may_be_document(body: &Body) -> bool {
 /// assert_eq!((report.total_training_pairs, report.conversations, report.messages), (1, 1, 2));
 /// ```
 pub fn report(content: &[u8], options: &Options, tick: &mut dyn FnMut()) -> Report {
-    Segment::scan(content, options, tick).report(options, tick)
+    Segment::scan(content, options, tick).into_report(options, tick)
 }

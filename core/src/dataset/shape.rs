@@ -1,10 +1,10 @@
 //! What kind of line a line is, told by its keys alone, so that it does not depend on the lines before it.
 
 use super::json::Json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The shape of a file: that of its first example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// One training pair a line: `current_user_input` → `target_response`.

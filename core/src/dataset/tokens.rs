@@ -11,6 +11,8 @@
 mod costs;
 mod known;
 
+use serde::{Deserialize, Serialize};
+
 use costs::{BLOCKS, CLASS, CLASSES, LOW, PAIRS, SPACE, UNITS_PER_TOKEN};
 
 pub use costs::HELD_OUT;
@@ -19,7 +21,7 @@ pub use costs::HELD_OUT;
 pub const METHOD: &str = "script_classes_v1";
 
 /// An estimate that can be added to: units, and the characters that tell the script and so the error.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     /// 1024ths of a token.
     pub(super) units: u64,
@@ -83,6 +85,13 @@ impl Tokens {
             rest = &rest[end..];
         }
         before
+    }
+
+    /// Whether this can be the estimate of so many bytes: no byte costs more than four tokens.
+    pub(super) fn fits(self, bytes: u64) -> bool {
+        let characters = [self.ascii, self.th, self.latin, self.cyrillic, self.arabic, self.cjk, self.other];
+        self.units <= bytes.saturating_mul(4 * UNITS_PER_TOKEN)
+            && characters.iter().all(|count| *count <= bytes)
     }
 
     /// Adds another estimate.

@@ -1,0 +1,71 @@
+-- A file gives one report: in one value, in parts, as lines in any order, with workers or without.
+create table files as
+  select string_agg(format('{"prompt":"question %s","completion":"answer %s"}', n, n % 50), E'\n' order by n) || E'\nnope\n' as content
+  from generate_series(1, 20000) as n;
+create table parts as
+  select n, substr(content, (n - 1) * 30011 + 1, 30011) as part
+  from (select convert_to(content, 'UTF8') as content from files) as file,
+    generate_series(1, length(content) / 30011 + 1) as n;
+create table lines as
+  select number, line
+  from files, string_to_table(rtrim(content, E'\n'), E'\n') with ordinality as line (line, number);
+analyze parts;
+analyze lines;
+
+set max_parallel_workers_per_gather = 0;
+create temporary table whole as select lora.dataset_report(content) as report from files;
+select report -> 'total_training_pairs' as pairs, report -> 'lines' as lines, report -> 'counts' as counts from whole;
+select lora.segment_report(lora.merge_segments(lora.scan_segment(part) order by n)) = (select report from whole) as parts_are_the_whole
+from parts;
+select lora.dataset_lines_report(number, line, '{}') = (select report from whole) as lines_are_the_whole from lines;
+select lora.dataset_lines_report(number, convert_to(line, 'UTF8'), '{}' order by number desc) = (select report from whole) as backwards_too
+from lines where number <= 20001;
+
+-- Any number of workers gives the answer of one.
+set max_parallel_workers_per_gather = 4;
+set parallel_setup_cost = 0;
+set parallel_tuple_cost = 0;
+set min_parallel_table_scan_size = 0;
+alter table lines set (parallel_workers = 4);
+alter table parts set (parallel_workers = 4);
+explain (costs off) select lora.dataset_lines_report(number, line, '{}') from lines;
+select lora.dataset_lines_report(number, line, '{}') = (select report from whole) as workers_too from lines;
+explain (costs off)
+  select lora.segment_report(lora.merge_segments(segment order by n))
+  from (select n, lora.scan_segment(part) as segment from parts) as segments;
+select lora.segment_report(lora.merge_segments(segment order by n)) = (select report from whole) as workers_too
+from (select n, lora.scan_segment(part) as segment from parts) as segments;
+set max_parallel_workers_per_gather = 0;
+
+-- Nothing at all.
+select lora.dataset_lines_report(number, line, '{}') is null as no_lines, lora.merge_segments(null) is null as no_parts
+from lines where false;
+select lora.segment_report(lora.scan_segment('')) -> 'counts' as empty;
+
+-- What cannot be put together is refused.
+select lora.segment_report('\x');
+\echo :SQLSTATE
+select lora.segment_report('\xdeadbeef');
+\echo :SQLSTATE
+select lora.merge_segments(segment) from (values (lora.scan_segment('{}')), ('\x00'::bytea)) as segments (segment);
+\echo :SQLSTATE
+select lora.merge_segments(segment) from (values (lora.scan_segment('{}')), (null)) as segments (segment);
+\echo :SQLSTATE
+select lora.merge_segments(segment)
+from (values (lora.scan_segment('{}')), (lora.scan_segment('{}', '{"profile": "openai"}'))) as segments (segment);
+\echo :SQLSTATE
+select lora.segment_report(lora.scan_segment('{}'), '{"window": 4096}');
+\echo :SQLSTATE
+select lora.dataset_lines_report(number, '{}', '{}') from (values (1), (3)) as lines (number);
+\echo :SQLSTATE
+select lora.dataset_lines_report(number, '{}', '{}') from (values (1), (1)) as lines (number);
+\echo :SQLSTATE
+select lora.dataset_lines_report(0, '{}', '{}');
+\echo :SQLSTATE
+select lora.dataset_lines_report(1, null::text, '{}');
+\echo :SQLSTATE
+select lora.dataset_lines_report(1, '{}', '{"windw": 1}');
+\echo :SQLSTATE
+select lora.dataset_lines_report(2 * n, '{}', '{}') from generate_series(1, 10001) as n;
+\echo :SQLSTATE
+drop table files, parts, lines;
