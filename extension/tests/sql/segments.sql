@@ -30,11 +30,12 @@ alter table lines set (parallel_workers = 4);
 alter table parts set (parallel_workers = 4);
 explain (costs off) select lora.dataset_lines_report(number, line, '{}') from lines;
 select lora.dataset_lines_report(number, line, '{}') = (select report from whole) as workers_too from lines;
-explain (costs off)
+-- Without "offset 0" the planner would pull the scan up to where the parts are merged, out of the workers' hands.
+explain (verbose, costs off)
   select lora.segment_report(lora.merge_segments(segment order by n))
-  from (select n, lora.scan_segment(part) as segment from parts) as segments;
+  from (select n, lora.scan_segment(part) as segment from parts offset 0) as segments;
 select lora.segment_report(lora.merge_segments(segment order by n)) = (select report from whole) as workers_too
-from (select n, lora.scan_segment(part) as segment from parts) as segments;
+from (select n, lora.scan_segment(part) as segment from parts offset 0) as segments;
 set max_parallel_workers_per_gather = 0;
 
 -- Nothing at all.
