@@ -1,5 +1,8 @@
 //! The command line. The doc comments here are the help that `--help` prints.
 
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::error::EXIT_CODES;
@@ -58,6 +61,12 @@ pub enum Command {
     ///
     /// With --datasets: whether the rows of datasets have figures that can be right.
     Verify(Verify),
+
+    /// Say everything that is wrong with a dataset file; needs no database
+    ///
+    /// The rules and the report are those of lora.dataset_report. Findings stand on stdout as "file:line: error[code]:
+    /// message", each with what to do about it.
+    Validate(Validate),
 }
 
 /// Options of `migrate`.
@@ -100,6 +109,42 @@ pub struct Verify {
     /// How many findings are listed; all are counted
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "datasets")]
     pub limit: u32,
+}
+
+/// Options of `validate`.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// The file; "-" is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Who trains on it: brightrun, openai, mistral or together
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// Longest example in tokens, in place of the profile's
+    #[arg(long, value_name = "TOKENS")]
+    pub window: Option<u64>,
+
+    /// Fewest training examples, in place of the profile's
+    #[arg(long, value_name = "NUMBER")]
+    pub min_examples: Option<u64>,
+
+    /// What the file is taken for: brightrun_lora_v4, brightrun_lora_v3 or the name of a shape
+    #[arg(long, value_name = "FORMAT")]
+    pub declared_format: Option<String>,
+
+    /// How many threads read it; all that the machine has, if not said
+    #[arg(long, value_name = "NUMBER")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl Validate {
+    /// Threads to read with.
+    pub fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.threads.map_or_else(all, NonZeroUsize::get).min(64)
+    }
 }
 
 fn exit_codes() -> String {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect::Session;
 use crate::error::{Error, Exit};
-use crate::report::{Report, say};
+use crate::report::{Report, printable, say};
 use crate::{query, sql_error};
 
 const DOING: &str = "looking at the figures of datasets";
@@ -161,20 +161,10 @@ fn datasets(number: u64) -> String {
     format!("{number} {}", if number == 1 { "dataset" } else { "datasets" })
 }
 
-/// A text of a row as one line of a terminal: its control characters are seen and not obeyed.
-fn printable(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, char| {
-        match char.is_control() {
-            true => line.extend(char.escape_default()),
-            false => line.push(char),
-        }
-        line
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{datasets, printable};
+    use super::datasets;
+    use crate::report::printable;
 
     #[test]
     fn a_name_does_not_rule_the_terminal() {

@@ -35,6 +35,8 @@ pub enum Exit {
     Refused = 11,
     /// A table lock was not obtained in time; trying again may help.
     TableLock = 12,
+    /// `validate`: the dataset has errors.
+    Dataset = 13,
     /// SIGINT; rolled back.
     Interrupted = 130,
     /// SIGTERM; rolled back.
@@ -43,7 +45,7 @@ pub enum Exit {
 
 /// Every exit code of the program: its meaning, and whether the same command may succeed when it is run again.
 /// The help and docs/migrate.md say these words.
-pub const EXIT_CODES: [(u8, &str, bool); 14] = [
+pub const EXIT_CODES: [(u8, &str, bool); 15] = [
     (0, "done, or nothing to do", false),
     (1, "internal error", false),
     (2, "the command line or the connection string cannot be understood", false),
@@ -60,6 +62,7 @@ pub const EXIT_CODES: [(u8, &str, bool); 14] = [
     ),
     (11, "refused before anything was written", false),
     (12, "a table lock was not obtained in time", true),
+    (13, "the dataset has errors (validate)", false),
     (130, "interrupted, rolled back", true),
     (143, "terminated, rolled back", true),
 ];

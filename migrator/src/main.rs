@@ -46,6 +46,7 @@ mod status;
 mod step;
 mod survey;
 mod target;
+mod validate;
 mod verify;
 
 fn main() -> ExitCode {
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Migrate(_) => "migrate",
         Command::Status(_) => "status",
         Command::Verify(_) => "verify",
+        Command::Validate(_) => "validate",
     };
     let mut report = Report::new(name, cli.global.output);
     let outcome = run(cli, &mut report);
@@ -65,6 +67,9 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
     let interrupt = Interrupt::install()?;
+    if let Command::Validate(options) = &cli.command {
+        return validate::run(options, &interrupt, report);
+    }
     let variable = |name: &str| std::env::var(name).ok();
     // A variable that is set to nothing is not set.
     let said = |url: &Secret| !url.expose().trim().is_empty();
@@ -75,6 +80,7 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
         Command::Migrate(options) => migrate::run(&mut session, options, report),
         Command::Status(options) => status::run(&mut session, options, report),
         Command::Verify(options) => verify::run(&mut session, options, report),
+        Command::Validate(_) => unreachable!("it needs no connection"),
     };
     // Whatever failed after a signal failed because of it.
     outcome.map_err(|error| interrupt.error().unwrap_or(error))

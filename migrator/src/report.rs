@@ -34,6 +34,17 @@ pub fn say(words: &str) {
     let _ = writeln!(std::io::stderr(), "{}", words.trim_end());
 }
 
+/// A text of a row as one line of a terminal: its control characters are seen and not obeyed.
+pub fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, char| {
+        match char.is_control() {
+            true => line.extend(char.escape_default()),
+            false => line.push(char),
+        }
+        line
+    })
+}
+
 impl Report {
     /// An empty report of a command.
     pub fn new(command: &str, output: Output) -> Self {
@@ -47,6 +58,13 @@ impl Report {
     pub fn line(&self, label: &str, text: &str) {
         if self.output == Output::Text {
             let _ = writeln!(std::io::stdout(), "{label:<10} {text}");
+        }
+    }
+
+    /// A line of data that has a form of its own.
+    pub fn text(&self, text: &str) {
+        if self.output == Output::Text {
+            let _ = writeln!(std::io::stdout(), "{text}");
         }
     }
 

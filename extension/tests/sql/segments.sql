@@ -30,10 +30,20 @@ alter table lines set (parallel_workers = 4);
 alter table parts set (parallel_workers = 4);
 explain (costs off) select lora.dataset_lines_report(number, line, '{}') from lines;
 select lora.dataset_lines_report(number, line, '{}') = (select report from whole) as workers_too from lines;
--- Without "offset 0" the planner would pull the scan up to where the parts are merged, out of the workers' hands.
-explain (verbose, costs off)
-  select lora.segment_report(lora.merge_segments(segment order by n))
-  from (select n, lora.scan_segment(part) as segment from parts offset 0) as segments;
+-- Without "offset 0" the planner would pull the scan up to where the parts are merged, out of the workers' hands. The plans
+-- of the versions of Postgres differ above that.
+create function pg_temp.workers_scan(query text) returns boolean language plpgsql as $$
+declare
+  plan jsonb;
+begin
+  execute 'explain (verbose, format json) ' || query into plan;
+  return jsonb_path_exists(plan, '$.** ? (@."Parallel Aware" == true).Output[*] ? (@ like_regex "scan_segment")');
+end
+$$;
+select pg_temp.workers_scan(
+  'select lora.segment_report(lora.merge_segments(segment order by n))
+   from (select n, lora.scan_segment(part) as segment from parts offset 0) as segments'
+) as workers_scan;
 select lora.segment_report(lora.merge_segments(segment order by n)) = (select report from whole) as workers_too
 from (select n, lora.scan_segment(part) as segment from parts offset 0) as segments;
 set max_parallel_workers_per_gather = 0;

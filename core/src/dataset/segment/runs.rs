@@ -239,7 +239,8 @@ fn stands_twice(number: i64) -> Error {
 
 impl Segment<'_> {
     /// The segment without the bytes that it was read from.
-    fn into_owned(self) -> Segment<'static> {
+    #[must_use]
+    pub fn into_owned(self) -> Segment<'static> {
         let Self { reading, digest, head, rest, raw } = self;
         Segment {
             reading,
