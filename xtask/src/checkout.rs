@@ -55,6 +55,11 @@ impl Checkout {
         self.target.join("debug").join(program)
     }
 
+    /// The program that `cargo build --release` made of a binary target.
+    pub fn built_for_release(&self, program: &str) -> PathBuf {
+        self.target.join("release").join(program)
+    }
+
     /// The program that `cargo build --release --example` made.
     pub fn built_example(&self, name: &str) -> PathBuf {
         self.target.join("release/examples").join(name)

@@ -8,6 +8,7 @@ mod core_alone;
 mod large;
 mod memory;
 mod together;
+mod ways;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,7 @@ pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>) -> anyhow::Result<()> {
     findings(bed, &faulty)?;
     memory::run(bed)?;
     large::run(bed)?;
+    ways::run(bed, prepared, &sound, &file, together.as_ref())?;
     Times::take(bed, &sound, &file, &core, together)?.note(bed, &sound)?;
     fs::remove_file(&file).with_context(|| format!("could not remove \"{}\"", file.display()))
 }
