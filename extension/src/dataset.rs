@@ -1,4 +1,6 @@
 //! Dataset validation.
+//!
+//! The costs tell the planner that a call reads a file, or a line of one: without them it takes no workers for it.
 
 use crate::arg::{JsonText, TextBytes};
 use crate::error::with_sqlstate;
@@ -8,13 +10,13 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 /// Validates a dataset file and reports everything that is wrong with it
-#[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
+#[pg_extern(immutable, parallel_safe, strict, create_or_replace, cost = 100000)]
 fn dataset_report(content: &[u8], options: default!(JsonText, "'{}'")) -> Result<JsonText, ErrorReport> {
     answer(report(content, &options)?)
 }
 
 /// Validates a dataset file and reports everything that is wrong with it
-#[pg_extern(name = "dataset_report", immutable, parallel_safe, strict, create_or_replace)]
+#[pg_extern(name = "dataset_report", immutable, parallel_safe, strict, create_or_replace, cost = 100000)]
 fn dataset_report_text(
     content: TextBytes<'_>,
     options: default!(JsonText, "'{}'"),
@@ -23,7 +25,7 @@ fn dataset_report_text(
 }
 
 /// Validates a dataset file and answers what is wrong with it as rows, worst first
-#[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
+#[pg_extern(immutable, parallel_safe, strict, create_or_replace, cost = 100000)]
 #[allow(clippy::type_complexity, reason = "pgrx reads the columns off the signature and knows no alias")]
 fn dataset_findings(
     content: &[u8],
@@ -48,7 +50,7 @@ fn dataset_findings(
 }
 
 /// Validates a dataset file and answers what is wrong with it as rows, worst first
-#[pg_extern(name = "dataset_findings", immutable, parallel_safe, strict, create_or_replace)]
+#[pg_extern(name = "dataset_findings", immutable, parallel_safe, strict, create_or_replace, cost = 100000)]
 #[allow(clippy::type_complexity, reason = "pgrx reads the columns off the signature and knows no alias")]
 fn dataset_findings_text(
     content: TextBytes<'_>,
@@ -106,7 +108,7 @@ fn dataset_rules() -> Result<
 }
 
 /// Estimates how many tokens a text has for a tokenizer such as Mistral's
-#[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
+#[pg_extern(immutable, parallel_safe, strict, create_or_replace, cost = 1000)]
 fn estimate_tokens(content: TextBytes<'_>) -> i64 {
     // A database without an encoding may hold text that is none.
     let text = String::from_utf8_lossy(content.0);

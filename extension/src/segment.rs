@@ -16,13 +16,13 @@ fn tick() {
 }
 
 /// Reads a part of a dataset file, cut anywhere: merge_segments puts the parts together, segment_report makes the report
-#[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
+#[pg_extern(immutable, parallel_safe, strict, create_or_replace, cost = 100000)]
 fn scan_segment(content: &[u8], options: default!(JsonText, "'{}'")) -> Result<Vec<u8>, ErrorReport> {
     Ok(Segment::scan(content, &options_of(&options)?, &mut tick).encode())
 }
 
 /// Makes the report on a dataset file whose segment is given
-#[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
+#[pg_extern(immutable, parallel_safe, strict, create_or_replace, cost = 10000)]
 fn segment_report(segment: &[u8], options: default!(JsonText, "'{}'")) -> Result<JsonText, ErrorReport> {
     let options = options_of(&options)?;
     let report = Segment::decode(segment).and_then(|segment| segment.report(&options, &mut tick));
@@ -32,7 +32,7 @@ fn segment_report(segment: &[u8], options: default!(JsonText, "'{}'")) -> Result
 /// The parts so far; `None` before the first one.
 type Merged = Option<Segment<'static>>;
 
-#[pg_extern(immutable, parallel_safe, create_or_replace)]
+#[pg_extern(immutable, parallel_safe, create_or_replace, cost = 10000)]
 fn merge_segments_accum(
     state: Option<Internal>,
     segment: Option<&[u8]>,
@@ -70,7 +70,7 @@ pgrx::extension_sql_file!(
 /// The lines so far; `None` before the first one.
 type Lines = Option<Runs>;
 
-#[pg_extern(immutable, parallel_safe, create_or_replace)]
+#[pg_extern(immutable, parallel_safe, create_or_replace, cost = 2000)]
 fn dataset_lines_report_accum(
     state: Option<Internal>,
     line_number: Option<i64>,
@@ -81,7 +81,7 @@ fn dataset_lines_report_accum(
     add_line(state, line_number, line, options, fcinfo)
 }
 
-#[pg_extern(name = "dataset_lines_report_accum", immutable, parallel_safe, create_or_replace)]
+#[pg_extern(name = "dataset_lines_report_accum", immutable, parallel_safe, create_or_replace, cost = 2000)]
 fn dataset_lines_report_accum_text(
     state: Option<Internal>,
     line_number: Option<i64>,
@@ -119,7 +119,7 @@ fn add_line(
     Ok(state)
 }
 
-#[pg_extern(immutable, parallel_safe, create_or_replace)]
+#[pg_extern(immutable, parallel_safe, create_or_replace, cost = 10000)]
 fn dataset_lines_report_combine(
     left: Option<Internal>,
     right: Option<Internal>,
