@@ -91,8 +91,9 @@ impl<'d> Reader<'d, '_> {
     /// The text is no JSON.
     fn broken(&mut self, error: &serde_json::Error) {
         let lines = self.text.split_inclusive('\n').take(error.line().saturating_sub(1));
-        let mut at =
-            (lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)).min(self.text.len());
+        // The line end that closes the last line begins no other one.
+        let end = self.text.trim_end().len();
+        let mut at = (lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)).min(end);
         while !self.text.is_char_boundary(at) {
             at -= 1;
         }
