@@ -36,7 +36,7 @@ fn the_table_of_shapes_is_that_of_the_code() {
 #[test]
 fn the_table_of_profiles_is_that_of_the_code() {
     let mut table = String::from(
-        "\n| profile | least pairs | most pairs | window in tokens | largest file in bytes | shapes |\n|---|---|---|---|---|---|\n",
+        "\n| profile | least examples | most pairs | window in tokens | largest file in bytes | shapes |\n|---|---|---|---|---|---|\n",
     );
     for profile in Profile::ALL {
         let shapes = profile.shapes().map_or("all".to_owned(), |shapes| {

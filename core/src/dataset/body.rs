@@ -10,7 +10,7 @@ use super::hash;
 use super::histogram::Histogram;
 use super::json::{Json, ParseError, Tape};
 use super::options::Options;
-use super::repeats::{Entries, Entry};
+use super::repeats::{KeptExample, KeptExamples};
 use super::rule::Rule;
 use super::rules::{field, file, json, line};
 use super::sample::Sample;
@@ -40,7 +40,7 @@ pub(super) struct Body {
     #[serde(skip)]
     pub declared: Declared,
     pub tally: Tally,
-    pub entries: Entries,
+    pub entries: KeptExamples,
     pub sample: Sample,
     /// Of a document, which says itself what its conversations are.
     #[serde(skip)]
@@ -288,7 +288,7 @@ impl Body {
         let length = measured.sequence.count();
         tally.lengths.add(length);
         tally.over_window += u64::from(length > options.window());
-        self.entries.add(Entry {
+        self.entries.add(KeptExample {
             offset: place.offset,
             line: u32::try_from(place.line).unwrap_or(u32::MAX),
             prompt: measured.prompt,

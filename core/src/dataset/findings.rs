@@ -176,8 +176,8 @@ impl Findings {
     }
 
     /// Exact counts, and the kept findings by (severity, line, offset, code).
-    pub fn finish(self, profile: Profile) -> Found {
-        let mut found = Found::default();
+    pub fn finish(self, profile: Profile) -> Summary {
+        let mut found = Summary::default();
         for of_rule in self.by_rule {
             let (rule, severity) = (of_rule.rule, of_rule.rule.severity(profile));
             found.counts.insert(rule.code, of_rule.count);
@@ -231,7 +231,7 @@ mod by_code {
 
 /// Findings as a report shows them.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Summary {
     pub errors: u64,
     pub warnings: u64,
     pub counts: BTreeMap<&'static str, u64>,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is kept of an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct KeptExample {
     pub offset: u64,
     pub line: u32,
     /// Hash of the messages before the last reply, and of that reply.
@@ -31,8 +31,8 @@ pub(super) struct Entry {
 
 /// The examples of a part of a file, in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entries {
-    compared: Vec<Entry>,
+pub(super) struct KeptExamples {
+    compared: Vec<KeptExample>,
     /// Conversations of the examples beyond the limit, which are still counted.
     beyond: Vec<u64>,
     /// Examples beyond the limit.
@@ -41,8 +41,8 @@ pub(super) struct Entries {
     alone: u64,
 }
 
-impl Entries {
-    pub fn add(&mut self, entry: Entry) {
+impl KeptExamples {
+    pub fn add(&mut self, entry: KeptExample) {
         if self.compared.len() < EXAMPLES_COMPARED {
             make_room(&mut self.compared);
             self.compared.push(entry);
@@ -63,7 +63,7 @@ impl Entries {
 
     /// Whether these can be the examples of so many lines and bytes.
     pub fn fit(&self, lines: u64, bytes: u64) -> bool {
-        let in_range = |entry: &Entry| u64::from(entry.line) <= lines && entry.offset <= bytes;
+        let in_range = |entry: &KeptExample| u64::from(entry.line) <= lines && entry.offset <= bytes;
         let all = self.compared.len() as u64 + self.not_compared;
         self.compared.len() <= EXAMPLES_COMPARED
             && self.not_compared <= lines
@@ -82,7 +82,7 @@ impl Entries {
     }
 
     /// Adds the examples of lines behind all of these.
-    pub fn append(&mut self, mut later: Entries) {
+    pub fn append(&mut self, mut later: KeptExamples) {
         self.alone += later.alone;
         if self.compared.len() + later.compared.len() <= EXAMPLES_COMPARED {
             // The smaller part moves.
@@ -123,7 +123,7 @@ impl Entries {
             );
             findings.raise_file(&COMPARISON_LIMITED, error);
         }
-        let mut found = Found { findings, by_byte: is_document, repeats: Vec::new() };
+        let mut found = Comparison { findings, by_byte: is_document, repeats: Vec::new() };
         tick();
         self.compare_prompts(&mut found);
         found.tell();
@@ -139,7 +139,7 @@ impl Entries {
         (conversations, messages)
     }
 
-    fn compare_prompts(&mut self, found: &mut Found<'_>) {
+    fn compare_prompts(&mut self, found: &mut Comparison<'_>) {
         self.compared.sort_unstable_by_key(|entry| (entry.prompt, entry.reply, entry.offset));
         for same_prompt in self.compared.chunk_by(|a, b| a.prompt == b.prompt).filter(|group| group.len() > 1)
         {
@@ -184,7 +184,7 @@ impl Entries {
         }
     }
 
-    fn compare_ids(&mut self, found: &mut Found<'_>) {
+    fn compare_ids(&mut self, found: &mut Comparison<'_>) {
         self.compared.sort_unstable_by_key(|entry| (entry.id, entry.offset));
         for same in self.compared.chunk_by(|a, b| a.id == b.id).filter(|group| group[0].id != 0) {
             for entry in &same[1..] {
@@ -193,7 +193,7 @@ impl Entries {
         }
     }
 
-    fn compare_conversations(&mut self, found: &mut Found<'_>, tick: &mut dyn FnMut()) -> (u64, Spread) {
+    fn compare_conversations(&mut self, found: &mut Comparison<'_>, tick: &mut dyn FnMut()) -> (u64, Spread) {
         self.compared.sort_unstable_by_key(|entry| (entry.conversation, entry.offset));
         let mut messages = Histogram::default();
         let mut distinct = 0;
@@ -245,12 +245,12 @@ fn make_room<T>(list: &mut Vec<T>) {
 }
 
 /// The earliest example of a split.
-fn first(entries: &[Entry], is_validation: bool) -> Option<&Entry> {
+fn first(entries: &[KeptExample], is_validation: bool) -> Option<&KeptExample> {
     entries.iter().filter(|entry| entry.is_validation == is_validation).min_by_key(|entry| entry.offset)
 }
 
 /// Repeats of one comparison, which come in the order of hashes and are told in that of lines.
-struct Found<'f> {
+struct Comparison<'f> {
     findings: &'f mut Findings,
     /// The examples of a document may all be on one line: there a byte tells which one is meant.
     by_byte: bool,
@@ -267,8 +267,8 @@ struct Repeat {
     earlier: u64,
 }
 
-impl Found<'_> {
-    fn add(&mut self, rule: &'static Rule, words: &'static str, entry: &Entry, earlier: &Entry) {
+impl Comparison<'_> {
+    fn add(&mut self, rule: &'static Rule, words: &'static str, entry: &KeptExample, earlier: &KeptExample) {
         let earlier = if self.by_byte { earlier.offset } else { u64::from(earlier.line) };
         self.repeats.push(Repeat { rule, words, offset: entry.offset, line: entry.line, earlier });
     }

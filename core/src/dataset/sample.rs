@@ -28,7 +28,7 @@ pub struct Message {
 
 /// A message, with the conversation it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
+struct SampledMessage {
     /// `None`: a conversation without an id, which is its line.
     id: Option<String>,
     line: u64,
@@ -36,7 +36,7 @@ struct Entry {
     content: String,
 }
 
-impl Entry {
+impl SampledMessage {
     fn is_of(&self, id: Option<&str>, line: u64) -> bool {
         self.id.as_deref() == id && (id.is_some() || self.line == line)
     }
@@ -45,7 +45,7 @@ impl Entry {
 /// Messages in the order of the file, until the fourth conversation begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sample {
-    entries: Vec<Entry>,
+    entries: Vec<SampledMessage>,
     full: bool,
 }
 
@@ -64,7 +64,12 @@ impl Sample {
         match self.entries.iter().filter(|entry| entry.is_of(id, line)).count() {
             0 if self.conversations().len() == SAMPLE_CONVERSATIONS => self.full = true,
             SAMPLE_MESSAGES.. => {}
-            _ => self.entries.push(Entry { id: id.map(str::to_owned), line, role, content: content() }),
+            _ => self.entries.push(SampledMessage {
+                id: id.map(str::to_owned),
+                line,
+                role,
+                content: content(),
+            }),
         }
     }
 
@@ -91,8 +96,8 @@ impl Sample {
         self.full |= later.full;
     }
 
-    fn conversations(&self) -> Vec<(&Entry, usize)> {
-        let mut conversations: Vec<(&Entry, usize)> = Vec::new();
+    fn conversations(&self) -> Vec<(&SampledMessage, usize)> {
+        let mut conversations: Vec<(&SampledMessage, usize)> = Vec::new();
         for entry in &self.entries {
             match conversations.iter_mut().find(|(first, _)| first.is_of(entry.id.as_deref(), entry.line)) {
                 Some((_, messages)) => *messages += 1,
@@ -105,7 +110,7 @@ impl Sample {
     /// The conversations, as reports show them.
     pub fn finish(self) -> Vec<Conversation> {
         let mut shown: Vec<(u64, Conversation)> = Vec::new();
-        for Entry { id, line, role, content } in self.entries {
+        for SampledMessage { id, line, role, content } in self.entries {
             let message = Message { role: role.name(), content };
             let is_same = |first: &(u64, Conversation)| {
                 first.1.conversation_id == id && (id.is_some() || first.0 == line)
