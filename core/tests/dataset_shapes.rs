@@ -246,8 +246,12 @@ fn nothing_of_a_document_is_taken_on_trust() {
     assert_eq!(with("1e999"), ["number_out_of_range", "too_few_examples"]);
     let both = json!({"training_pairs": [], "conversations": []});
     assert!(codes(&check(both.to_string())).contains(&"mixed_shapes"));
-    let other = json!({"name": "x", "items": [1, 2]});
-    assert_eq!(codes(&check(serde_json::to_string_pretty(&other).unwrap())), ["pretty_printed"]);
+    for other in [
+        json!({"name": "x", "items": [1, 2]}),
+        json!({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}),
+    ] {
+        assert_eq!(codes(&check(serde_json::to_string_pretty(&other).unwrap())), ["pretty_printed"]);
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@
 
 use crate::arg::{JsonText, TextBytes};
 use crate::error::with_sqlstate;
-use crate::meta::EDITION;
 use pg_lora_core::dataset::{self, Profile, Report, all_rules, tokens::Tokens};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -12,7 +11,7 @@ use pgrx::prelude::*;
 /// Validates a dataset file and reports everything that is wrong with it
 #[pg_extern(immutable, parallel_safe, strict, create_or_replace, cost = 100000)]
 fn dataset_report(content: &[u8], options: default!(JsonText, "'{}'")) -> Result<JsonText, ErrorReport> {
-    answer(report(content, &options)?)
+    Ok(as_json(&report(content, &options)?.answer()))
 }
 
 /// Validates a dataset file and reports everything that is wrong with it
@@ -21,7 +20,7 @@ fn dataset_report_text(
     content: TextBytes<'_>,
     options: default!(JsonText, "'{}'"),
 ) -> Result<JsonText, ErrorReport> {
-    answer(report(content.0, &options)?)
+    Ok(as_json(&report(content.0, &options)?.answer()))
 }
 
 /// Validates a dataset file and answers what is wrong with it as rows, worst first
@@ -131,18 +130,7 @@ fn report(content: &[u8], options: &JsonText) -> Result<Report, ErrorReport> {
     }))
 }
 
-/// A report, with the edition that made it: core knows none.
-pub(crate) fn answer(report: Report) -> Result<JsonText, ErrorReport> {
-    #[derive(serde::Serialize)]
-    struct Answer {
-        #[serde(flatten)]
-        report: Report,
-        edition: &'static str,
-    }
-    Ok(as_json(&Answer { report, edition: EDITION }))
-}
-
-fn as_json(answer: &impl serde::Serialize) -> JsonText {
+pub(crate) fn as_json(answer: &impl serde::Serialize) -> JsonText {
     JsonText(serde_json::to_string(answer).expect("an answer has text keys only"))
 }
 

@@ -1,7 +1,7 @@
 //! Dataset validation in parts: segments of a file, and lines of a table.
 
 use crate::arg::{JsonText, TextBytes};
-use crate::dataset::{answer, options_of};
+use crate::dataset::{as_json, options_of};
 use crate::error::with_sqlstate;
 use crate::state;
 use pg_lora_core::Error;
@@ -26,7 +26,7 @@ fn scan_segment(content: &[u8], options: default!(JsonText, "'{}'")) -> Result<V
 fn segment_report(segment: &[u8], options: default!(JsonText, "'{}'")) -> Result<JsonText, ErrorReport> {
     let options = options_of(&options)?;
     let report = Segment::decode(segment).and_then(|segment| segment.report(&options, &mut tick));
-    answer(report.map_err(with_sqlstate)?)
+    Ok(as_json(&report.map_err(with_sqlstate)?.answer()))
 }
 
 /// The parts so far; `None` before the first one.
@@ -162,7 +162,8 @@ fn dataset_lines_report_deserial(
 fn dataset_lines_report_final(state: Option<Internal>) -> Result<Option<JsonText>, ErrorReport> {
     // As other aggregates: NULL of no rows.
     let Some(Some(runs)) = state::get::<Lines>(state.as_ref()) else { return Ok(None) };
-    Ok(Some(answer(runs.clone().report(&mut tick).map_err(with_sqlstate)?)?))
+    let report = runs.clone().report(&mut tick).map_err(with_sqlstate)?;
+    Ok(Some(as_json(&report.answer())))
 }
 
 pgrx::extension_sql_file!(

@@ -8,7 +8,7 @@ mod reading;
 use std::path::Path;
 
 use pg_lora_core::dataset::{Finding, Options, Report as DatasetReport};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::cli::Validate;
 use crate::error::{Error, Exit};
@@ -75,7 +75,7 @@ fn tell(file: &Path, found: &DatasetReport, report: &mut Report) {
     report.line("found", &format!("{} errors, {} warnings", found.errors, found.warnings));
     report.line("ready", if found.training_ready { "yes" } else { "no" });
     report.set("file", file.display().to_string());
-    report.set("report", with_edition(found));
+    report.set("report", found.answer());
 }
 
 fn place_and_error(file: &Path, finding: &Finding) -> String {
@@ -84,13 +84,4 @@ fn place_and_error(file: &Path, finding: &Finding) -> String {
         line => format!("{line}:"),
     };
     format!("{}:{line} {}[{}]: {}", file.display(), finding.severity.name(), finding.code, finding.error)
-}
-
-/// The report as the extension gives it: this program has its rules in it.
-fn with_edition(found: &DatasetReport) -> Value {
-    let mut value = serde_json::to_value(found).unwrap_or(Value::Null);
-    if let Value::Object(members) = &mut value {
-        members.insert("edition".into(), json!("native"));
-    }
-    value
 }

@@ -50,7 +50,7 @@ pub(super) fn read(
     }
     (reader.tick)();
     let shape = match members(text) {
-        Ok(members) if !members.iter().any(|(name, _)| KEYS.contains(&&**name)) => return None,
+        Ok(members) if !is_ours(&members) => return None,
         Ok(members) => reader.document(&members),
         Err(error) => {
             reader.broken(&error);
@@ -58,6 +58,14 @@ pub(super) fn read(
         }
     };
     Some((reader.body, shape))
+}
+
+/// Whether an object is a document of ours. One example may be pretty-printed too, and have "conversations".
+fn is_ours(members: &Members<'_>) -> bool {
+    members.iter().any(|(name, value)| match &**name {
+        "conversations" => memchr::memmem::find(value.as_bytes(), b"\"training_pairs\"").is_some(),
+        name => KEYS.contains(&name),
+    })
 }
 
 struct Reader<'d, 'c> {

@@ -38,7 +38,7 @@ pub use histogram::Spread;
 pub use metrics::{MetricFinding, metric_findings, rules as metric_rules};
 pub use options::{DeclaredFormat, ExactTokens, Options};
 pub use profile::Profile;
-pub use report::{Report, TokenReport};
+pub use report::{Answer, EDITION, Report, TokenReport};
 pub use rule::{Levels, Rule, Severity};
 pub use rules::{RULESET_VERSION, all_rules};
 pub use sample::{Conversation, Message};

@@ -94,7 +94,23 @@ pub struct TokenReport {
     pub over_window: u64,
 }
 
+/// The edition that has this crate in it: the extension and the command line. The portable one says its own name.
+pub const EDITION: &str = "native";
+
+/// A report as callers get it: with the edition that made it, which is no part of its identity.
+#[derive(Debug, Serialize)]
+pub struct Answer<'r> {
+    #[serde(flatten)]
+    report: &'r Report,
+    edition: &'static str,
+}
+
 impl Report {
+    /// The report as callers get it.
+    pub fn answer(&self) -> Answer<'_> {
+        Answer { report: self, edition: EDITION }
+    }
+
     /// Judges the file as a whole.
     pub(super) fn of(
         mut body: Body,
