@@ -18,8 +18,8 @@ comment on function lora.scan_segment(bytea, jsonb) is
   'Reads a part of a dataset file, cut anywhere: merge_segments puts the parts together, segment_report makes the report';
 comment on aggregate lora.merge_segments(bytea) is
   'Puts the segments of a dataset file together, in the order of the file';
-comment on function lora.segment_report(bytea, jsonb) is
-  'Makes the report on a dataset file whose segment is given';
+comment on function lora.segment_report(bytea, jsonb, bytea) is
+  'Makes the report on a dataset whose segment is given, and that of the file that is held back for validation';
 comment on aggregate lora.dataset_lines_report(bigint, text, jsonb) is
   'Validates the numbered lines of a dataset, in any order, and reports everything that is wrong with it';
 comment on aggregate lora.dataset_lines_report(bigint, bytea, jsonb) is

@@ -21,12 +21,20 @@ fn scan_segment(content: &[u8], options: default!(JsonText, "'{}'")) -> Result<V
     Ok(Segment::scan(content, &options_of(&options)?, &mut tick).encode())
 }
 
-/// Makes the report on a dataset file whose segment is given
-#[pg_extern(immutable, parallel_safe, strict, create_or_replace, cost = 10000)]
-fn segment_report(segment: &[u8], options: default!(JsonText, "'{}'")) -> Result<JsonText, ErrorReport> {
+/// Makes the report on a dataset whose segment is given, and that of the file that is held back for validation
+#[pg_extern(immutable, parallel_safe, create_or_replace, cost = 10000)]
+fn segment_report(
+    segment: Option<&[u8]>,
+    options: default!(Option<JsonText>, "'{}'"),
+    validation_segment: default!(Option<&[u8]>, "NULL"),
+) -> Result<Option<JsonText>, ErrorReport> {
+    let (Some(segment), Some(options)) = (segment, options) else { return Ok(None) };
     let options = options_of(&options)?;
-    let report = Segment::decode(segment).and_then(|segment| segment.report(&options, &mut tick));
-    Ok(as_json(&report.map_err(with_sqlstate)?.answer()))
+    let report = Segment::decode(segment).and_then(|segment| match validation_segment {
+        None => segment.report(&options, &mut tick),
+        Some(held_back) => segment.report_with_validation(Segment::decode(held_back)?, &options, &mut tick),
+    });
+    Ok(Some(as_json(&report.map_err(with_sqlstate)?.answer())))
 }
 
 /// The parts so far; `None` before the first one.

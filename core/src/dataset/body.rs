@@ -5,6 +5,7 @@
 
 use super::check::Check;
 use super::example::{Example, Role};
+use super::file::Split;
 use super::findings::{At, Findings, Place};
 use super::hash;
 use super::histogram::Histogram;
@@ -93,6 +94,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// All examples are held back.
+    pub fn hold_back(&mut self) {
+        self.validation_pairs += std::mem::take(&mut self.training_pairs);
+        self.training_examples = 0;
+    }
+
     pub fn append(&mut self, later: Tally) {
         self.training_examples += later.training_examples;
         self.training_pairs += later.training_pairs;
@@ -186,7 +193,7 @@ impl Body {
                 return self.findings.raise(&line::INVALID_UTF8, place, At::Whole, error, None);
             }
         };
-        let place = Place { line: self.lines, offset, text };
+        let place = Place { text, ..Place::bare(self.lines, offset) };
         if text.trim_ascii().is_empty() || text.trim().is_empty() {
             let error = format_args!("the line is blank");
             return self.findings.raise(&line::BLANK_LINE, place, At::Whole, error, None);
@@ -299,6 +306,7 @@ impl Body {
             turn: example.turn,
             messages: measured.messages,
             is_validation: example.is_validation,
+            file: Split::Train,
         });
         for message in &example.messages {
             if let (Role::User | Role::Assistant, Some(text)) = (message.role, message.text) {

@@ -87,7 +87,7 @@ impl<'d> Reader<'d, '_> {
             memchr::memchr_iter(b'\n', &self.text.as_bytes()[from.min(at)..from.max(at)]).count() as u64;
         let line = if at < from { line - between } else { line + between };
         self.counted = (at, line);
-        Place { line, offset: self.before + at as u64, text: part }
+        Place { text: part, ..Place::bare(line, self.before + at as u64) }
     }
 
     /// Raises what is wrong with a part that is at `prefix` in the document.

@@ -1,5 +1,6 @@
 //! What was found: exact counts of every rule, and the first findings of each under the limits.
 
+use super::file::Split;
 use super::path::Path;
 use super::profile::Profile;
 use super::rule::{Rule, Severity};
@@ -27,6 +28,9 @@ pub struct Finding {
     pub offset: u64,
     /// At most 120 characters of the text there.
     pub excerpt: Option<String>,
+    /// `validation`: line and offset are those of the file that is held back. Left out for the file to train on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
 }
 
 /// An example's place in the file, and its text.
@@ -37,12 +41,14 @@ pub(super) struct Place<'a> {
     /// Offset of the text's first byte.
     pub offset: u64,
     pub text: &'a str,
+    /// Which file of the dataset it is in.
+    pub split: Split,
 }
 
 impl Place<'_> {
     /// A place without text: the file, or a line that is not shown.
     pub fn bare(line: u64, offset: u64) -> Place<'static> {
-        Place { line, offset, text: "" }
+        Place { line, offset, text: "", split: Split::Train }
     }
 }
 
@@ -56,6 +62,9 @@ struct Kept {
     /// `None`: the rule's own.
     suggestion: Option<String>,
     excerpt: Option<String>,
+    /// A part of a file does not know which file that is.
+    #[serde(skip)]
+    split: Split,
 }
 
 /// Findings of one rule: how many there were, and the first of them.
@@ -125,6 +134,7 @@ impl Findings {
             error: error.to_string(),
             suggestion: suggestion.map(|text| text.to_string()),
             excerpt: excerpt(place.text, byte),
+            split: place.split,
         });
     }
 
@@ -165,6 +175,13 @@ impl Findings {
         }
     }
 
+    /// Says of all findings that they are of this file.
+    pub fn move_to(&mut self, split: Split) {
+        for kept in self.by_rule.iter_mut().flat_map(|of_rule| &mut of_rule.kept) {
+            kept.split = split;
+        }
+    }
+
     /// Adds the findings of lines behind all of these.
     pub fn append(&mut self, later: Findings) {
         for mut of_rule in later.by_rule {
@@ -175,7 +192,7 @@ impl Findings {
         }
     }
 
-    /// Exact counts, and the kept findings by (severity, line, offset, code).
+    /// Exact counts, and the kept findings by (severity, file, line, offset, code).
     pub fn finish(self, profile: Profile) -> Summary {
         let mut found = Summary::default();
         for of_rule in self.by_rule {
@@ -201,10 +218,14 @@ impl Findings {
                 path: kept.path,
                 offset: kept.offset,
                 excerpt: kept.excerpt,
+                split: (kept.split != Split::Train).then_some(kept.split),
             }));
         }
         found.findings.sort_by(|a, b| {
-            (a.severity, a.line, a.offset, a.code).cmp(&(b.severity, b.line, b.offset, b.code))
+            let order = |finding: &Finding| {
+                (finding.severity, finding.split, finding.line, finding.offset, finding.code)
+            };
+            order(a).cmp(&order(b))
         });
         found.truncated |= found.findings.len() > FINDINGS_IN_ALL;
         found.findings.truncate(FINDINGS_IN_ALL);
@@ -268,7 +289,7 @@ mod tests {
     fn some(lines: std::ops::RangeInclusive<u64>) -> Findings {
         let mut findings = Findings::default();
         for line in lines {
-            let place = Place { line, offset: line * 10, text: "x" };
+            let place = Place { text: "x", ..Place::bare(line, line * 10) };
             findings.raise(&INVALID_JSON, place, At::Whole, format_args!("no"), None);
             findings.raise(&NULL_TARGET, place, At::Whole, format_args!("null"), None);
         }

@@ -3,6 +3,7 @@
 //! Of each example a few hashes are kept; what they have in common is looked for at the end, by sorting, so
 //! that it does not matter how the file was divided.
 
+use super::file::Split;
 use super::findings::{At, Findings, Place};
 use super::histogram::{Histogram, Spread};
 use super::rule::Rule;
@@ -27,6 +28,16 @@ pub(super) struct KeptExample {
     pub turn: u32,
     pub messages: u32,
     pub is_validation: bool,
+    /// Which file it is in. A part of a file does not know.
+    #[serde(skip)]
+    pub file: Split,
+}
+
+impl KeptExample {
+    /// What orders the examples of a dataset.
+    fn place(&self) -> (Split, u64) {
+        (self.file, self.offset)
+    }
 }
 
 /// The examples of a part of a file, in its order.
@@ -71,6 +82,14 @@ impl KeptExamples {
             && self.beyond.len() as u64 <= self.not_compared
             && self.alone <= all
             && self.compared.iter().all(in_range)
+    }
+
+    /// All examples are of the file that is held back.
+    pub fn hold_back(&mut self) {
+        for entry in &mut self.compared {
+            entry.is_validation = true;
+            entry.file = Split::Validation;
+        }
     }
 
     /// Moves all examples behind so many lines and bytes.
@@ -140,7 +159,7 @@ impl KeptExamples {
     }
 
     fn compare_prompts(&mut self, found: &mut Comparison<'_>) {
-        self.compared.sort_unstable_by_key(|entry| (entry.prompt, entry.reply, entry.offset));
+        self.compared.sort_unstable_by_key(|entry| (entry.prompt, entry.reply, entry.place()));
         for same_prompt in self.compared.chunk_by(|a, b| a.prompt == b.prompt).filter(|group| group.len() > 1)
         {
             let (first_training, first_validation) = (first(same_prompt, false), first(same_prompt, true));
@@ -185,8 +204,11 @@ impl KeptExamples {
     }
 
     fn compare_ids(&mut self, found: &mut Comparison<'_>) {
-        self.compared.sort_unstable_by_key(|entry| (entry.id, entry.offset));
-        for same in self.compared.chunk_by(|a, b| a.id == b.id).filter(|group| group[0].id != 0) {
+        self.compared.sort_unstable_by_key(|entry| (entry.id, entry.place()));
+        // Two files may number their examples alike.
+        for same in
+            self.compared.chunk_by(|a, b| (a.id, a.file) == (b.id, b.file)).filter(|group| group[0].id != 0)
+        {
             for entry in &same[1..] {
                 found.add(&repeats::DUPLICATE_ID, "the id is that of", entry, &same[0]);
             }
@@ -194,7 +216,7 @@ impl KeptExamples {
     }
 
     fn compare_conversations(&mut self, found: &mut Comparison<'_>, tick: &mut dyn FnMut()) -> (u64, Spread) {
-        self.compared.sort_unstable_by_key(|entry| (entry.conversation, entry.offset));
+        self.compared.sort_unstable_by_key(|entry| (entry.conversation, entry.place()));
         let mut messages = Histogram::default();
         let mut distinct = 0;
         for conversation in self.compared.chunk_by(|a, b| a.conversation == b.conversation) {
@@ -213,7 +235,8 @@ impl KeptExamples {
                     &conversation[0],
                 );
             }
-            for two in conversation.windows(2).filter(|two| two[1].turn != 0 && two[1].turn <= two[0].turn) {
+            let is_lower = |two: &&[KeptExample]| two[1].turn != 0 && two[1].turn <= two[0].turn;
+            for two in conversation.windows(2).filter(|two| two[0].file == two[1].file).filter(is_lower) {
                 found.add(
                     &pairs::TURN_NOT_INCREASING,
                     "turn_number is not above the one on",
@@ -246,7 +269,7 @@ fn make_room<T>(list: &mut Vec<T>) {
 
 /// The earliest example of a split.
 fn first(entries: &[KeptExample], is_validation: bool) -> Option<&KeptExample> {
-    entries.iter().filter(|entry| entry.is_validation == is_validation).min_by_key(|entry| entry.offset)
+    entries.iter().filter(|entry| entry.is_validation == is_validation).min_by_key(|entry| entry.place())
 }
 
 /// Repeats of one comparison, which come in the order of hashes and are told in that of lines.
@@ -261,24 +284,38 @@ struct Comparison<'f> {
 struct Repeat {
     rule: &'static Rule,
     words: &'static str,
+    file: Split,
     offset: u64,
     line: u32,
-    /// Line, or byte, of the earlier one.
+    /// Line, or byte, of the earlier one, and its file.
     earlier: u64,
+    earlier_file: Split,
 }
 
 impl Comparison<'_> {
-    fn add(&mut self, rule: &'static Rule, words: &'static str, entry: &KeptExample, earlier: &KeptExample) {
-        let earlier = if self.by_byte { earlier.offset } else { u64::from(earlier.line) };
-        self.repeats.push(Repeat { rule, words, offset: entry.offset, line: entry.line, earlier });
+    fn add(&mut self, rule: &'static Rule, words: &'static str, entry: &KeptExample, other: &KeptExample) {
+        let earlier = if self.by_byte { other.offset } else { u64::from(other.line) };
+        let (file, earlier_file) = (entry.file, other.file);
+        self.repeats.push(Repeat {
+            rule,
+            words,
+            file,
+            offset: entry.offset,
+            line: entry.line,
+            earlier,
+            earlier_file,
+        });
     }
 
     fn tell(&mut self) {
-        self.repeats.sort_unstable_by_key(|repeat| (repeat.offset, repeat.rule.code));
+        self.repeats.sort_unstable_by_key(|repeat| (repeat.file, repeat.offset, repeat.rule.code));
         let noun = if self.by_byte { "byte" } else { "line" };
-        for Repeat { rule, words, offset, line, earlier } in self.repeats.drain(..) {
-            let place = Place::bare(u64::from(line), offset);
-            self.findings.raise(rule, place, At::Whole, format_args!("{words} {noun} {earlier}"), None);
+        for Repeat { rule, words, file, offset, line, earlier, earlier_file } in self.repeats.drain(..) {
+            let place = Place { split: file, ..Place::bare(u64::from(line), offset) };
+            // Only an example that is held back is compared with one of another file.
+            let of_file = if file == earlier_file { "" } else { " of the training file" };
+            let error = format_args!("{words} {noun} {earlier}{of_file}");
+            self.findings.raise(rule, place, At::Whole, error, None);
         }
     }
 }

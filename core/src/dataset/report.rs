@@ -1,9 +1,9 @@
 //! The report of a validation: what a caller gets, in the names that the tables use.
 
-use super::body::{Body, Declared, Tally};
-use super::digest::Digest;
+use super::body::{Body, Tally};
 use super::example::Role;
-use super::findings::{At, Finding, Place};
+use super::file::{ReadFile, ValidationFile};
+use super::findings::Finding;
 use super::histogram::Spread;
 use super::options::{ExactTokens, Options};
 use super::profile::Profile;
@@ -36,7 +36,7 @@ pub struct Report {
     pub lines: u64,
     /// Trainable examples that are not held back for validation.
     pub total_training_pairs: u64,
-    /// Trainable examples whose line says `"split": "validation"`.
+    /// Trainable examples that are held back: in a file of their own, or by a line that says `"split": "validation"`.
     pub total_validation_pairs: u64,
     /// Distinct conversations among the examples.
     pub conversations: u64,
@@ -70,6 +70,9 @@ pub struct Report {
     pub sample: Vec<Conversation>,
     /// Identity of the content: 32 hexadecimal digits, the same however it was divided.
     pub content_digest: String,
+    /// The file that is held back for validation; left out when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_file: Option<ValidationFile>,
 }
 
 /// Token counts and their error.
@@ -111,48 +114,17 @@ impl Report {
         Answer { report: self, edition: EDITION }
     }
 
-    /// Judges the file as a whole.
-    pub(super) fn of(
-        mut body: Body,
-        shape: Option<Shape>,
-        digest: Digest,
-        options: &Options,
-        tick: &mut dyn FnMut(),
-    ) -> Self {
-        let is_document = body.document.is_some();
+    /// Judges the examples as a whole, and compares them with each other.
+    pub(super) fn of(read: ReadFile, options: &Options, tick: &mut dyn FnMut()) -> Self {
+        let ReadFile { mut body, shape, digest, is_foreign, validation_file } = read;
         let entries = std::mem::take(&mut body.entries);
-        let (mut conversations, mut turns) = entries.finish(is_document, &mut body.findings, tick);
+        let (mut conversations, mut turns) =
+            entries.finish(body.document.is_some(), &mut body.findings, tick);
         if let Some(document) = &body.document {
             (conversations, turns) = (document.conversations, document.turns.spread());
         }
-        if body.filled == 0 {
-            body.findings.raise_file(&file::EMPTY_FILE, format_args!("the file has no content"));
-        } else {
+        if body.filled > 0 && !is_foreign {
             judge_examples(&mut body, options);
-        }
-        judge_shape(&mut body, shape, options);
-        judge_declared(&mut body, conversations);
-        Self::with(body, shape, conversations, turns, digest, options)
-    }
-
-    /// The report on what is no dataset at all: nothing else is said about it.
-    pub(super) fn of_foreign(body: Body, digest: Digest, options: &Options) -> Self {
-        let (conversations, turns) = (0, super::histogram::Histogram::default().spread());
-        Self::with(body, None, conversations, turns, digest, options)
-    }
-
-    fn with(
-        mut body: Body,
-        shape: Option<Shape>,
-        conversations: u64,
-        turns: Spread,
-        digest: Digest,
-        options: &Options,
-    ) -> Self {
-        if digest.bytes > options.profile.max_bytes() {
-            let (bytes, limit) = (digest.bytes, options.profile.max_bytes());
-            let error = format_args!("the file has {bytes} bytes, {limit} are allowed");
-            body.findings.raise_file(&file::FILE_TOO_LARGE, error);
         }
         let found = body.findings.finish(options.profile);
         let tally = body.tally;
@@ -185,6 +157,7 @@ impl Report {
             truncated: found.truncated,
             sample: body.sample.finish(),
             content_digest: digest.shown(),
+            validation_file,
         }
     }
 }
@@ -203,44 +176,6 @@ fn judge_examples(body: &mut Body, options: &Options) {
     if pairs > limit {
         let error = format_args!("the file has {pairs} training pairs, {limit} are allowed");
         body.findings.raise_file(&file::TOO_MANY_EXAMPLES, error);
-    }
-}
-
-fn judge_shape(body: &mut Body, shape: Option<Shape>, options: &Options) {
-    let Some(shape) = shape else { return };
-    if options.profile.shapes().is_some_and(|accepted| !accepted.contains(&shape)) {
-        let error = format_args!(
-            "the profile \"{}\" does not read the shape \"{}\"",
-            options.profile.name(),
-            shape.name()
-        );
-        body.findings.raise_file(&file::SHAPE_NOT_ACCEPTED, error);
-    }
-    if let Some(declared) =
-        options.declared_format.as_ref().filter(|declared| !declared.shapes.contains(&shape))
-    {
-        let error =
-            format_args!("the format \"{}\" was declared, the shape is \"{}\"", declared.name, shape.name());
-        body.findings.raise_file(&file::DECLARED_FORMAT_MISMATCH, error);
-    }
-}
-
-/// Compares what the file says of itself. A document lists unanswered turns among its pairs.
-fn judge_declared(body: &mut Body, conversations: u64) {
-    let Declared { pairs, conversations: declared_conversations } = body.declared;
-    let listed = match &body.document {
-        Some(document) => document.turns.sum(),
-        None => body.tally.training_pairs + body.tally.validation_pairs,
-    };
-    let mut raise = |what: &str, declared: u64, counted: u64, noun: &str| {
-        let error = format_args!("\"{what}\" declares {declared} {noun}, the file has {counted}");
-        body.findings.raise(&file::DECLARED_COUNT_MISMATCH, Place::bare(1, 0), At::Whole, error, None);
-    };
-    if let Some((what, declared)) = pairs.filter(|(_, declared)| *declared != listed) {
-        raise(what, declared, listed, "pairs");
-    }
-    if let Some(declared) = declared_conversations.filter(|&declared| declared != conversations) {
-        raise("total_conversations", declared, conversations, "conversations");
     }
 }
 
@@ -277,6 +212,7 @@ pub(super) fn ratio(a: u64, b: u64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::digest::Digest;
     use super::*;
 
     #[test]
@@ -296,7 +232,7 @@ mod tests {
             body.tally.training_examples = 1_000;
             let options = Options { profile, ..Options::default() };
             let digest = Digest { bytes, ..Digest::default() };
-            Report::of(body, Some(Shape::Messages), digest, &options, &mut || ())
+            Report::of(ReadFile::of(body, Some(Shape::Messages), digest, &options), &options, &mut || ())
         };
         let openai = judged(50_000_001, 512_000_001, Profile::Openai);
         assert!(

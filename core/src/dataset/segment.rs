@@ -14,6 +14,7 @@ pub use runs::Runs;
 use super::body::Body;
 use super::digest::Digest;
 use super::document;
+use super::file::ReadFile;
 use super::json::Tape;
 use super::options::Options;
 use super::profile::Profile;
@@ -201,10 +202,29 @@ impl<'a> Segment<'a> {
     /// `InvalidArgument` when the parts were read with another profile or window.
     pub fn report(self, options: &Options, tick: &mut dyn FnMut()) -> Result<Report> {
         self.reading.same_as(Reading::of(options))?;
-        Ok(self.into_report(options, tick))
+        Ok(Report::of(self.finish(options, tick), options, tick))
     }
 
-    fn into_report(self, options: &Options, tick: &mut dyn FnMut()) -> Report {
+    /// The report on a dataset of two files: this one to train on, and one that is held back for validation. Lines and
+    /// offsets of findings, sizes, shapes and digests are those of each; all else is counted over both.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when a part was read with another profile or window.
+    pub fn report_with_validation(
+        self,
+        validation: Segment<'_>,
+        options: &Options,
+        tick: &mut dyn FnMut(),
+    ) -> Result<Report> {
+        self.reading.same_as(Reading::of(options))?;
+        validation.reading.same_as(self.reading)?;
+        let mut read = self.finish(options, tick);
+        read.hold_back(validation.finish(options, tick));
+        Ok(Report::of(read, options, tick))
+    }
+
+    /// The whole file: its first and its last line are read only here.
+    fn finish(self, options: &Options, tick: &mut dyn FnMut()) -> ReadFile {
         let Self { digest, head, rest, raw, .. } = self;
         let mut body = Body::default();
         if digest.bytes > 0 {
@@ -224,19 +244,15 @@ impl<'a> Segment<'a> {
             true => &head.bytes[..BEGINNING_BYTES.min(head.bytes.len())],
             false => &head.bytes[..],
         };
-        let foreign = |rule, error: &str, body: &Body| {
-            let mut foreign = Body { lines: body.lines, filled: body.filled, ..Body::default() };
-            foreign.findings.raise_file(rule, format_args!("{error}"));
-            Report::of_foreign(foreign, digest, options)
-        };
+        let foreign = |rule, error: &str, body: &Body| ReadFile::foreign(rule, error, body, digest, options);
         match verdict(begins, &body, raw.as_deref(), tick) {
             Verdict::Lines => {
                 let shape = body.choose_shape();
-                Report::of(body, shape, digest, options, tick)
+                ReadFile::of(body, shape, digest, options)
             }
             Verdict::Document(text) => {
                 match document::read(text, digest.bytes - text.len() as u64, body.lines, options, tick) {
-                    Some((body, shape)) => Report::of(body, shape, digest, options, tick),
+                    Some((body, shape)) => ReadFile::of(body, shape, digest, options),
                     None => foreign(&file::PRETTY_PRINTED, "the file is one object on several lines", &body),
                 }
             }
@@ -265,5 +281,6 @@ fn may_be_document(body: &Body) -> bool {
 /// assert_eq!((report.total_training_pairs, report.conversations, report.messages), (1, 1, 2));
 /// ```
 pub fn report(content: &[u8], options: &Options, tick: &mut dyn FnMut()) -> Report {
-    Segment::scan(content, options, tick).into_report(options, tick)
+    let read = Segment::scan(content, options, tick).finish(options, tick);
+    Report::of(read, options, tick)
 }
