@@ -79,13 +79,14 @@ begin
 end
 $$;
 
--- Sends a validated dataset back, and tells of it.
+-- Sends a validated dataset back, and tells of it; what was read of the old file is not part of the new one.
 create or replace function lora_private.read_dataset_again(dataset public.datasets, what text)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
+  perform lora_private.forget_dataset_chunks(dataset.id);
   if dataset.status in ('ready', 'error') then
     perform lora_private.tell_changed_dataset(dataset, what);
     update public.datasets set status = 'validating' where id = dataset.id;
@@ -174,6 +175,8 @@ revoke all on function
   lora_private.place_dataset(),
   lora_private.tell_placed_dataset()
   from public, anon, authenticated, service_role;
+-- Pure: whoever validates compares sizes.
+grant execute on function lora_private.stored_size(jsonb) to service_role;
 
 -- After the guard, which says where a client's dataset may lie, and what is filled in; before the change of the state.
 create or replace trigger c_place_new_dataset

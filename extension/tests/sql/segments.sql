@@ -48,6 +48,16 @@ select lora.segment_report(lora.merge_segments(segment order by n)) = (select re
 from (select n, lora.scan_segment(part) as segment from parts offset 0) as segments;
 set max_parallel_workers_per_gather = 0;
 
+-- A file that is held back beside it.
+select report -> 'total_training_pairs' as pairs, report -> 'total_validation_pairs' as held_back, report -> 'lines' as lines,
+  report -> 'validation_file' as file, report -> 'counts' as counts, report #> '{findings,1}' as finding
+from lora.segment_report(
+  lora.scan_segment(E'{"prompt":"a","completion":"b"}\nnope'), '{}', lora.scan_segment(E'\nnope\n{"prompt":"a","completion":"c"}')
+) as report;
+select lora.segment_report(lora.scan_segment('{}'), '{}', '\xdeadbeef');
+\echo :SQLSTATE
+select lora.segment_report(null) is null and lora.segment_report(lora.scan_segment('{}'), null) is null as nothing_of_null;
+
 -- Nothing at all.
 select lora.dataset_lines_report(number, line, '{}') is null as no_lines, lora.merge_segments(null) is null as no_parts
 from lines where false;
