@@ -24,7 +24,7 @@ begin
         'Number the chunks of a dataset from 1 to at most %s; larger chunks make fewer of them.',
         lora_private.most_dataset_chunks());
   elsif split is null or split not in ('train', 'validation') then
-    raise exception '"split" is %', coalesce(pg_catalog.format('"%s"', split), 'null')
+    raise exception '"split" is %', coalesce('"' || split || '"', 'null')
       using errcode = '22023', hint = 'Pass "train", or "validation" for a file that is held back.';
   end if;
   chunk_content := lora_private.chunk_content(content, encoding);
@@ -104,7 +104,7 @@ begin
           using errcode = '22023', hint = 'Encode the bytes of the chunk as base64 with the letters "+" and "/", or pass text as "utf8".';
       end;
     else
-      raise exception '"encoding" is %', coalesce(pg_catalog.format('"%s"', encoding), 'null')
+      raise exception '"encoding" is %', coalesce('"' || encoding || '"', 'null')
         using errcode = '22023', hint = 'Pass "utf8" for text, or "base64" for the bytes of the file as they are.';
     end if;
   end if;

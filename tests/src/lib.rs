@@ -18,6 +18,7 @@ pub mod environment;
 pub mod golden;
 mod postgrest;
 pub mod program;
+pub mod random;
 mod refusal;
 mod scratch;
 pub mod seed;

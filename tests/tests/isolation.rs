@@ -57,6 +57,7 @@ specs! {
     account_work: an_account_is_deleted_or_worked_for_without_a_deadlock,
     cancel_complete: a_job_is_cancelled_or_completed_and_charged_once,
     changed_dataset: a_job_is_not_created_on_a_dataset_that_is_changed_under_it,
+    chunks: two_clients_validate_a_dataset_once,
     claims: two_workers_never_claim_one_job,
     datasets: two_first_uploads_of_a_path_make_one_dataset,
     notices: two_notifications_of_one_event_are_one,

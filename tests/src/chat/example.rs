@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::random::Random;
 use super::text;
+use crate::random::Random;
 
 /// A message: its keys, each with its value as JSON.
 pub(super) type Message = Vec<(&'static str, String)>;

@@ -1,7 +1,7 @@
 //! Faults that are put into a file, each alone on its line and each with the code that a validation has to give.
 
 use super::example::{Example, message};
-use super::random::Random;
+use crate::random::Random;
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,14 +9,13 @@
 mod example;
 mod fault;
 mod judgement;
-mod random;
 mod text;
 
 pub use fault::Kind;
 pub use judgement::Judgement;
 
+use crate::random::Random;
 use example::Example;
-use random::Random;
 
 /// The function `plain_validation(text)`: the structural rules in SQL, as a peer.
 pub const PLAIN_VALIDATION: &str = include_str!("plain_validation.sql");

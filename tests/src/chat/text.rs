@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::random::Random;
+use crate::random::Random;
 
 /// The most frequent first.
 static WORDS: LazyLock<Vec<&'static str>> =
@@ -121,7 +121,7 @@ fn sentence(random: &mut Random, text: &mut String, end: char) {
 }
 
 fn word(random: &mut Random) -> &'static str {
-    let share = random.next() >> 32;
+    let share = random.bits() >> 32;
     let rank = UP_TO.partition_point(|up_to| *up_to < share);
     WORDS[rank.min(WORDS.len() - 1)]
 }

@@ -1,5 +1,6 @@
 //! The API in `public`, function by function, called as clients and workers call it.
 
+mod chunks;
 mod costs;
 mod datasets;
 mod hostile;

@@ -3,27 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use pg_lora_tests::random::Random;
 use pg_lora_tests::story::{claim, complete, job_row, point, queue_job, ready_dataset, sign_up};
 use pg_lora_tests::{Caller, Database, environment};
 use serde_json::{Value, json};
 
-/// SplitMix64: enough of a generator for choices, and the same everywhere.
-struct Choices(u64);
-
-impl Choices {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits ^ (bits >> 31)) % limit
-    }
-}
-
 #[test]
 fn whatever_a_worker_sends_each_step_is_recorded_once_and_percent_never_falls() {
     let rounds = if environment::full() { 100 } else { 10 };
-    let mut choices = Choices(environment::seed());
+    let mut choices = Random::stream(environment::seed(), 0);
     let database = Database::migrated();
     let mut db = database.connect();
     let alice = sign_up(&mut db, "alice");
@@ -37,7 +25,7 @@ fn whatever_a_worker_sends_each_step_is_recorded_once_and_percent_never_falls() 
         let mut percent = 0.0;
         for _ in 0..(3 + choices.below(12)) {
             if choices.below(3) == 0 {
-                let stage = stages[choices.below(stages.len() as u64) as usize];
+                let stage = choices.pick(&stages);
                 service
                     .ask(&mut db, &format!("select public.heartbeat_training_job('{job}', 1, '{stage}')"))
                     .unwrap();
@@ -45,9 +33,8 @@ fn whatever_a_worker_sends_each_step_is_recorded_once_and_percent_never_falls() 
                 let mut batch = Vec::new();
                 for _ in 0..choices.below(6) {
                     let step = 1 + choices.below(40) as u32;
-                    let loss = [json!(1.5), json!(2.5), json!("NaN"), json!("-Infinity")]
-                        [choices.below(4) as usize]
-                        .clone();
+                    let loss =
+                        [json!(1.5), json!(2.5), json!("NaN"), json!("-Infinity")][choices.below(4)].clone();
                     batch.push(point(step, loss.clone()));
                 }
                 let known = model.len();

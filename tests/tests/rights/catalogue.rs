@@ -18,12 +18,14 @@ const TABLES: [(&str, &str, &str); 9] = [
 ];
 
 /// Every function in `public`, and whether users may call it; the service may call all of them.
-const FUNCTIONS: [(&str, bool); 9] = [
+const FUNCTIONS: [(&str, bool); 11] = [
+    ("append_dataset_chunk(uuid,integer,text,text,text,jsonb)", false),
     ("check_dataset(text,jsonb)", true),
     ("claim_training_jobs(text,integer,integer)", false),
     ("complete_training_job(uuid,integer,jsonb)", false),
     ("cost_summary(date,date,text,uuid)", true),
     ("create_training_job(uuid,text,jsonb,jsonb,text,uuid)", true),
+    ("finish_dataset_validation(uuid,integer,text,jsonb)", false),
     ("heartbeat_training_job(uuid,integer,text,text)", false),
     ("report_training_metrics(uuid,integer,jsonb)", false),
     ("training_job_progress(uuid,timestamp with time zone)", true),
@@ -144,7 +146,7 @@ fn private_schemas_are_closed_to_nobody_and_the_history_to_everybody() {
     for role in ["anon:", "authenticated:", "service_role:"] {
         assert_eq!(of(role, "lora_migrate"), [""; 0]);
     }
-    // Usage, and only of functions: the working tables to come are nobody's.
+    // Usage, and only of functions: the working tables are the service's.
     assert!(
         of("authenticated:", "lora_private")
             .iter()
@@ -166,7 +168,7 @@ fn every_table_has_row_level_security_and_one_policy_for_each_right() {
     let database = Database::migrated();
     let mut db = database.connect();
     let open = "select pg_class.oid::regclass::text from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-                where nspname in ('public', 'lora_migrate') and relkind in ('r', 'p') and not relrowsecurity";
+                where nspname in ('public', 'lora_private', 'lora_migrate') and relkind in ('r', 'p') and not relrowsecurity";
     assert_eq!(lines(&mut db, open), [""; 0]);
     // A granted operation without a policy fails, a second permissive policy widens the first.
     let odd = "select format('%s %s on %s: %s policies', role.name, command, relname, count(policy.oid))

@@ -7,7 +7,9 @@ const USERS: Callers = [DENIED, YES, YES, YES];
 /// Something of the owner.
 const OWN: Callers = [DENIED, YES, UNKNOWN, YES];
 
-pub const CALLS: [(&str, Callers); 12] = [
+pub const CALLS: [(&str, Callers); 15] = [
+    ("append_dataset_chunk('{uploading}', 1, '{}')", SERVICE),
+    ("append_dataset_chunk('{ready}', 1, '{}')", [DENIED, DENIED, DENIED, "PT409, hint"]),
     ("check_dataset('{}')", USERS),
     ("claim_training_jobs('w')", SERVICE),
     ("complete_training_job('{running}', 1)", SERVICE),
@@ -22,6 +24,7 @@ pub const CALLS: [(&str, Callers); 12] = [
         "create_training_job('{uploading}', gpu_config => '{GPUS}')",
         [DENIED, "PT409, hint", UNKNOWN, "PT409, hint"],
     ),
+    ("finish_dataset_validation('{uploading}', 1)", [DENIED, DENIED, DENIED, "PT409, hint"]),
     ("heartbeat_training_job('{running}', 1)", SERVICE),
     ("report_training_metrics('{running}', 1, '[]')", SERVICE),
     ("training_job_progress('{queued}')", OWN),

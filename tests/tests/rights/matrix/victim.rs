@@ -9,7 +9,7 @@ use postgres::Client;
 use serde_json::json;
 
 /// Everything that an attack could change.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 13] = [
     "public.datasets",
     "public.training_jobs",
     "public.metrics_points",
@@ -19,6 +19,8 @@ const TABLES: [&str; 11] = [
     "public.training_job_events",
     "public.gpu_prices",
     "public.cost_budgets",
+    "lora_private.dataset_chunks",
+    "lora_private.finished_dataset_validations",
     "storage.objects",
     "auth.users",
 ];

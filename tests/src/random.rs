@@ -3,18 +3,18 @@
 
 /// A stream of numbers that its seed determines.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
     /// The stream with this number out of those of a seed. Each has an order of its own, so that a change of one
     /// example leaves all the others as they are.
     pub fn stream(seed: u64, number: u64) -> Self {
         let mut seeds = Self(seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
-        Self(seeds.next())
+        Self(seeds.bits())
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,7 +24,7 @@ impl Random {
 
     /// A number below `bound`, which is more than 0. The bias is below 2⁻³² for every bound in use here.
     pub fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+        ((u128::from(self.bits()) * bound as u128) >> 64) as usize
     }
 
     /// A number from `least` to `most`.
@@ -51,9 +51,9 @@ mod tests {
     #[test]
     fn it_is_splitmix64() {
         let mut random = Random(1_234_567);
-        assert_eq!(random.next(), 6_457_827_717_110_365_317);
-        assert_eq!(random.next(), 3_203_168_211_198_807_973);
-        assert_eq!(random.next(), 9_817_491_932_198_370_423);
+        assert_eq!(random.bits(), 6_457_827_717_110_365_317);
+        assert_eq!(random.bits(), 3_203_168_211_198_807_973);
+        assert_eq!(random.bits(), 9_817_491_932_198_370_423);
     }
 
     #[test]
