@@ -90,7 +90,7 @@ as $$
 declare
   -- As in one call of check_dataset.
   most_bytes constant integer := 8388608;
-  decoded bytea;
+  decoded pg_catalog.bytea;
 begin
   -- Four characters for three bytes, and a line end after every 64 or more.
   if pg_catalog.octet_length(content) <= most_bytes / 3 * 4 + most_bytes / 16 then

@@ -50,7 +50,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  errors jsonb;
+  errors pg_catalog.jsonb;
 begin
   -- A result is that of a validation that was begun, whatever the dataset was before.
   update public.datasets set status = 'validating' where id = dataset.id and status <> 'validating';

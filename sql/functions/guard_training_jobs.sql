@@ -7,6 +7,8 @@ set search_path = ''
 as $$
 declare
   hint constant pg_catalog.text := 'Set status to "cancelled", and nothing else; the database sets the end and the cost.';
+  -- Said by retry_training_job, which is for the owner of a job as well. Whoever says it by other means may do no more.
+  retried constant pg_catalog.text := nullif(pg_catalog.current_setting('lora_private.retries', true), '');
 begin
   if tg_op = 'UPDATE' then
     if new.status = 'cancelled' then
@@ -16,7 +18,8 @@ begin
     end if;
     perform lora_private.refuse_other_columns(
       'training_jobs', pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new), array['status', 'updated_at'], hint);
-    if new.status is distinct from old.status and new.status is distinct from 'cancelled' then
+    if new.status is distinct from old.status and new.status is distinct from 'cancelled'
+      and (new.status = 'queued' and old.status = 'failed' and retried = old.id::pg_catalog.text) is not true then
       perform lora_private.refuse_column('training_jobs', 'status', hint);
     end if;
     return new;
@@ -31,7 +34,7 @@ begin
     array[
       'id', 'user_id', 'dataset_id', 'preset_id', 'hyperparameters', 'gpu_config', 'idempotency_key',
       'total_epochs', 'total_steps', 'estimated_total_cost', 'queued_at', 'created_at', 'updated_at'
-    ],
+    ] || case when retried = new.retry_of::pg_catalog.text then array['retry_of'] else '{}' end,
     'Insert user_id, dataset_id, preset_id, hyperparameters and gpu_config, or call create_training_job.');
   return new;
 end

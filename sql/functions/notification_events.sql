@@ -12,6 +12,7 @@ declare
   subject pg_catalog.text := case
     when type in ('job_queued', 'job_started', 'job_completed', 'job_failed', 'job_cancelled') then 'job_id'
     when type in ('dataset_ready', 'dataset_error') then 'dataset_id'
+    when type = 'artifact_ready' then 'artifact_id'
   end;
   subject_id pg_catalog.uuid;
 begin
@@ -24,6 +25,9 @@ begin
     union all
     select from public.datasets as dataset
     where subject = 'dataset_id' and dataset.id = subject_id and dataset.user_id = notification_event.user_id
+    union all
+    select from public.model_artifacts as model
+    where subject = 'artifact_id' and model.id = subject_id and model.user_id = notification_event.user_id
   ) then
     return null;
   end if;
@@ -62,8 +66,10 @@ begin
     subject_id := pg_catalog.split_part(new.dedupe_key, ':', 2)::pg_catalog.uuid;
     if pg_catalog.starts_with(new.type, 'job_') then
       perform from public.training_jobs where id = subject_id for no key update;
-    else
+    elsif pg_catalog.starts_with(new.type, 'dataset_') then
       perform from public.datasets where id = subject_id for no key update;
+    else
+      perform from public.model_artifacts where id = subject_id for no key update;
     end if;
   end if;
   delete from public.notifications as notification

@@ -36,6 +36,9 @@ begin
   new.error_stack := null;
   new.failure_class := null;
   new.artifact_id := null;
+  new.resume_from := null;
+  new.best_metrics := null;
+  new.stage_changed_at := lora_private.clock();
   new.attempt := 1;
   new.retry_count := 0;
 

@@ -9,6 +9,7 @@ declare
   job public.training_jobs := lora_private.lock_attempt(report_training_metrics.job_id, report_training_metrics.attempt);
   answer jsonb;
   impossible boolean;
+  best jsonb;
 begin
   if pg_catalog.jsonb_typeof(points) is distinct from 'array' then
     raise exception '"points" is not an array' using errcode = '22023', hint = 'Pass a JSON array of points.';
@@ -67,7 +68,20 @@ begin
       )
     ), (
       select pg_catalog.bool_or(step < 0 or epoch < 0 or not pg_catalog.isfinite("timestamp")) from sent
-    ) into answer, impossible;
+    ), (
+      -- The lowest figure that is a number; the earliest of equal ones. (NaN is above infinity.)
+      select pg_catalog.jsonb_object_agg(lowest.metric, pg_catalog.jsonb_build_object('value', lowest.value, 'step', lowest.step))
+      from (
+        select distinct on (figure.metric) figure.metric, figure.value, point.step
+        from first_of_step as point
+        join inserted using (step)
+        cross join lateral (
+          values ('training_loss', point.training_loss), ('validation_loss', point.validation_loss)
+        ) as figure (metric, value)
+        where abs(figure.value) < 'infinity'
+        order by figure.metric, figure.value, point.step
+      ) as lowest
+    ) into answer, impossible, best;
   exception
     -- What a point holds is looked into only when one of them is bad: 1,000 good ones take a third longer otherwise.
     when data_exception or not_null_violation or check_violation then
@@ -78,7 +92,7 @@ begin
     perform lora_private.refuse_bad_point(points);
   end if;
 
-  perform lora_private.advance_training_job(job.id, (answer ->> 'accepted')::integer > 0);
+  perform lora_private.advance_training_job(job.id, (answer ->> 'accepted')::integer > 0, best);
   return answer || (
     select pg_catalog.jsonb_build_object('progress', advanced.progress, 'cancel_requested', false)
     from public.training_jobs as advanced where advanced.id = job.id
@@ -146,7 +160,7 @@ revoke all on function lora_private.refuse_bad_point(jsonb) from public, anon, a
 grant execute on function lora_private.refuse_bad_point(jsonb) to service_role;
 
 -- Brings a job's own columns up to its newest point.
-create or replace function lora_private.advance_training_job(job_id uuid, has_new_points boolean)
+create or replace function lora_private.advance_training_job(job_id uuid, has_new_points boolean, best jsonb)
 returns void
 language plpgsql
 set search_path = ''
@@ -204,6 +218,7 @@ begin
         'non_finite', case when newest.training_loss in ('NaN', 'Infinity', '-Infinity') then true end
       )
     ),
+    best_metrics = lora_private.better_metrics(job.best_metrics, best, job.attempt),
     last_progress_at = case when has_new_points then lora_private.clock() else job.last_progress_at end,
     last_heartbeat_at = lora_private.clock(),
     lease_expires_at = lora_private.renewed_lease(job)
@@ -211,5 +226,25 @@ begin
 end
 $$;
 
-revoke all on function lora_private.advance_training_job(uuid, boolean) from public, anon, authenticated, service_role;
-grant execute on function lora_private.advance_training_job(uuid, boolean) to service_role;
+-- The lower of two figures for each metric; of equal ones the earlier.
+create or replace function lora_private.better_metrics(known jsonb, latest jsonb, attempt integer)
+returns jsonb
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select coalesce(known, '{}') || coalesce((
+    select pg_catalog.jsonb_object_agg(
+      figure.key, figure.value || pg_catalog.jsonb_build_object('attempt', better_metrics.attempt))
+    from pg_catalog.jsonb_each(latest) as figure
+    where ((known -> figure.key ->> 'value')::double precision <= (figure.value ->> 'value')::double precision) is not true
+  ), '{}')
+$$;
+
+revoke all on function
+  lora_private.advance_training_job(uuid, boolean, jsonb),
+  lora_private.better_metrics(jsonb, jsonb, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  lora_private.advance_training_job(uuid, boolean, jsonb),
+  lora_private.better_metrics(jsonb, jsonb, integer)
+  to service_role;

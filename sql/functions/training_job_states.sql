@@ -51,6 +51,9 @@ begin
     new.last_heartbeat_at := null;
     new.last_progress_at := null;
     new.cancel_requested_at := null;
+    new.failure_class := null;
+    new.stage_changed_at := lora_private.clock();
+    new.resume_from := lora_private.last_checkpoint(old.id);
   elsif new.status in ('completed', 'failed', 'cancelled') then
     -- What is displayed is computed from the row that the ledger is: as it was until now.
     ended := lora_private.ended_attempt(old);
@@ -185,6 +188,35 @@ language sql immutable parallel safe
 set search_path = ''
 as 'select case when cost > 99999999.99 then 99999999.99 else cost end';
 
+-- Why something is done, for the event that it becomes. A client has no column to write it into; it holds for the
+-- statements of one function.
+create or replace function lora_private.say_reason(reason text)
+returns void
+language sql
+set search_path = ''
+as $$
+  select pg_catalog.set_config('lora_private.reason', coalesce(reason, ''), true)
+$$;
+create or replace function lora_private.said_reason()
+returns text
+language sql stable
+set search_path = ''
+as $$
+  select pg_catalog.left(nullif(pg_catalog.current_setting('lora_private.reason', true), ''), 1000)
+$$;
+
+-- When a stage began, whoever announced it: what is slow in one stage is usual in another.
+create or replace function lora_private.note_training_job_stage()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.stage_changed_at := lora_private.clock();
+  return new;
+end
+$$;
+
 -- Who does this: the user of the token, else its role, else whoever has the connection.
 create or replace function lora_private.actor()
 returns text
@@ -233,7 +265,10 @@ begin
     new.id, lora_private.actor(), case tg_op when 'INSERT' then 'created' else 'status' end,
     case tg_op when 'UPDATE' then old.status end, new.status, new.attempt,
     pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-      'worker', new.claimed_by, 'reason', case when new.status in ('failed', 'cancelled') then new.error_message end))
+      'worker', new.claimed_by, 'reason', case new.status
+        when 'failed' then new.error_message
+        when 'cancelled' then coalesce(lora_private.said_reason(), new.error_message)
+      end))
   );
 
   -- The interval of an attempt ends when its worker is done with it, or loses it. No cost is known for a job that
@@ -269,6 +304,9 @@ revoke all on function
   lora_private.attempt_cost(public.training_jobs, timestamptz),
   lora_private.training_job_cost(public.training_jobs, timestamptz),
   lora_private.displayed_cost(numeric),
+  lora_private.say_reason(text),
+  lora_private.said_reason(),
+  lora_private.note_training_job_stage(),
   lora_private.actor(),
   lora_private.record_training_job_state()
   from public, anon, authenticated, service_role;
@@ -276,14 +314,22 @@ grant execute on function
   lora_private.ended_attempt(public.training_jobs),
   lora_private.attempt_cost(public.training_jobs, timestamptz),
   lora_private.training_job_cost(public.training_jobs, timestamptz),
-  lora_private.displayed_cost(numeric)
+  lora_private.displayed_cost(numeric),
+  lora_private.say_reason(text)
   to authenticated, service_role;
+-- The service writes events of its own.
+grant execute on function lora_private.actor() to service_role;
 
 -- After the one that freezes, which refuses; before the change of status, which counts.
 create or replace trigger b_keep_training_job_attempt
   before update on public.training_jobs
   for each row when (new.attempt is distinct from old.attempt or new.retry_count is distinct from old.retry_count)
   execute function lora_private.keep_training_job_attempt();
+
+create or replace trigger b_note_training_job_stage
+  before update on public.training_jobs
+  for each row when (new.current_stage is distinct from old.current_stage)
+  execute function lora_private.note_training_job_stage();
 
 create or replace trigger change_training_job_state
   before update on public.training_jobs

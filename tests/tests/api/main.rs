@@ -3,9 +3,11 @@
 mod chunks;
 mod costs;
 mod datasets;
+mod endings;
 mod hostile;
 mod jobs;
 mod metrics;
+mod models;
 mod progress;
 mod queue;
 mod random;

@@ -18,6 +18,7 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
         ("check_dataset", json!({"content": pairs(2)})),
         ("create_training_job", json!({"dataset_id": dataset, "gpu_config": gpus()})),
         ("training_job_progress", json!({"job_id": job})),
+        ("mark_notifications_read", json!({"ids": []})),
         ("cost_summary", json!({"from_date": "2026-01-01", "to_date": "2026-02-01"})),
     ]
 }
@@ -29,6 +30,11 @@ fn calls_of_the_service(dataset: &str, job: &str) -> Vec<(&'static str, Value)> 
         ("heartbeat_training_job", json!({"job_id": job, "attempt": 1})),
         ("report_training_metrics", json!({"job_id": job, "attempt": 1, "points": []})),
         ("complete_training_job", json!({"job_id": job, "attempt": 1})),
+        (
+            "fail_training_job",
+            json!({"job_id": job, "attempt": 1, "failure_class": "stalled", "message": "x"}),
+        ),
+        ("register_model_artifact", json!({"job_id": job, "attempt": 1, "name": "x", "artifacts": {}})),
     ]
 }
 

@@ -18,16 +18,23 @@ const TABLES: [(&str, &str, &str); 9] = [
 ];
 
 /// Every function in `public`, and whether users may call it; the service may call all of them.
-const FUNCTIONS: [(&str, bool); 11] = [
+const FUNCTIONS: [(&str, bool); 18] = [
     ("append_dataset_chunk(uuid,integer,text,text,text,jsonb)", false),
+    ("cancel_training_job(uuid,text)", true),
     ("check_dataset(text,jsonb)", true),
     ("claim_training_jobs(text,integer,integer)", false),
     ("complete_training_job(uuid,integer,jsonb)", false),
     ("cost_summary(date,date,text,uuid)", true),
     ("create_training_job(uuid,text,jsonb,jsonb,text,uuid)", true),
+    ("fail_training_job(uuid,integer,text,text,text)", false),
     ("finish_dataset_validation(uuid,integer,text,jsonb)", false),
-    ("heartbeat_training_job(uuid,integer,text,text)", false),
+    ("heartbeat_training_job(uuid,integer,text,text,jsonb)", false),
+    ("mark_notifications_read(uuid[])", true),
+    ("register_model_artifact(uuid,integer,text,jsonb,jsonb,uuid,text)", false),
     ("report_training_metrics(uuid,integer,jsonb)", false),
+    ("retry_training_job(uuid)", true),
+    ("set_model_artifact_status(uuid,text)", false),
+    ("sweep_training_jobs(boolean,integer)", false),
     ("training_job_progress(uuid,timestamp with time zone)", true),
     ("validate_dataset(uuid,text,jsonb)", false),
 ];

@@ -1,15 +1,17 @@
 //! Every function of the API, by everybody, with arguments that work for whoever may call it.
 
-use super::allowed::{Callers, DENIED, UNKNOWN, YES};
+use super::allowed::{Callers, DENIED, NONE, UNKNOWN, YES};
 
 const SERVICE: Callers = [DENIED, DENIED, DENIED, YES];
 const USERS: Callers = [DENIED, YES, YES, YES];
 /// Something of the owner.
 const OWN: Callers = [DENIED, YES, UNKNOWN, YES];
 
-pub const CALLS: [(&str, Callers); 15] = [
+pub const CALLS: [(&str, Callers); 24] = [
     ("append_dataset_chunk('{uploading}', 1, '{}')", SERVICE),
     ("append_dataset_chunk('{ready}', 1, '{}')", [DENIED, DENIED, DENIED, "PT409, hint"]),
+    ("cancel_training_job('{queued}')", OWN),
+    ("cancel_training_job('{completed}')", [DENIED, "PT409, hint", UNKNOWN, "PT409, hint"]),
     ("check_dataset('{}')", USERS),
     ("claim_training_jobs('w')", SERVICE),
     ("complete_training_job('{running}', 1)", SERVICE),
@@ -24,9 +26,21 @@ pub const CALLS: [(&str, Callers); 15] = [
         "create_training_job('{uploading}', gpu_config => '{GPUS}')",
         [DENIED, "PT409, hint", UNKNOWN, "PT409, hint"],
     ),
+    ("fail_training_job('{running}', 1, 'stalled', 'it hangs')", SERVICE),
     ("finish_dataset_validation('{uploading}', 1)", [DENIED, DENIED, DENIED, "PT409, hint"]),
     ("heartbeat_training_job('{running}', 1)", SERVICE),
+    ("mark_notifications_read('{}')", USERS),
+    (
+        "register_model_artifact('{bare}', 1, 'adapter', '{\"a\": {\"path\": \"{owner}/a\", \"size\": 1, \"sha256\": \"\
+         00000000000000000000000000000000000000000000000000000000000000aa\"}}')",
+        SERVICE,
+    ),
     ("report_training_metrics('{running}', 1, '[]')", SERVICE),
+    ("retry_training_job('{completed}')", OWN),
+    ("retry_training_job('{running}')", [DENIED, "PT409, hint", UNKNOWN, "PT409, hint"]),
+    ("set_model_artifact_status('{model}', 'deployed')", SERVICE),
+    // There is nothing to do.
+    ("sweep_training_jobs()", [DENIED, DENIED, DENIED, NONE]),
     ("training_job_progress('{queued}')", OWN),
     ("validate_dataset('{uploading}', '{}')", SERVICE),
 ];

@@ -159,6 +159,9 @@ const TRAINING_JOBS: Section = Section {
         ("max_attempts", "7", [NO, NO, YES, YES]),
         ("failure_class", "'changed'", [NO, NO, OURS, YES]),
         ("retry_of", "'{completed}'", [NO, NO, YES, YES]),
+        ("resume_from", "'{}'", [NO, NO, OURS, YES]),
+        ("stage_changed_at", "'2000-01-01'", [NO, NO, OURS, YES]),
+        ("best_metrics", "'{}'", [NO, NO, OURS, YES]),
     ],
     whole: &[
         SELECT,
@@ -220,6 +223,9 @@ const COMPLETED_JOBS: Section = Section {
         ("max_attempts", "7", ["", NO, "", FROZEN]),
         ("failure_class", "'changed'", ["", NO, "", FROZEN]),
         ("retry_of", "'{completed}'", ["", NO, "", FROZEN]),
+        ("resume_from", "'{}'", ["", NO, "", FROZEN]),
+        ("stage_changed_at", "'2000-01-01'", ["", NO, "", FROZEN]),
+        ("best_metrics", "'{}'", ["", NO, "", FROZEN]),
     ],
     ..Section::NOTHING
 };
