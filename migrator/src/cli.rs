@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use uuid::Uuid;
 
 use crate::error::EXIT_CODES;
 use crate::secret::Secret;
@@ -62,10 +63,10 @@ pub enum Command {
     /// With --datasets: whether the rows of datasets have figures that can be right.
     Verify(Verify),
 
-    /// Say everything that is wrong with a dataset file; needs no database
+    /// Say everything that is wrong with a dataset file; needs no database, unless the result is recorded there
     ///
     /// The rules and the report are those of lora.dataset_report. Findings stand on stdout as "file:line: error[code]:
-    /// message", each with what to do about it.
+    /// message", each with what to do about it. Only --dataset connects to a database.
     Validate(Validate),
 }
 
@@ -117,6 +118,17 @@ pub struct Validate {
     /// The file; "-" is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+
+    /// A second file, which is held back for validation; "-" is standard input, where FILE is not
+    #[arg(long, value_name = "FILE")]
+    pub split_file: Option<PathBuf>,
+
+    /// Record the result on the dataset of this id, in the database: its status, counts, findings and report
+    ///
+    /// Recorded in one transaction when all is read; refused when FILE is not as long as the stored object of the
+    /// dataset. It takes the role that migrated, or a member of service_role.
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<Uuid>,
 
     /// Who trains on it: brightrun, openai, mistral or together
     #[arg(long, value_name = "NAME")]

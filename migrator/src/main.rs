@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Global};
 use crate::error::{Error, Exit};
 use crate::interrupt::Interrupt;
 use crate::report::Report;
 use crate::secret::Secret;
+use crate::target::Target;
 
 mod broken;
 mod buckets;
@@ -67,23 +68,27 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
     let interrupt = Interrupt::install()?;
-    if let Command::Validate(options) = &cli.command {
-        return validate::run(options, &interrupt, report);
-    }
+    let Cli { global, command } = cli;
+    let connect = || connect::open(target(&global)?, &interrupt);
+    let outcome = match &command {
+        Command::Migrate(options) => migrate::run(&mut connect()?, options, report),
+        Command::Status(options) => status::run(&mut connect()?, options, report),
+        Command::Verify(options) => verify::run(&mut connect()?, options, report),
+        // Connects only if it is asked to record what it finds, and may find it after a signal.
+        Command::Validate(options) => return validate::run(options, &connect, &interrupt, report),
+    };
+    // Whatever failed after a signal failed because of it.
+    outcome.map_err(|error| interrupt.error().unwrap_or(error))
+}
+
+/// The database that is meant.
+fn target(global: &Global) -> Result<Target, Error> {
     let variable = |name: &str| std::env::var(name).ok();
     // A variable that is set to nothing is not set.
     let said = |url: &Secret| !url.expose().trim().is_empty();
     let fallback = || variable("DATABASE_URL").and_then(|url| url.parse().ok()).filter(said);
-    let url = cli.global.database_url.filter(said).or_else(fallback);
-    let mut session = connect::open(target::resolve(url.as_ref(), variable)?, &interrupt)?;
-    let outcome = match &cli.command {
-        Command::Migrate(options) => migrate::run(&mut session, options, report),
-        Command::Status(options) => status::run(&mut session, options, report),
-        Command::Verify(options) => verify::run(&mut session, options, report),
-        Command::Validate(_) => unreachable!("it needs no connection"),
-    };
-    // Whatever failed after a signal failed because of it.
-    outcome.map_err(|error| interrupt.error().unwrap_or(error))
+    let url = global.database_url.clone().filter(said).or_else(fallback);
+    target::resolve(url.as_ref(), variable)
 }
 
 /// Help and version as they are; a mistake without what could be a password in it.

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::SystemTime;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pg_lora_core::dataset::{Options, Report, Segment};
+use pg_lora_core::dataset::{Options, Segment};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Exit};
 use crate::interrupt::Interrupt;
@@ -24,37 +25,26 @@ const BLOCK_BYTES: usize = 4 << 20;
 /// The name of standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// The report on a file, read by so many threads; of standard input when it is called "-".
-pub fn report(
-    file: &Path,
-    options: &Options,
-    threads: usize,
-    interrupt: &Interrupt,
-) -> Result<Report, Error> {
-    let mut source = Source::open(file)?;
-    let bar = source.progress();
-    let segment = match threads {
-        0 | 1 => read_alone(&mut source, options, &bar, interrupt),
-        _ => read_together(&mut source, options, threads, &bar, interrupt),
-    };
-    bar.finish_and_clear();
-    let segment = segment?;
-    source.check_unchanged()?;
-    segment.report(options, &mut || ()).map_err(refused)
-}
-
 /// What is read, and what it was when it was opened.
-struct Source<'f> {
+pub struct Source<'f> {
     file: &'f Path,
     reader: Box<dyn Read>,
     /// Size and time of the last change; `None` for what is no file.
     state: Option<(u64, Option<SystemTime>)>,
+    /// Of the bytes that were read, if it was asked for.
+    sha256: Option<Sha256>,
+}
+
+/// Whether this file is standard input.
+pub fn is_standard_input(file: &Path) -> bool {
+    file.as_os_str() == STANDARD_INPUT
 }
 
 impl<'f> Source<'f> {
-    fn open(file: &'f Path) -> Result<Self, Error> {
-        if file.as_os_str() == STANDARD_INPUT {
-            return Ok(Self { file, reader: Box::new(io::stdin().lock()), state: None });
+    /// Opens a file, or standard input when it is called "-".
+    pub fn open(file: &'f Path) -> Result<Self, Error> {
+        if is_standard_input(file) {
+            return Ok(Self { file, reader: Box::new(io::stdin().lock()), state: None, sha256: None });
         }
         let opened = File::open(file).map_err(|error| unreadable(file, &error))?;
         let metadata = opened.metadata().map_err(|error| unreadable(file, &error))?;
@@ -63,7 +53,48 @@ impl<'f> Source<'f> {
             return Err(error.hint("name a file, or \"-\" for standard input"));
         }
         let state = metadata.is_file().then(|| (metadata.len(), metadata.modified().ok()));
-        Ok(Self { file, reader: Box::new(opened), state })
+        Ok(Self { file, reader: Box::new(opened), state, sha256: None })
+    }
+
+    /// The same, with a SHA-256 of what is read. It has no merge: it is computed where the bytes pass in order.
+    pub fn hashed(self) -> Self {
+        Self { sha256: Some(Sha256::new()), ..self }
+    }
+
+    /// Reads it to its end, by so many threads.
+    pub fn read(
+        &mut self,
+        options: &Options,
+        threads: usize,
+        interrupt: &Interrupt,
+    ) -> Result<Segment<'static>, Error> {
+        let bar = self.progress();
+        let segment = match threads {
+            0 | 1 => read_alone(self, options, &bar, interrupt),
+            _ => read_together(self, options, threads, &bar, interrupt),
+        };
+        bar.finish_and_clear();
+        segment
+    }
+
+    /// A report on two states of a file would be one on neither.
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        let Some(before) = self.state else { return Ok(()) };
+        let metadata = std::fs::metadata(self.file).map_err(|error| unreadable(self.file, &error))?;
+        if (metadata.len(), metadata.modified().ok()) == before {
+            return Ok(());
+        }
+        let error = Error::new(
+            Exit::Refused,
+            format!("the file \"{}\" changed while it was read", self.file.display()),
+        );
+        Err(error.hint("validate it again when nobody writes to it any more"))
+    }
+
+    /// The SHA-256 of what was read, in lower-case hexadecimal digits.
+    pub fn sha256(self) -> Option<String> {
+        let digest = self.sha256?.finalize();
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// A bar for whoever sits in front of it; nothing for a pipeline.
@@ -79,21 +110,10 @@ impl<'f> Source<'f> {
         let mut block = Vec::with_capacity(BLOCK_BYTES);
         let mut limited = self.reader.by_ref().take(BLOCK_BYTES as u64);
         limited.read_to_end(&mut block).map_err(|error| unreadable(self.file, &error))?;
-        Ok((!block.is_empty()).then_some(block))
-    }
-
-    /// A report on two states of a file would be one on neither.
-    fn check_unchanged(&self) -> Result<(), Error> {
-        let Some(before) = self.state else { return Ok(()) };
-        let metadata = std::fs::metadata(self.file).map_err(|error| unreadable(self.file, &error))?;
-        if (metadata.len(), metadata.modified().ok()) == before {
-            return Ok(());
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(&block);
         }
-        let error = Error::new(
-            Exit::Refused,
-            format!("the file \"{}\" changed while it was read", self.file.display()),
-        );
-        Err(error.hint("validate it again when nobody writes to it any more"))
+        Ok((!block.is_empty()).then_some(block))
     }
 }
 
@@ -102,7 +122,8 @@ fn unreadable(file: &Path, error: &io::Error) -> Error {
         .hint("name a file that is there and may be read, or \"-\" for standard input")
 }
 
-fn refused(error: pg_lora_core::Error) -> Error {
+/// What core refuses, in its words.
+pub fn refused(error: pg_lora_core::Error) -> Error {
     Error::new(Exit::Refused, error.message).hint(error.hint)
 }
 
