@@ -2,11 +2,14 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use pg_lora_tests::chat::{Chat, SEED};
 use pg_lora_tests::{Database, Outcome, Scratch, environment, program};
 use serde_json::Value;
+
+mod held_back;
+mod recorded;
 
 /// A folder with a file in it.
 fn file(content: &[u8]) -> (Scratch, PathBuf) {
@@ -20,6 +23,24 @@ fn validate(path: &Path, more: &[&str]) -> Outcome {
     let arguments: Vec<&str> =
         ["validate", path.to_str().unwrap()].into_iter().chain(more.iter().copied()).collect();
     Outcome::of(&mut program::pg_lora(&arguments))
+}
+
+/// `pg-lora` on the database of a URL, reading standard input.
+fn reading(url: &str, arguments: &[&str]) -> Child {
+    let mut command = program::pg_lora(arguments);
+    command.env("DATABASE_URL", url).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// How it ends when it has read this and nothing more.
+fn fed(mut child: Child, content: &[u8]) -> Outcome {
+    let mut input = child.stdin.take().unwrap();
+    let content = content.to_owned();
+    // Beside it: whoever refuses does not read.
+    let writer = std::thread::spawn(move || drop(input.write_all(&content)));
+    let outcome = child.wait_with_output().unwrap().into();
+    writer.join().unwrap();
+    outcome
 }
 
 const GOOD: &str = r#"{"prompt":"Is it open?","completion":"From nine on."}"#;
@@ -73,13 +94,8 @@ fn the_report_is_that_of_the_database_whatever_the_number_of_threads() {
 
 #[test]
 fn standard_input_is_read_to_its_end() {
-    let mut command = program::pg_lora(&["validate", "-", "--output", "json"]);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(GOOD.as_bytes()).unwrap();
-    drop(input);
-    let outcome = Outcome::from(child.wait_with_output().unwrap()).expect(0);
+    let child = reading("", &["validate", "-", "--output", "json"]);
+    let outcome = fed(child, GOOD.as_bytes()).expect(0);
     assert_eq!(outcome.json()["report"]["total_training_pairs"], 1);
     // A pipe that ends early is a file that ends early.
     let nothing = Outcome::of(&mut program::pg_lora(&["validate", "-"])).expect(13);
