@@ -1,15 +1,11 @@
 //! `--split-file`: the report on two files, and which of them is told.
 
 use pg_lora_tests::chat::Chat;
+use pg_lora_tests::random::Random;
 use pg_lora_tests::{Database, environment};
 use serde_json::{Value, json};
 
 use crate::{GOOD, fed, file, reading, validate};
-
-/// Numbers from 1 to `most`, other ones for each seed.
-fn number(seed: u64, most: u64) -> u64 {
-    (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % most + 1
-}
 
 #[test]
 fn the_report_is_that_of_the_database_however_it_is_read() {
@@ -20,11 +16,13 @@ fn the_report_is_that_of_the_database_however_it_is_read() {
     for round in 0..if environment::full() { 40 } else { 8 } {
         let seed = environment::seed().wrapping_add(round);
         // The largest are longer than a block.
-        let examples = number(seed, 4000) as usize;
+        let mut random = Random::stream(seed, 0);
+        let examples = random.between(1, 4000);
         let training = Chat::faulty(seed, examples, examples / 20).bytes;
-        // Of the same seed: what is held back is trained on.
-        let held_back = Chat::faulty(seed ^ (seed >> 1 & 1), 30 + number(!seed, 400) as usize, 10).bytes;
-        let options = match seed % 3 {
+        // Mostly of the same seed: what is held back is trained on.
+        let other = if random.once_in(3) { !seed } else { seed };
+        let held_back = Chat::faulty(other, random.between(30, 400), 10).bytes;
+        let options = match random.below(3) {
             0 => json!({}),
             1 => json!({"profile": "openai", "min_examples": 3000}),
             _ => json!({"window": 300}),
@@ -33,7 +31,7 @@ fn the_report_is_that_of_the_database_however_it_is_read() {
             db.query_one(query, &[&training, &held_back, &options.to_string()]).unwrap().get(0);
 
         let ((_one, training), (_other, held_back)) = (file(&training), file(&held_back));
-        let threads = number(seed.rotate_left(7), 6).to_string();
+        let threads = random.between(1, 6).to_string();
         let mut more = vec!["--split-file", held_back.to_str().unwrap(), "--threads", &threads];
         let members: Vec<(String, String)> = options
             .as_object()
