@@ -6,14 +6,16 @@
 use std::fmt::Write;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use postgres::{Client, NoTls};
 
-use crate::{Address, Detached, Scratch, Tree};
+use crate::{Account, Address, Detached, Scratch, Tree};
 
 /// initdb takes about a second; a machine that needs this long has another problem, and the log will tell.
 pub(crate) const START_BUDGET: Duration = Duration::from_secs(60);
@@ -142,6 +144,30 @@ impl Cluster {
     /// The installation it runs from.
     pub fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    /// Ends all processes of the server at once, without a checkpoint, and starts it again: it recovers from its log.
+    /// What was committed is there again only where `synchronous_commit` was on.
+    pub fn crash(&self) -> anyhow::Result<()> {
+        self.pg_ctl(&["stop", "-m", "immediate"])?;
+        let log = self.scratch.path().join("log");
+        // The folder's shell stops whichever server runs in it.
+        self.pg_ctl(&["start", "-l", &log.to_string_lossy()])
+    }
+
+    fn pg_ctl(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let mut command = Command::new(self.tree.bindir().join("pg_ctl"));
+        command.args(["-s", "-w", "-D"]).arg(self.scratch.path().join("data")).args(arguments);
+        // Nothing that the caller has set is meant for this server.
+        command.env_clear().current_dir("/").stdin(Stdio::null()).process_group(0);
+        if let Some(account) = Account::for_servers()? {
+            account.apply(&mut command);
+        }
+        let output = command.output().context("could not run \"pg_ctl\"")?;
+        if !output.status.success() {
+            bail!("\"pg_ctl {}\" failed: {}", arguments[0], String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
     }
 
     /// Stops the server and removes its folder, as dropping does, and says whether that worked.

@@ -4,7 +4,8 @@
 //! in whatever way that process ends; [`Cluster::detach`] is the one exception. [`Tree`] says which Postgres
 //! runs, [`Account`] as whom, [`Caller`] speaks to it as the HTTP layer would, and [`environment`] is what
 //! `cargo xtask test` hands to the tests. A test that needs a database and not a server of its own takes a
-//! [`Database`] and tells a [`story`] on it. [`Postgrest`] serves one over HTTP.
+//! [`Database`] and tells a [`story`] on it. [`Postgrest`] serves one over HTTP,
+//! and [`streaming`] is a worker that uses it.
 //!
 //! Invariant: nothing here touches a server that it did not start, nor a folder that it did not make.
 
@@ -24,6 +25,7 @@ mod scratch;
 pub mod seed;
 mod session;
 pub mod story;
+pub mod streaming;
 mod tree;
 
 pub use account::Account;

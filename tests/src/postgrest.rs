@@ -44,26 +44,37 @@ pub struct Postgrest {
 impl Postgrest {
     /// Starts it on a database and waits until it knows the schema.
     pub fn start(cluster: &Cluster, database: &str) -> anyhow::Result<Self> {
+        Self::run(&environment::postgrest()?, cluster, database)
+    }
+
+    /// The same with a program of the caller's.
+    pub fn run(program: &Path, cluster: &Cluster, database: &str) -> anyhow::Result<Self> {
         let mut client = cluster.connect("postgres")?;
         client.batch_execute(AUTHENTICATOR).context("could not make the role \"authenticator\"")?;
         // Between finding a free port and the server's binding it somebody else may: then another port.
         let mut attempts = 3;
         loop {
             attempts -= 1;
-            match Self::start_once(cluster, database) {
+            match Self::start_once(program, cluster, database, free_port()?) {
                 Err(error) if attempts > 0 && error.to_string().contains("in use") => {}
                 other => return other,
             }
         }
     }
 
-    fn start_once(cluster: &Cluster, database: &str) -> anyhow::Result<Self> {
-        let port = free_port()?;
+    fn start_once(program: &Path, cluster: &Cluster, database: &str, port: u16) -> anyhow::Result<Self> {
         let uri = cluster.address().url(database).replacen("//postgres@", "//authenticator@", 1);
-        let scratch = Scratch::with_program(&environment::postgrest()?, &settings(&uri, port))?;
+        let scratch = Scratch::with_program(program, &settings(&uri, port))?;
         let postgrest = Self { scratch, port };
         postgrest.wait_until_ready()?;
         Ok(postgrest)
+    }
+
+    /// Ends it, and starts another one on the same database that answers at the same address.
+    pub fn restart(self, cluster: &Cluster, database: &str) -> anyhow::Result<Self> {
+        let port = self.port;
+        drop(self);
+        Self::start_once(&environment::postgrest()?, cluster, database, port)
     }
 
     /// Where it answers, without a slash at the end.

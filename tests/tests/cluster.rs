@@ -83,6 +83,26 @@ fn a_failed_start_shows_the_servers_own_words() {
 }
 
 #[test]
+fn what_was_committed_is_there_after_a_crash() {
+    let options = Options::default().set("synchronous_commit", "on");
+    let cluster = options.start(&environment::tree().unwrap()).unwrap();
+    let mut client = cluster.connect("postgres").unwrap();
+    client.batch_execute("create table kept as select 1 as number").unwrap();
+    let dir = cluster.socket_dir().to_owned();
+    let pid = server_pid(&dir);
+    cluster.crash().unwrap();
+    assert!(!runs(&pid));
+    assert!(client.simple_query("select 1").is_err(), "a connection outlived the crash");
+    let row = cluster.connect("postgres").unwrap().query_one("select number from kept", &[]).unwrap();
+    assert_eq!(row.get::<_, i32>(0), 1);
+    assert!(cluster.log().contains("automatic recovery in progress"));
+
+    let pid = server_pid(&dir);
+    drop(cluster);
+    assert!(!runs(&pid) && !dir.exists());
+}
+
+#[test]
 fn a_panic_stops_the_server() {
     let tree = environment::tree().unwrap();
     let dir = std::sync::Mutex::new(PathBuf::new());

@@ -26,6 +26,8 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
 fn calls_of_the_service(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
     vec![
         ("validate_dataset", json!({"dataset_id": dataset, "content": pairs(3)})),
+        ("append_dataset_chunk", json!({"dataset_id": dataset, "chunk_number": 1, "content": pairs(3)})),
+        ("finish_dataset_validation", json!({"dataset_id": dataset, "chunks": 1})),
         ("claim_training_jobs", json!({"worker": "w"})),
         ("heartbeat_training_job", json!({"job_id": job, "attempt": 1})),
         ("report_training_metrics", json!({"job_id": job, "attempt": 1, "points": []})),

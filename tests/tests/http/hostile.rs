@@ -157,9 +157,23 @@ fn no_argument_of_a_function_is_an_internal_error() {
     let job = life.queued_job(&dataset);
     pg_lora_tests::story::claim(&mut life.db, "w");
     let gpus: Value = serde_json::from_str(GPUS).unwrap();
+    let uploaded = life.new_dataset();
+    let chunk = json!({"dataset_id": uploaded, "chunk_number": 1, "content": "x"});
+    life.service.rpc("append_dataset_chunk", &chunk).expect(200);
     let calls = [
         ("check_dataset", json!({"content": "x", "options": {}})),
         ("validate_dataset", json!({"dataset_id": dataset, "content": "x", "options": {}})),
+        (
+            "append_dataset_chunk",
+            json!({
+                "dataset_id": uploaded, "chunk_number": 2, "content": "x", "encoding": "utf8", "split": "train",
+                "options": {},
+            }),
+        ),
+        (
+            "finish_dataset_validation",
+            json!({"dataset_id": uploaded, "chunks": 1, "content_sha256": null, "options": {}}),
+        ),
         (
             "create_training_job",
             json!({

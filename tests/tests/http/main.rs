@@ -2,7 +2,8 @@
 //!
 //! `datasets`, `jobs`, `poller`, `models` and `notices` are the application's own requests, which keep working;
 //! `embeds` brings related rows along; `matrix`, `refusals` and `functions` check what each refusal looks like,
-//! `hostile` that no request is an internal error or gets around a guard; `server` is about the HTTP layer itself.
+//! `hostile` that no request is an internal error or gets around a guard; `server` is about the HTTP layer itself;
+//! `streaming` is a worker that sends a file in chunks, whatever happens meanwhile.
 
 mod client;
 mod datasets;
@@ -17,3 +18,4 @@ mod notices;
 mod poller;
 mod refusals;
 mod server;
+mod streaming;
