@@ -63,8 +63,7 @@ impl Chat {
     pub fn faulty(seed: u64, examples: usize, faults: usize) -> Self {
         assert!(faults <= examples / 3, "{faults} faults in {examples} lines");
         let faults = places(seed, examples, faults);
-        let mut chat =
-            Self { bytes: Vec::new(), lines: 0, sound: 0, pairs: 0, messages: 0, faults: Vec::new() };
+        let mut chat = Self::empty();
         let mut copies = Copies::default();
         let mut next = faults.iter().peekable();
         for number in 1..=examples as u64 {
@@ -75,6 +74,24 @@ impl Chat {
         }
         chat.faults = faults;
         chat
+    }
+
+    /// As many examples as so many bytes hold, without a fault: the beginning of every longer file of this seed.
+    pub fn sound_up_to(seed: u64, bytes: usize) -> Self {
+        let mut chat = Self::empty();
+        for number in 1.. {
+            let mut random = Random::stream(seed, number);
+            let example = Example::new(&mut random, number);
+            if chat.bytes.len() + example.line().len() + 1 > bytes {
+                break;
+            }
+            chat.push(&mut random, example, None, &mut Copies::default());
+        }
+        chat
+    }
+
+    fn empty() -> Self {
+        Self { bytes: Vec::new(), lines: 0, sound: 0, pairs: 0, messages: 0, faults: Vec::new() }
     }
 
     fn push(&mut self, random: &mut Random, example: Example, fault: Option<Fault>, copies: &mut Copies) {
@@ -181,6 +198,19 @@ mod tests {
         let chat = Chat::faulty(SEED, 300, 51);
         assert_eq!(chat.bytes, Chat::faulty(SEED, 300, 51).bytes);
         assert_ne!(chat.bytes, Chat::faulty(SEED + 1, 300, 51).bytes);
+    }
+
+    #[test]
+    fn a_file_of_so_many_bytes_is_the_beginning_of_a_longer_one() {
+        let longer = Chat::sound(SEED, 100);
+        let at = longer.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(49).unwrap().0 + 1;
+        for (bytes, lines) in [(at - 1, 49), (at, 50), (at + 1, 50)] {
+            let chat = Chat::sound_up_to(SEED, bytes);
+            assert!(
+                chat.lines == lines && chat.bytes.len() <= bytes && longer.bytes.starts_with(&chat.bytes)
+            );
+            assert_eq!(chat.pairs, Chat::sound(SEED, lines as usize).pairs);
+        }
     }
 
     #[test]

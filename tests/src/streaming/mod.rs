@@ -116,6 +116,14 @@ impl Worker {
     }
 }
 
+/// The bytes of a chunk as a text that JSON can hold.
+///
+/// Not as what they mean, because JSON is UTF-8: a file that is not would have to be mended before it is sent, and the
+/// report would say that it is sound. Nor has a chunk to end where a character does.
+pub fn base64(chunk: &[u8]) -> String {
+    STANDARD.encode(chunk)
+}
+
 /// The files of a dataset on their way.
 struct Stream<'w> {
     worker: &'w Worker,
@@ -160,18 +168,13 @@ impl Stream<'_> {
         if self.finished_by_another {
             return Ok(());
         }
-        let start = Instant::now();
-        // As base64, because a text of JSON is UTF-8: a file that is not would have to be mended before it is sent, and the
-        // report would say that it is sound. Nor need a chunk end where a character does.
-        //
+        let arguments = json!({
+            "dataset_id": self.dataset, "chunk_number": self.chunks, "content": base64(chunk),
+            "encoding": "base64", "split": split, "options": self.worker.options,
+        });
         // Sent once more when there was no answer: the same bytes under the same number are no harm.
-        let answer = self.worker.api.call(
-            "append_dataset_chunk",
-            &json!({
-                "dataset_id": self.dataset, "chunk_number": self.chunks, "content": STANDARD.encode(chunk),
-                "encoding": "base64", "split": split, "options": self.worker.options,
-            }),
-        );
+        let start = Instant::now();
+        let answer = self.worker.api.call("append_dataset_chunk", &arguments);
         self.slowest_chunk = self.slowest_chunk.max(start.elapsed());
         match answer {
             // Another worker on the same dataset may have come first. The rest is read for its length and its SHA-256, and

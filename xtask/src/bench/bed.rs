@@ -5,9 +5,10 @@
 //! machine does meets both. Only the query is timed, planning included; not the request around it.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pg_lora_tests::{Caller, Cluster};
+use pg_lora_tests::{Caller, Cluster, Postgrest};
 use postgres::types::ToSql;
 use postgres::{Client, SimpleQueryMessage};
 
@@ -111,6 +112,11 @@ impl<'c> Bed<'c> {
     /// Another connection to the same database.
     pub fn connect(&self) -> anyhow::Result<Client> {
         self.cluster.connect(&name(self.databases))
+    }
+
+    /// The HTTP layer on the same database.
+    pub fn serve(&self, postgrest: &Path) -> anyhow::Result<Postgrest> {
+        Postgrest::run(postgrest, self.cluster, &name(self.databases))
     }
 
     /// One value, as text, that is not measured.

@@ -1,9 +1,11 @@
 //! What validating a chat file costs in SQL: against core alone, against Together's own check, against plain SQL, with
-//! faults and without; whether every fault is found; how much memory the backend needs for it.
+//! faults and without; whether every fault is found; how much memory the backend needs for it; and the same in chunks
+//! through the API.
 //!
 //! Every side reads the same bytes, and all sides have their turn in each round. In SQL the file is one stored value,
 //! out of line and not compressed: reading it out of its pages belongs to the call.
 
+mod chunks;
 mod core_alone;
 mod large;
 mod memory;
@@ -59,6 +61,7 @@ pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>) -> anyhow::Result<()> {
     memory::run(bed)?;
     large::run(bed)?;
     ways::run(bed, prepared, &sound, &file, together.as_ref())?;
+    chunks::run(bed, prepared, &sound)?;
     Times::take(bed, &sound, &file, &core, together)?.note(bed, &sound)?;
     fs::remove_file(&file).with_context(|| format!("could not remove \"{}\"", file.display()))
 }
