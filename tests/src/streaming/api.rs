@@ -55,7 +55,7 @@ pub enum Failure {
 
 impl Api {
     /// The URL has no slash at the end. On Supabase it is that of the project with `/rest/v1`, the token is the service
-    /// key, and the key has to be sent as the header `apikey` too.
+    /// key, which has to be sent as the header `apikey` too, and ureq needs a feature of its own for `https`.
     pub fn new(url: impl Into<String>, token: impl Into<String>) -> Self {
         // That the API refuses something is an answer, and its body says why.
         let agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build();

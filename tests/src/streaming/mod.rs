@@ -77,6 +77,9 @@ impl Worker {
 
     /// Streams a dataset's file, and one that is held back for validation if there is one, and answers the report.
     ///
+    /// A file that is cut off has to end with an error of its reader. A reader that does not know better is found out
+    /// only where the database knows how long the stored object is.
+    ///
     /// # Errors
     /// If a file cannot be read to its end, or whatever the API says. Nothing is recorded then, and calling it again
     /// with the same files from their beginning is all that has to be done.

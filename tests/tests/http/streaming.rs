@@ -2,6 +2,7 @@
 
 mod crashes;
 mod file;
+mod proxy;
 mod refusals;
 
 use std::thread;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::life::Life;
 use file::{Choices, File};
+use proxy::LossyProxy;
 
 /// A small file with a fault of each kind, bytes that are no UTF-8 among them.
 fn faulty(seed: u64) -> Chat {
@@ -232,4 +234,58 @@ fn a_worker_that_is_overtaken_gets_the_report_of_the_other() {
     let validation = worker.validate(&dataset, &mut file, None).unwrap();
     is_recorded(&mut life.db, &dataset, &validation, &chat.bytes, &json!({}));
     assert_eq!(notices(&mut life.db, &dataset), 1);
+}
+
+/// Each chunk arrives twice then, and the report is asked for twice.
+#[test]
+fn answers_that_are_lost_are_no_harm() {
+    let mut life = Life::begin();
+    let chat = faulty(environment::seed());
+    let dataset = life.new_dataset();
+    let url = life.platform.postgrest().url();
+    let proxy = LossyProxy::to(&url);
+    let (validation, lost) = proxy.run(|url| {
+        let api = Api::new(url, Postgrest::token(&Caller::service()));
+        Worker::new(api).chunk_bytes(15_000).validate(&dataset, &mut &chat.bytes[..], None)
+    });
+    let validation = validation.unwrap();
+    assert_eq!(lost, validation.chunks as usize + 1);
+    is_recorded(&mut life.db, &dataset, &validation, &chat.bytes, &json!({}));
+    assert_eq!(notices(&mut life.db, &dataset), 1);
+}
+
+/// A client may take a connection that was closed too early for the end of the file. The database knows how long the
+/// stored file is, and when it is another one.
+#[test]
+fn a_file_that_is_not_the_stored_one_is_refused() {
+    let mut life = Life::begin();
+    let (chat, newer) = (faulty(environment::seed()), Chat::sound(environment::seed(), 40));
+    let dataset = life.new_dataset();
+    let store = "insert into storage.objects (bucket_id, name, metadata) \
+                 select storage_bucket, storage_path, jsonb_build_object('size', $2::int4) \
+                 from public.datasets where id = $1::text::uuid \
+                 on conflict (bucket_id, name) do update set metadata = excluded.metadata";
+    life.db.execute(store, &[&dataset, &(chat.bytes.len() as i32)]).unwrap();
+    let worker = worker(&life).chunk_bytes(5000);
+    let half = &chat.bytes[..chat.bytes.len() / 2];
+    match worker.validate(&dataset, &mut &*half, None) {
+        Err(Failure::Refused { status: 400, message, .. }) => {
+            assert!(message.contains(&format!("{} bytes", half.len())), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let replace = || {
+        let mut db = life.platform.database.connect();
+        db.execute(store, &[&dataset, &(newer.bytes.len() as i32)]).unwrap();
+        Ok(())
+    };
+    worker.begin_anew(&dataset).unwrap();
+    match worker.validate(&dataset, &mut File::new(&chat.bytes).with(20_000, replace), None) {
+        Err(Failure::Refused { status: 409, message, .. }) => assert_eq!(message, "chunk 1 is missing"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(notices(&mut life.db, &dataset), 0);
+    worker.begin_anew(&dataset).unwrap();
+    let validation = worker.validate(&dataset, &mut &newer.bytes[..], None).unwrap();
+    is_recorded(&mut life.db, &dataset, &validation, &newer.bytes, &json!({}));
 }
