@@ -1,18 +1,20 @@
 //! `pg-lora` brings a Postgres or Supabase database to the state that this version of pg_lora describes.
 //!
-//! cli → target → connect → survey (one look) → plan and preflight (pure) → step (one transaction under the
+//! settings (cli, variables, file) → target → tls, connect → survey (one look) → plan and preflight (pure) → step (one transaction under the
 //! lock) for the platform, each version, the provider, the functions and the buckets → verify → report.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command};
+use crate::cli::Command;
 use crate::error::{Error, Exit};
 use crate::interrupt::Interrupt;
 use crate::report::Report;
 use crate::secret::Secret;
+use crate::settings::{Failure, Settings};
+use crate::target::Strings;
 
 mod broken;
 mod buckets;
@@ -38,6 +40,7 @@ mod query;
 mod remarks;
 mod report;
 mod secret;
+mod settings;
 mod sql_error;
 mod sql_text;
 mod sql_tokens;
@@ -46,26 +49,36 @@ mod status;
 mod step;
 mod survey;
 mod target;
+mod tls;
 mod validate;
 mod verify;
+mod wait;
+
+/// How long `wait` waits if nothing is said.
+const WAIT: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
+    let settings = match settings::read(std::env::args_os()) {
+        Ok(settings) => settings,
+        Err(Failure::Usage(error)) => return usage(&error),
+        Err(Failure::File(error)) => {
+            report::say(&error.render());
+            return ExitCode::from(error.exit as u8);
+        }
     };
-    let name = match &cli.command {
+    let name = match &settings.cli.command {
         Command::Migrate(_) => "migrate",
         Command::Status(_) => "status",
         Command::Verify(_) => "verify",
+        Command::Wait => "wait",
         Command::Validate(_) => "validate",
     };
-    let mut report = Report::new(name, cli.global.output);
-    let outcome = run(cli, &mut report);
+    let mut report = Report::new(name, settings.cli.global.output);
+    let outcome = run(settings, &mut report);
     ExitCode::from(report.finish(outcome))
 }
 
-fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
+fn run(Settings { cli, database_url }: Settings, report: &mut Report) -> Result<(), Error> {
     let interrupt = Interrupt::install()?;
     if let Command::Validate(options) = &cli.command {
         return validate::run(options, &interrupt, report);
@@ -74,12 +87,20 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
     // A variable that is set to nothing is not set.
     let said = |url: &Secret| !url.expose().trim().is_empty();
     let fallback = || variable("DATABASE_URL").and_then(|url| url.parse().ok()).filter(said);
-    let url = cli.global.database_url.filter(said).or_else(fallback);
-    let mut session = connect::open(target::resolve(url.as_ref(), variable)?, &interrupt)?;
+    let first = cli.global.database_url.filter(said).or_else(fallback);
+    let last = database_url.filter(said);
+    let target = target::resolve(&Strings { first: first.as_ref(), last: last.as_ref() }, variable)?;
+    let began = Instant::now();
+    let patience = cli.global.wait.or_else(|| matches!(cli.command, Command::Wait).then_some(WAIT));
+    let mut session = match patience {
+        Some(patience) => connect::open_within(&target, patience, &interrupt)?,
+        None => connect::open(&target, &interrupt)?,
+    };
     let outcome = match &cli.command {
         Command::Migrate(options) => migrate::run(&mut session, options, report),
         Command::Status(options) => status::run(&mut session, options, report),
         Command::Verify(options) => verify::run(&mut session, options, report),
+        Command::Wait => wait::run(&mut session, began, report),
         Command::Validate(_) => unreachable!("it needs no connection"),
     };
     // Whatever failed after a signal failed because of it.
