@@ -51,7 +51,7 @@ pub fn open(target: &Target, interrupt: &Interrupt) -> Result<Session, Error> {
     for host in &target.hosts {
         match open_host(target, host, interrupt) {
             Ok(session) => {
-                interrupt.cancels(session.client.cancel_token(), Connector::new(&target.tls)?.maker);
+                interrupt.cancels(session.client.cancel_token(), Connector::new(&session.target.tls)?.maker);
                 return Ok(session);
             }
             // As in libpq: whoever answers and refuses speaks for all of them.
@@ -124,8 +124,12 @@ pub fn open_within(target: &Target, patience: Duration, interrupt: &Interrupt) -
 
 /// Tries one server, with and without TLS where the mode leaves that open.
 fn open_host(target: &Target, host: &Host, interrupt: &Interrupt) -> Result<Session, Error> {
+    let mut target = target.clone();
+    if host.is_socket {
+        target.tls.mode = Mode::Disable;
+    }
+    let target = &target;
     let tries: &[SslMode] = match target.tls.mode {
-        _ if host.is_socket => &[SslMode::Disable],
         Mode::Disable => &[SslMode::Disable],
         Mode::Allow => &[SslMode::Disable, SslMode::Require],
         Mode::Prefer => &[SslMode::Prefer, SslMode::Disable],
@@ -211,7 +215,10 @@ fn fits(client: &mut Client, needs: Needs, place: &str) -> Result<(), Error> {
         Needs::ReadWrite => ("select current_setting('transaction_read_only') = 'off'", "takes no writes"),
         Needs::Primary => ("select not pg_is_in_recovery()", "is a standby"),
     };
-    match word(client, question, "asking the server whether it is the one that is wanted")?.as_deref() {
+    let answer = word(client, question).map_err(|error| {
+        sql_error::while_doing(&error, "asking the server whether it is the one that is wanted")
+    })?;
+    match answer.as_deref() {
         Some("t") => Ok(()),
         _ => Err(Error::new(Exit::Unreachable, format!("the server at \"{place}\" {what}"))
             .hint("name the primary server too, or leave target_session_attrs out")),
@@ -227,18 +234,27 @@ fn fits(client: &mut Client, needs: Needs, place: &str) -> Result<(), Error> {
 /// means that nothing is known, as where the pool has no second connection to give.
 pub fn is_transaction_pooled(session: &mut Session) -> Result<bool, Error> {
     const DOING: &str = "asking whether a pooler is between";
-    let pid = |client: &mut Client| word(client, "select pg_backend_pid()", DOING);
+    let failed = |error: postgres::Error| sql_error::while_doing(&error, DOING);
     let target = session.target.clone();
     let host = target.hosts.first().cloned().ok_or_else(|| refused::unreachable(&session.place))?;
     let mut other = open_host(&target, &host, &session.interrupt)?.client;
-    let failed = |error: postgres::Error| sql_error::while_doing(&error, DOING);
-    let mine = pid(&mut session.client)?;
+    let mine = word(&mut session.client, PID).map_err(failed)?;
     for _ in 0..3 {
-        // While the other one is in a transaction, its connection is nobody else's.
-        other.batch_execute("begin").map_err(failed)?;
-        let its = pid(&mut other)?;
+        // While the other one is in a transaction, its connection is nobody else's. A pooler may take a client and then let
+        // it wait for minutes.
+        let asking = move || {
+            let its = other.batch_execute("begin").and_then(|()| word(&mut other, PID));
+            (other, its)
+        };
+        let Some((asked, its)) = within(target.timeout, &session.interrupt, asking)? else {
+            return Err(refused::unreachable(&session.place)
+                .detail("there is no second connection to be had")
+                .hint("let the pool have more connections, or name the server itself"));
+        };
+        other = asked;
+        let its = its.map_err(failed)?;
         // Asked before, as a pool of one connection would let the next question wait for the end of that transaction.
-        let shared = its == mine || pid(&mut session.client)? != mine;
+        let shared = its == mine || word(&mut session.client, PID).map_err(failed)? != mine;
         other.batch_execute("rollback").map_err(failed)?;
         if shared {
             return Ok(true);
@@ -247,9 +263,11 @@ pub fn is_transaction_pooled(session: &mut Session) -> Result<bool, Error> {
     Ok(false)
 }
 
+const PID: &str = "select pg_backend_pid()";
+
 /// The one value of a question, by the simple protocol, which every pooler lets through.
-fn word(client: &mut Client, question: &str, doing: &str) -> Result<Option<String>, Error> {
-    let answer = client.simple_query(question).map_err(|error| sql_error::while_doing(&error, doing))?;
+fn word(client: &mut Client, question: &str) -> Result<Option<String>, postgres::Error> {
+    let answer = client.simple_query(question)?;
     Ok(answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,

@@ -55,7 +55,11 @@ fn with_variable(arg: Arg) -> Arg {
         return arg;
     }
     let name = format!("PG_LORA_{}", long.replace('-', "_").to_uppercase());
-    // The definition is made once in a run, and lives as long as that.
+    // A variable that is set to nothing is not set.
+    if std::env::var_os(&name).is_some_and(|value| value.is_empty()) {
+        return arg;
+    }
+    // The definition is made once or twice in a run, and lives as long as that.
     let arg = arg.env(&*name.leak()).hide_env_values(true);
     if is_flag { arg.value_parser(BoolishValueParser::new()) } else { arg }
 }
@@ -152,4 +156,28 @@ fn texts(value: &toml::Value) -> Option<Vec<String>> {
         toml::Value::Array(values) => values.iter().map(texts).collect::<Option<Vec<_>>>()?.concat(),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::command;
+
+    #[test]
+    fn the_definition_with_its_variables_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_long_flag_is_a_variable_too_but_for_those_of_one_run() {
+        let mut root = command();
+        root.build();
+        let migrate = root.find_subcommand("migrate").unwrap();
+        let variable = |long: &str| {
+            let arg = migrate.get_arguments().find(|arg| arg.get_long() == Some(long)).unwrap();
+            arg.get_env().map(|name| name.to_string_lossy().into_owned())
+        };
+        assert_eq!(variable("lock-wait").as_deref(), Some("PG_LORA_LOCK_WAIT"));
+        assert_eq!(variable("database-url").as_deref(), Some("PG_LORA_DATABASE_URL"));
+        assert_eq!(variable("help"), None);
+    }
 }

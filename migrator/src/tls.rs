@@ -10,8 +10,8 @@ mod verifier;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
@@ -179,8 +179,12 @@ fn trusted(settings: &Settings) -> Result<Option<Roots>, Error> {
         if wanted {
             return Err(missing(&what));
         }
+        // Once for a run, which may have several connections, or attempts at one.
+        static WARNED: Once = Once::new();
         if file.by_hand {
-            say("warning: the file that sslrootcert names is not there, so the server is not verified");
+            WARNED.call_once(|| {
+                say("warning: the file that sslrootcert names is not there, so the server is not verified");
+            });
         }
         return Ok(None);
     }

@@ -29,7 +29,7 @@ mod tree;
 
 pub use account::Account;
 pub use address::Address;
-pub use cluster::{Cluster, Options};
+pub use cluster::{Cluster, Options, free_port};
 pub use database::Database;
 pub use detached::Detached;
 pub use pgbouncer::{Pgbouncer, PoolMode};

@@ -41,7 +41,9 @@ pub fn read(text: &str) -> Result<Url, Error> {
     let (login, mut pairs) = match (readings.next(), readings.next()) {
         (Some(reading), None) => reading,
         (Some(_), Some(_)) => {
-            return Err(unreadable("there are several \"@\" of which more than one could end the password"));
+            return Err(unreadable(
+                "it can be read in several ways, as more than one thing could end the password",
+            ));
         }
         (None, _) => return Err(diagnosis(rest)),
     };

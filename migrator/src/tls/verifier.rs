@@ -63,7 +63,20 @@ impl Verifier {
         } else {
             let algorithms = self.provider.signature_verification_algorithms.all;
             let parsed = ParsedCertificate::try_from(server)?;
-            verify_server_cert_signed_by_trust_anchor(&parsed, &roots.store, intermediates, now, algorithms)?;
+            let chain = verify_server_cert_signed_by_trust_anchor(
+                &parsed,
+                &roots.store,
+                intermediates,
+                now,
+                algorithms,
+            );
+            // webpki's word for a self-signed one is that an authority's certificate is used as a server's.
+            chain.map_err(|error| match error {
+                rustls::Error::InvalidCertificate(CertificateError::Other(_)) if is_self_signed(server) => {
+                    CertificateError::UnknownIssuer.into()
+                }
+                error => error,
+            })?;
         }
         if !self.host {
             return Ok(());
@@ -139,6 +152,11 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
+    Certificate::from_der(certificate)
+        .is_ok_and(|read| read.tbs_certificate.issuer == read.tbs_certificate.subject)
 }
 
 /// A certificate that is trusted as it is has to be in force all the same.
