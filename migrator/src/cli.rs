@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
@@ -11,8 +12,9 @@ use crate::secret::Secret;
 
 /// Brings a Postgres or Supabase database to the state that this version of pg_lora describes.
 ///
-/// The database is named by --database-url, else by PG_LORA_DATABASE_URL, DATABASE_URL or the variables
-/// PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE, which also fill what a URL leaves open.
+/// The database is named by --database-url, else by PG_LORA_DATABASE_URL, DATABASE_URL or libpq's variables (PGHOST,
+/// PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE, …), which also fill what a URL leaves open, as ~/.pgpass does.
+/// Flags may also be set by variables (--lock-wait by PG_LORA_LOCK_WAIT) and by the file of --config.
 #[derive(Debug, Parser)]
 #[command(name = "pg-lora", version, after_long_help = exit_codes())]
 pub struct Cli {
@@ -27,10 +29,23 @@ pub struct Cli {
 pub struct Global {
     /// The database: postgresql://user:password@host:5432/database, or host=/socket/folder dbname=database
     ///
-    /// TLS is not spoken yet: sslmode=disable and sslmode=prefer work, sslmode=require and stronger are
-    /// refused.
-    #[arg(long, global = true, value_name = "URL", env = "PG_LORA_DATABASE_URL", hide_env_values = true)]
+    /// TLS is libpq's: sslmode=disable, allow, prefer (if not said), require, verify-ca or verify-full, sslrootcert=FILE
+    /// or sslrootcert=system, sslcert and sslkey. A password may be pasted as it is wherever that can be read in one way.
+    #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<Secret>,
+
+    /// A TOML file with values for flags, by their long names: lock-wait = 120
+    ///
+    /// The command line and the environment are stronger.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Wait that long for a database that is starting: 60s, 2m, or a number of seconds
+    ///
+    /// Refused connections, host names that are not known and databases that do not exist are tried again; a wrong
+    /// password, a missing right or a failure of TLS ends it at once.
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
 
     /// What stands on stdout: lines for people, or one JSON object
     #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = Output::Text)]
@@ -62,6 +77,12 @@ pub enum Command {
     ///
     /// With --datasets: whether the rows of datasets have figures that can be right.
     Verify(Verify),
+
+    /// Wait until the database accepts connections; write nothing
+    ///
+    /// Up to 60 s, or what --wait says; exit 3 when that is over. Also says what protects the connection and whether a
+    /// transaction pooler is between.
+    Wait,
 
     /// Say everything that is wrong with a dataset file; needs no database, unless the result is recorded there
     ///
@@ -108,7 +129,9 @@ pub struct Verify {
     pub datasets: bool,
 
     /// How many findings are listed; all are counted
-    #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "datasets")]
+    ///
+    /// Only with --datasets.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub limit: u32,
 }
 
@@ -159,6 +182,24 @@ impl Validate {
     }
 }
 
+/// `60s`, `2m`, `1h`, or seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let seconds = match unit {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        _ => 0,
+    };
+    match number.parse::<u32>() {
+        Ok(number) if seconds != 0 => Ok(Duration::from_secs(u64::from(number) * seconds)),
+        _ => Err("write a number and s, m or h, as in 60s".to_owned()),
+    }
+}
+
 fn exit_codes() -> String {
     let line = |(code, meaning, retry): &(u8, &str, bool)| {
         format!("\n  {code:>3}  {meaning}{}", if *retry { " (retry)" } else { "" })
@@ -170,7 +211,19 @@ fn exit_codes() -> String {
 mod tests {
     use clap::CommandFactory;
 
-    use super::Cli;
+    use std::time::Duration;
+
+    use super::{Cli, duration};
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        for (text, seconds) in [("60s", 60), ("2m", 120), ("1h", 3600), ("0", 0), ("90", 90)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "-1", "1.5s", "60 s", "1d", "99999999999"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_definition_is_sound() {

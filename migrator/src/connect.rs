@@ -1,102 +1,275 @@
-//! Opening the one connection that a command uses.
+//! Opening the connections that a command uses.
 //!
 //! Invariant: the whole of it, name lookup and authentication included, ends within the target's timeout;
 //! what comes out says which server was tried and never how it was authenticated.
-//! Refused: servers that accept only TLS.
+//! Refused: a server that has less TLS than the target asks for, or is not what `target_session_attrs` says.
+
+mod refused;
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use postgres::config::SslMode;
 use postgres::error::Severity;
-use postgres::{Client, NoTls};
+use postgres::{Client, SimpleQueryMessage};
 
 use crate::error::{Error, Exit};
 use crate::interrupt::Interrupt;
-use crate::target::Target;
+use crate::survey::Facts;
+use crate::target::{Host, Needs, Target};
+use crate::tls::{self, Connector, Mode};
 use crate::{report, sql_error};
+
+/// How long to sleep between two attempts of [`open_within`].
+const TRY_EVERY: Duration = Duration::from_millis(500);
+/// How often somebody who waits is told that it goes on.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// An open connection, and what ends it early.
 pub struct Session {
     pub client: Client,
     pub interrupt: Interrupt,
+    /// Host and port, or the socket: where this connection leads.
+    pub place: String,
+    /// What protects it, for people: "TLS verify-full", "no TLS", "unix socket".
+    pub protection: &'static str,
+    /// The same server alone, for further connections.
+    target: Target,
+}
+
+impl Session {
+    /// Says which database is about to be written to. To be called once, before the first write.
+    pub fn announce(&self, doing: &str, facts: &Facts) {
+        let Facts { database, role, .. } = facts;
+        report::say(&format!("{doing} \"{database}\" at {} as {role} ({})", self.place, self.protection));
+    }
 }
 
 /// Connects, and lets a signal cancel what will run on the connection.
-pub fn open(target: Target, interrupt: &Interrupt) -> Result<Session, Error> {
-    let Target { mut config, timeout, place } = target;
-    config.notice_callback(|notice| {
-        // NOTICE is about what was skipped because it is there already. 25P01 follows a COMMIT inside a file,
-        // which is reported on its own.
-        if notice.parsed_severity() == Some(Severity::Warning) && notice.code().code() != "25P01" {
-            report::say(&format!("warning: {}", notice.message()));
+pub fn open(target: &Target, interrupt: &Interrupt) -> Result<Session, Error> {
+    let mut failures: Vec<Error> = Vec::new();
+    for host in &target.hosts {
+        match open_host(target, host, interrupt) {
+            Ok(session) => {
+                interrupt.cancels(session.client.cancel_token(), Connector::new(&session.target.tls)?.maker);
+                return Ok(session);
+            }
+            // As in libpq: whoever answers and refuses speaks for all of them.
+            Err(error) if error.exit == Exit::Unreachable && !answers(&error) => failures.push(error),
+            Err(error) => return Err(error),
         }
-    });
-    // A server that is gone without a word is noticed within a minute, and not after the two hours of the
-    // system.
-    config
-        .keepalives_idle(Duration::from_secs(30))
-        .keepalives_interval(Duration::from_secs(10))
-        .keepalives_retries(3);
-    // The driver's timeout covers the TCP handshake only: a name server, or a port that accepts and then says
-    // nothing, would hold it for ever. Hence a thread, which is left behind when the time is over.
+    }
+    Err(match failures.len() {
+        1 => failures.remove(0),
+        _ => {
+            let places: Vec<&str> = target.hosts.iter().map(|host| host.place.as_str()).collect();
+            let reason = |error: Error| {
+                format!("{}{}", error.message, error.detail.map(|why| format!(": {why}")).unwrap_or_default())
+            };
+            Error::new(
+                Exit::Unreachable,
+                format!("none of the servers at \"{}\" can be used", places.join(",")),
+            )
+            .detail(failures.into_iter().map(reason).collect::<Vec<_>>().join("\n"))
+            .hint("check hosts and ports, and that a server is running")
+        }
+    })
+}
+
+/// Whether a server has answered, and is up.
+fn answers(error: &Error) -> bool {
+    error.sqlstate.as_deref().is_some_and(|state| state != "57P03")
+}
+
+/// The same, for as long as the database is starting: refused connections, names that are not known yet, a database that is
+/// not made yet. What waiting does not mend (a password, TLS, a right) ends it at once.
+pub fn open_within(target: &Target, patience: Duration, interrupt: &Interrupt) -> Result<Session, Error> {
+    let began = Instant::now();
+    let mut target = target.clone();
+    let timeout = target.timeout;
+    let mut heard = began;
+    let mut announced = false;
+    loop {
+        // The last attempt ends with the time that is left.
+        let left = patience.saturating_sub(began.elapsed());
+        target.timeout = timeout.min(left.max(Duration::from_secs(1)));
+        let error = match open(&target, interrupt) {
+            Err(error) if error.exit == Exit::Unreachable => error,
+            mut outcome => {
+                if let Ok(session) = &mut outcome {
+                    session.target.timeout = timeout;
+                }
+                return outcome;
+            }
+        };
+        if began.elapsed() + TRY_EVERY > patience {
+            let waited = format!("the database did not accept connections within {} s", patience.as_secs());
+            let last = format!(
+                "{waited}; at the last attempt: {}",
+                error.detail.as_deref().unwrap_or("nothing else")
+            );
+            return Err(error.detail(last));
+        }
+        let why = error.detail.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+        if !announced {
+            announced = true;
+            report::say(&format!("waiting up to {} s: {}{why}", patience.as_secs(), error.message));
+        } else if heard.elapsed() >= HEARTBEAT {
+            heard = Instant::now();
+            report::say(&format!("still waiting, {} s: {}{why}", began.elapsed().as_secs(), error.message));
+        }
+        interrupt.sleep(TRY_EVERY)?;
+    }
+}
+
+/// Tries one server, with and without TLS where the mode leaves that open.
+fn open_host(target: &Target, host: &Host, interrupt: &Interrupt) -> Result<Session, Error> {
+    let mut target = target.clone();
+    if host.is_socket {
+        target.tls.mode = Mode::Disable;
+    }
+    let target = &target;
+    let tries: &[SslMode] = match target.tls.mode {
+        Mode::Disable => &[SslMode::Disable],
+        Mode::Allow => &[SslMode::Disable, SslMode::Require],
+        Mode::Prefer => &[SslMode::Prefer, SslMode::Disable],
+        Mode::Require | Mode::VerifyCa | Mode::VerifyFull => &[SslMode::Require],
+    };
+    let mut refusal: Option<Error> = None;
+    for mode in tries {
+        let connector = Connector::new(&target.tls)?;
+        let mut config = host.config.clone();
+        config.ssl_mode(*mode);
+        config.notice_callback(|notice| {
+            // NOTICE is about what was skipped because it is there already. 25P01 follows a COMMIT inside a file,
+            // which is reported on its own.
+            if notice.parsed_severity() == Some(Severity::Warning) && notice.code().code() != "25P01" {
+                report::say(&format!("warning: {}", notice.message()));
+            }
+        });
+        let maker = connector.maker.clone();
+        let connecting = move || config.connect(maker);
+        match within(target.timeout, interrupt, connecting)? {
+            None => {
+                return Err(refused::unreachable(&host.place)
+                    .detail(format!("no answer within {} s", target.timeout.as_secs()))
+                    .hint("check host and port, and that no firewall is between"));
+            }
+            Some(Ok(mut client)) => {
+                fits(&mut client, target.needs, &host.place)?;
+                let protection = if host.is_socket { "unix socket" } else { connector.description() };
+                let target = Target { hosts: vec![host.clone()], ..target.clone() };
+                let place = host.place.clone();
+                return Ok(Session { client, interrupt: interrupt.clone(), place, protection, target });
+            }
+            Some(Err(error)) => {
+                // pg_hba.conf may let in with TLS, or without, alone; and what TLS a server has may be unusable.
+                let by_rule = error.code().is_some_and(|state| state.code() == "28000");
+                let by_tls = connector.was_used() && tls::describe(&error, "").is_some();
+                let again = match target.tls.mode {
+                    Mode::Allow => by_rule,
+                    Mode::Prefer => by_rule && connector.was_used() || by_tls || refused::is_tls(&error),
+                    _ => false,
+                };
+                let error = refused::explained(&error, host, target);
+                // The first refusal is of the way that was preferred.
+                let first = refusal.take().unwrap_or(error);
+                if !again {
+                    return Err(first);
+                }
+                refusal = Some(first);
+            }
+        }
+    }
+    Err(refusal.unwrap_or_else(|| refused::unreachable(&host.place)))
+}
+
+/// The driver's timeout covers the TCP handshake only: a name server, or a port that accepts and then says
+/// nothing, would hold it for ever. Hence a thread, which is left behind when the time is over.
+fn within<T: Send + 'static>(
+    timeout: Duration,
+    interrupt: &Interrupt,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<Option<T>, Error> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         // Nobody waits any more when the time was over.
-        let _ = sender.send(config.connect(NoTls));
+        let _ = sender.send(work());
     });
     let end = Instant::now() + timeout;
-    let outcome = loop {
+    loop {
         interrupt.check()?;
         let left = end.saturating_duration_since(Instant::now());
         match receiver.recv_timeout(left.min(Duration::from_millis(100))) {
-            Ok(outcome) => break outcome,
+            Ok(outcome) => return Ok(Some(outcome)),
             Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
-            Err(_) => {
-                return Err(unreachable(&place)
-                    .detail(format!("no answer within {} s", timeout.as_secs()))
-                    .hint("check host and port, and that no firewall is between"));
-            }
+            Err(_) => return Ok(None),
         }
+    }
+}
+
+/// Whether a server is what `target_session_attrs` asks for.
+fn fits(client: &mut Client, needs: Needs, place: &str) -> Result<(), Error> {
+    let (question, what) = match needs {
+        Needs::Nothing => return Ok(()),
+        Needs::ReadWrite => ("select current_setting('transaction_read_only') = 'off'", "takes no writes"),
+        Needs::Primary => ("select not pg_is_in_recovery()", "is a standby"),
     };
-    let client = outcome.map_err(|error| refused(&error, &place))?;
-    interrupt.cancels(client.cancel_token());
-    Ok(Session { client, interrupt: interrupt.clone() })
+    let answer = word(client, question).map_err(|error| {
+        sql_error::while_doing(&error, "asking the server whether it is the one that is wanted")
+    })?;
+    match answer.as_deref() {
+        Some("t") => Ok(()),
+        _ => Err(Error::new(Exit::Unreachable, format!("the server at \"{place}\" {what}"))
+            .hint("name the primary server too, or leave target_session_attrs out")),
+    }
 }
 
-fn unreachable(place: &str) -> Error {
-    Error::new(Exit::Unreachable, format!("the server at \"{place}\" cannot be reached"))
+/// Whether this connection goes through a pooler that gives each transaction another connection of the server: what belongs
+/// to a session (session locks, prepared statements, settings, `create index concurrently` with its wait) must not be done
+/// through one.
+///
+/// It opens a second connection for the time of the question, so only what needs the answer asks. The server's process ids
+/// tell: two clients that have the same one at the same time, or one client that has had two, share connections. An error
+/// means that nothing is known, as where the pool has no second connection to give.
+pub fn is_transaction_pooled(session: &mut Session) -> Result<bool, Error> {
+    const DOING: &str = "asking whether a pooler is between";
+    let failed = |error: postgres::Error| sql_error::while_doing(&error, DOING);
+    let target = session.target.clone();
+    let host = target.hosts.first().cloned().ok_or_else(|| refused::unreachable(&session.place))?;
+    let mut other = open_host(&target, &host, &session.interrupt)?.client;
+    let mine = word(&mut session.client, PID).map_err(failed)?;
+    for _ in 0..3 {
+        // While the other one is in a transaction, its connection is nobody else's. A pooler may take a client and then let
+        // it wait for minutes.
+        let asking = move || {
+            let its = other.batch_execute("begin").and_then(|()| word(&mut other, PID));
+            (other, its)
+        };
+        let Some((asked, its)) = within(target.timeout, &session.interrupt, asking)? else {
+            return Err(refused::unreachable(&session.place)
+                .detail("there is no second connection to be had")
+                .hint("let the pool have more connections, or name the server itself"));
+        };
+        other = asked;
+        let its = its.map_err(failed)?;
+        // Asked before, as a pool of one connection would let the next question wait for the end of that transaction.
+        let shared = its == mine || word(&mut session.client, PID).map_err(failed)? != mine;
+        other.batch_execute("rollback").map_err(failed)?;
+        if shared {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// Why a connection was not opened.
-fn refused(error: &postgres::Error, place: &str) -> Error {
-    if error.as_db_error().is_some() {
-        let mut error = sql_error::while_doing(error, &format!("connecting to \"{place}\""));
-        if error.message.contains("pg_hba.conf") {
-            error.hint = Some(
-                "allow this connection in pg_hba.conf; where the server wants TLS: this version of pg-lora \
-                 does not speak it yet"
-                    .into(),
-            );
-        }
-        return error;
-    }
-    let cause = sql_error::cause(error);
-    // The driver's own words for "the server asks for a password and none was given", "… for a method I do
-    // not know".
-    match error.to_string().as_str() {
-        "invalid configuration" if cause.contains("password") => {
-            Error::new(Exit::Denied, format!("the server at \"{place}\" asks for a password"))
-                .hint("put it into the URL or into PGPASSWORD")
-        }
-        "authentication error" => {
-            Error::new(Exit::Denied, format!("authentication at \"{place}\" failed")).detail(cause)
-        }
-        "error performing TLS handshake" => {
-            Error::new(Exit::Denied, format!("the server at \"{place}\" asks for TLS")).detail(cause)
-        }
-        "invalid configuration" => {
-            Error::new(Exit::Usage, "the connection string cannot be used").detail(cause)
-        }
-        _ => unreachable(place).detail(cause).hint("check host and port, and that the server is running"),
-    }
+const PID: &str = "select pg_backend_pid()";
+
+/// The one value of a question, by the simple protocol, which every pooler lets through.
+fn word(client: &mut Client, question: &str) -> Result<Option<String>, postgres::Error> {
+    let answer = client.simple_query(question)?;
+    Ok(answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    }))
 }

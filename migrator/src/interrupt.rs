@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use postgres::{CancelToken, NoTls};
+use postgres::CancelToken;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Exit};
 
@@ -24,7 +25,7 @@ const PULSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Default)]
 pub struct Interrupt {
     signal: Arc<AtomicI32>,
-    running: Arc<Mutex<Option<CancelToken>>>,
+    running: Arc<Mutex<Option<(CancelToken, MakeRustlsConnect)>>>,
 }
 
 impl Interrupt {
@@ -46,9 +47,10 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// From now on a signal cancels what runs on the connection that this token belongs to.
-    pub fn cancels(&self, token: CancelToken) {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+    /// From now on a signal cancels what runs on the connection that this token belongs to, by a request that is as well
+    /// protected as the connection.
+    pub fn cancels(&self, token: CancelToken, tls: MakeRustlsConnect) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some((token, tls));
     }
 
     /// Fails when a signal has come.
@@ -85,9 +87,9 @@ impl Interrupt {
         let end = Instant::now() + GRACE;
         while Instant::now() < end {
             let token = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(token) = token {
+            if let Some((token, tls)) = token {
                 // A server that cannot be asked is dealt with by the grace period.
-                let _ = token.cancel_query(NoTls);
+                let _ = token.cancel_query(tls);
             }
             std::thread::sleep(PULSE);
         }

@@ -1,19 +1,20 @@
 //! `pg-lora` brings a Postgres or Supabase database to the state that this version of pg_lora describes.
 //!
-//! cli → target → connect → survey (one look) → plan and preflight (pure) → step (one transaction under the
+//! settings (cli, variables, file) → target → tls, connect → survey (one look) → plan and preflight (pure) → step (one transaction under the
 //! lock) for the platform, each version, the provider, the functions and the buckets → verify → report.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::Command;
 use crate::error::{Error, Exit};
 use crate::interrupt::Interrupt;
 use crate::report::Report;
 use crate::secret::Secret;
-use crate::target::Target;
+use crate::settings::{Failure, Settings};
+use crate::target::{Strings, Target};
 
 mod broken;
 mod buckets;
@@ -39,6 +40,7 @@ mod query;
 mod remarks;
 mod report;
 mod secret;
+mod settings;
 mod sql_error;
 mod sql_text;
 mod sql_tokens;
@@ -47,33 +49,52 @@ mod status;
 mod step;
 mod survey;
 mod target;
+mod tls;
 mod validate;
 mod verify;
+mod wait;
+
+/// How long `wait` waits if nothing is said.
+const WAIT: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
+    let settings = match settings::read(std::env::args_os()) {
+        Ok(settings) => settings,
+        Err(Failure::Usage(error)) => return usage(&error),
+        Err(Failure::File(error)) => {
+            report::say(&error.render());
+            return ExitCode::from(error.exit as u8);
+        }
     };
-    let name = match &cli.command {
+    let name = match &settings.cli.command {
         Command::Migrate(_) => "migrate",
         Command::Status(_) => "status",
         Command::Verify(_) => "verify",
+        Command::Wait => "wait",
         Command::Validate(_) => "validate",
     };
-    let mut report = Report::new(name, cli.global.output);
-    let outcome = run(cli, &mut report);
+    let mut report = Report::new(name, settings.cli.global.output);
+    let outcome = run(settings, &mut report);
     ExitCode::from(report.finish(outcome))
 }
 
-fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
+fn run(settings: Settings, report: &mut Report) -> Result<(), Error> {
     let interrupt = Interrupt::install()?;
-    let Cli { global, command } = cli;
-    let connect = || connect::open(target(&global)?, &interrupt);
-    let outcome = match &command {
+    let Settings { cli, .. } = &settings;
+    let began = Instant::now();
+    let connect = || {
+        let target = target(&settings)?;
+        let patience = cli.global.wait.or_else(|| matches!(cli.command, Command::Wait).then_some(WAIT));
+        match patience {
+            Some(patience) => connect::open_within(&target, patience, &interrupt),
+            None => connect::open(&target, &interrupt),
+        }
+    };
+    let outcome = match &cli.command {
         Command::Migrate(options) => migrate::run(&mut connect()?, options, report),
         Command::Status(options) => status::run(&mut connect()?, options, report),
         Command::Verify(options) => verify::run(&mut connect()?, options, report),
+        Command::Wait => wait::run(&mut connect()?, began, report),
         // Connects only if it is asked to record what it finds, and may find it after a signal.
         Command::Validate(options) => return validate::run(options, &connect, &interrupt, report),
     };
@@ -82,13 +103,14 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
 }
 
 /// The database that is meant.
-fn target(global: &Global) -> Result<Target, Error> {
+fn target(Settings { cli, database_url }: &Settings) -> Result<Target, Error> {
     let variable = |name: &str| std::env::var(name).ok();
     // A variable that is set to nothing is not set.
-    let said = |url: &Secret| !url.expose().trim().is_empty();
-    let fallback = || variable("DATABASE_URL").and_then(|url| url.parse().ok()).filter(said);
-    let url = global.database_url.clone().filter(said).or_else(fallback);
-    target::resolve(url.as_ref(), variable)
+    let said = |url: &&Secret| !url.expose().trim().is_empty();
+    let fallback = variable("DATABASE_URL").and_then(|url| url.parse().ok());
+    let first = cli.global.database_url.as_ref().filter(said).or(fallback.as_ref().filter(said));
+    let last = database_url.as_ref().filter(said);
+    target::resolve(&Strings { first, last }, variable)
 }
 
 /// Help and version as they are; a mistake without what could be a password in it.

@@ -29,6 +29,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     preflight::check(&survey, &plan, standalone)?;
     if !plan.is_empty() {
         look_for_obstacles(session, patience, standalone, report)?;
+        session.announce("migrating", &survey.facts);
     }
 
     if standalone

@@ -41,7 +41,7 @@ pub fn run<T>(
     name: &str,
     mut work: impl FnMut(&mut Step) -> Result<Option<T>, Error>,
 ) -> Result<Option<T>, Error> {
-    let Session { client, interrupt } = session;
+    let Session { client, interrupt, .. } = session;
     let end = Instant::now() + patience;
     let mut announced = false;
     loop {

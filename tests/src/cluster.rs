@@ -27,6 +27,7 @@ const PORT_WITHOUT_TCP: u16 = 5432;
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     tcp: bool,
+    port: Option<u16>,
     settings: Vec<(String, String)>,
 }
 
@@ -35,6 +36,12 @@ impl Options {
     pub fn tcp(mut self) -> Self {
         self.tcp = true;
         self
+    }
+
+    /// Also listens on this port of 127.0.0.1, for those who have to know it before the server is there.
+    pub fn tcp_port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self.tcp()
     }
 
     /// One more line of postgresql.conf; the last one of a name counts.
@@ -46,7 +53,7 @@ impl Options {
     /// Starts a server and waits until it takes connections.
     pub fn start(&self, tree: &Tree) -> anyhow::Result<Cluster> {
         // Between finding a free port and the server's binding it somebody else may: then another port.
-        let mut attempts = if self.tcp { 3 } else { 1 };
+        let mut attempts = if self.tcp && self.port.is_none() { 3 } else { 1 };
         loop {
             attempts -= 1;
             match self.start_once(tree) {
@@ -57,7 +64,11 @@ impl Options {
     }
 
     fn start_once(&self, tree: &Tree) -> anyhow::Result<Cluster> {
-        let port = if self.tcp { free_port()? } else { PORT_WITHOUT_TCP };
+        let port = match self.port {
+            Some(port) => port,
+            None if self.tcp => free_port()?,
+            None => PORT_WITHOUT_TCP,
+        };
         let scratch = Scratch::with_server(tree.bindir(), |dir| self.postgresql_conf(dir, port))?;
         let address = Address::new(scratch.path().to_owned(), port);
         let cluster = Cluster { scratch, address, tree: tree.clone(), tcp: self.tcp };
@@ -222,7 +233,8 @@ pub(crate) fn tail(text: &str, lines: usize) -> String {
     text.lines().skip(skipped).collect::<Vec<_>>().join("\n")
 }
 
-pub(crate) fn free_port() -> anyhow::Result<u16> {
+/// A port of 127.0.0.1 on which nothing listens yet.
+pub fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("could not find a free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
 }

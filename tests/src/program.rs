@@ -66,7 +66,13 @@ impl From<Output> for Outcome {
 /// # Panics
 /// If the tests were not told where it is.
 pub fn pg_lora(arguments: &[&str]) -> Command {
-    command(environment::pg_lora(), arguments)
+    let mut command = command(environment::pg_lora(), arguments);
+    // Its flags may be variables too, and a ~/.pgpass of the caller knows other servers.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG_LORA_")) {
+        command.env_remove(name);
+    }
+    command.env_remove("HOME");
+    command
 }
 
 /// `xtask` with arguments.

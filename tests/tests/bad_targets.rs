@@ -154,7 +154,10 @@ fn a_text_that_is_no_target_is_a_usage_error() {
         format!("mysql://u:{ENCODED}@h/db"),
         format!("postgresql://u:{ENCODED}@h:port/db"),
         format!("postgresql://u:{ENCODED}%zz@h/db"),
-        format!("postgresql://u:{SECRET}@h/db"),
+        format!("postgresql://u:{ENCODED}@h/db?sslmode={SECRET}"),
+        format!("postgresql://u:{ENCODED}@h/db?port={ENCODED}"),
+        format!("postgresql://u:1?password={ENCODED}@h/db"),
+        format!("\"postgresql://u:{ENCODED}@h/db\""),
         format!("postgresql://u:{ENCODED}@h/db?no_such_parameter=1"),
         format!("host=h password='{SECRET}"),
         format!("u:{ENCODED}@h/db"),
@@ -192,16 +195,43 @@ fn a_mistake_on_the_command_line_does_not_show_it() {
     keeps_the_secret(&help);
 }
 
-/// TLS is not spoken yet: what asks for it is refused, not silently done without.
+/// What asks for TLS is refused where there is none, not silently done without. More of it is in `targets/tls.rs`.
 #[test]
 fn a_connection_that_must_be_encrypted_is_refused() {
     let url = SERVER.address().tcp_url("postgres", "visitor", SECRET);
-    for mode in ["require", "verify-ca", "verify-full"] {
-        refused(&format!("{url}?sslmode={mode}"), 4, &["TLS"]);
-    }
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    refused(&format!("{url}?sslmode=require"), 4, &["does not speak TLS"]);
+    refused(&format!("{url}?sslmode=verify-full&sslrootcert={root}"), 4, &["no certificate in PEM form"]);
+    refused(
+        &format!("{url}?sslmode=verify-ca&sslrootcert=/{ENCODED}"),
+        4,
+        &["the file that sslrootcert names is not there"],
+    );
+    refused(
+        &format!("{url}?sslmode=require&sslcert=/{ENCODED}&sslkey={root}"),
+        4,
+        &["the file that sslcert names"],
+    );
     for mode in ["disable", "prefer", "allow"] {
         Outcome::of_pg_lora(&format!("{url}?sslmode={mode}"), &["status"]).expect(0);
     }
+}
+
+#[test]
+fn a_parameter_that_is_not_honoured_is_refused_by_name() {
+    let url = SERVER.address().tcp_url("postgres", "visitor", SECRET);
+    for parameter in ["service", "sslpassword", "sslidentity", "require_auth", "replication", "sslcrl"] {
+        let message = format!("the connection parameter \"{parameter}\" is not supported");
+        refused(&format!("{url}?{parameter}={ENCODED}"), 2, &[&message]);
+    }
+}
+
+/// Raw, as people paste it: it is the right one, or the server refuses it.
+#[test]
+fn a_pasted_password_is_not_shown_either() {
+    let url = format!("postgresql://visitor:{SECRET}@127.0.0.1:{}/postgres", SERVER.address().port());
+    keeps_the_secret(&Outcome::of_pg_lora(&url, &["status"]).expect(0));
+    refused(&url.replace("hunter2", "no hunter2"), 4, &["(28P01)", "percent-encoding"]);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn in_transaction<T>(
     doing: &str,
     work: impl FnOnce(&mut Transaction, &str) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let Session { client, interrupt } = session;
+    let Session { client, interrupt, .. } = session;
     interrupt.check()?;
     let failed = |error| sql_error::while_doing(&error, doing);
     let outcome = (|| {
