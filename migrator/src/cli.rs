@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::environment;
 use crate::error::EXIT_CODES;
 use crate::secret::Secret;
 
@@ -81,6 +82,32 @@ pub struct Migrate {
     /// How long to wait for another runner, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub lock_wait: u64,
+
+    #[command(flatten)]
+    pub environment: Environment,
+
+    /// Give the database another label: the one that it has now, which --env then replaces
+    #[arg(long, value_name = "LABEL", requires = "env", value_parser = environment::label)]
+    pub relabel: Option<String>,
+}
+
+/// Which environment is meant.
+#[derive(Debug, Args)]
+pub struct Environment {
+    /// The environment that is meant, as "production": refused where the database has another label
+    ///
+    /// The first migrate that names one writes it into the database. From then on every command that writes has to
+    /// name the same.
+    #[arg(id = "env", long = "env", value_name = "LABEL", env = "PG_LORA_ENV", hide_env_values = true,
+          value_parser = environment::label)]
+    label: Option<String>,
+}
+
+impl Environment {
+    /// The label, unless it is nothing.
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref().filter(|label| !label.is_empty())
+    }
 }
 
 /// Which platform to create.
@@ -96,6 +123,9 @@ pub struct Status {
     /// Exit with 5 when anything is pending or out of date
     #[arg(long)]
     pub check: bool,
+
+    #[command(flatten)]
+    pub environment: Environment,
 }
 
 /// Options of `verify`.

@@ -22,7 +22,7 @@ use crate::connect::Session;
 use crate::embedded::{self, BUILD_VERSION, FUNCTION_FILES, SqlFile};
 use crate::error::{Error, Exit};
 use crate::step::{self, FailedStatement, Step};
-use crate::{history, sql_error};
+use crate::{ahead, history, settings, sql_error};
 
 /// The name of the layer that `sql/functions` makes.
 pub const FUNCTIONS: &str = "functions";
@@ -86,7 +86,7 @@ pub fn record(step: &mut Step, name: &str, hash: &str, manifest: &Value) -> Resu
         &[(&name, Type::TEXT), (&hash, Type::TEXT), (manifest, Type::JSONB), (&BUILD_VERSION, Type::TEXT)],
         "recording a layer",
     )?;
-    Ok(())
+    settings::raise_oldest_build(step)
 }
 
 fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> {
@@ -95,7 +95,7 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
     let layers: Vec<Layer> = step.json(RECORDED, &[], doing)?;
     let old = layers.into_iter().find(|layer| layer.name == FUNCTIONS);
     let hash = embedded::functions_hash();
-    if old.as_ref().is_some_and(|old| old.hash == hash) {
+    if old.as_ref().is_some_and(|old| old.hash == hash) || ahead::is_now(step)? {
         return Ok(None);
     }
     let old = old.map_or(Vec::new(), |old| old.manifest);

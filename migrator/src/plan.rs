@@ -4,6 +4,7 @@
 //! the lock.
 //! Refused: a history that this build could not have written.
 
+use crate::ahead::{self, Ahead};
 use crate::broken::Broken;
 use crate::buckets::{self, Change as BucketChange, Drift};
 use crate::embedded::{self, FUNCTION_FILES, PlatformThing, Version};
@@ -20,6 +21,8 @@ pub struct Plan {
     /// What the platform lacks. Made only when the user asked for it.
     pub platform: Vec<PlatformThing>,
     pub versions: &'static [Version],
+    /// Set where a newer build has migrated the database: then there is nothing to do for this one.
+    pub ahead: Option<Ahead>,
     /// How many versions are recorded.
     pub applied: usize,
     pub provider: Provider,
@@ -41,6 +44,32 @@ impl Plan {
         self.left().is_empty()
     }
 
+    /// How the database stands to this build, in one word.
+    pub fn state(&self) -> &'static str {
+        match (&self.ahead, self.is_empty()) {
+            (Some(_), _) => "ahead",
+            (None, true) => "up_to_date",
+            (None, false) => "pending",
+        }
+    }
+
+    /// Of a database that a newer build has migrated.
+    fn nothing(ahead: Ahead) -> Self {
+        Self {
+            platform: Vec::new(),
+            versions: &[],
+            ahead: Some(ahead),
+            applied: embedded::versions().len(),
+            provider: Provider::Current,
+            functions: false,
+            mend: Vec::new(),
+            buckets: Vec::new(),
+            drift: Vec::new(),
+            buckets_skipped: None,
+            files_skipped: None,
+        }
+    }
+
     /// What is to be done, each thing by its name.
     pub fn left(&self) -> Vec<String> {
         let platform = self.platform.iter().filter(|thing| thing.required);
@@ -56,6 +85,10 @@ impl Plan {
 
 /// Decides. `platform` says whether the user asked for the platform's things to be made.
 pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
+    let ahead = ahead::compare(embedded::versions(), &survey.history, &survey.layers, &survey.settings)?;
+    if let Some(ahead) = ahead {
+        return Ok(Plan::nothing(ahead));
+    }
     let versions = pending(embedded::versions(), &survey.history).map_err(conflict)?;
     let missing = survey.facts.missing_platform();
     let storage_comes = platform && missing.iter().any(|thing| thing.name == buckets::TABLE);
@@ -76,6 +109,7 @@ pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
     Ok(Plan {
         platform: missing,
         versions,
+        ahead: None,
         applied: survey.history.len(),
         provider: provider::compare(&survey.facts, &survey.layers),
         functions: match layer {

@@ -13,7 +13,7 @@ use crate::error::{Error, Exit, listed};
 use crate::layer::{self, Layer};
 use crate::step::Step;
 use crate::survey::{Extension, Facts};
-use crate::{history, query, sql_error, survey};
+use crate::{ahead, history, query, sql_error, survey};
 
 /// The name of the layer.
 pub const LAYER: &str = "lora";
@@ -87,6 +87,9 @@ fn not_offered(facts: &Facts) -> Error {
 pub fn apply(step: &mut Step) -> Result<Option<Provider>, Error> {
     let doing = "installing extension \"pg_lora\"";
     history::ensure(step)?;
+    if ahead::is_now(step)? {
+        return Ok(None);
+    }
     let facts = survey::facts(step.transaction())?;
     let layers: Vec<Layer> = step.json(layer::RECORDED, &[], doing)?;
     let found = compare(&facts, &layers);

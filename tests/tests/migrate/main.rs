@@ -1,7 +1,9 @@
 //! `pg-lora migrate`, `status` and `verify`, from outside: what they make of a database, and what they leave alone.
 
 mod adopted;
+mod ahead;
 mod concurrent;
+mod environment;
 mod failed;
 mod foreign;
 mod fresh;
