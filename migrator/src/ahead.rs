@@ -84,24 +84,8 @@ pub fn compare(
             first.name.as_deref().unwrap_or("nothing"),
         )),
     };
-    let oldest = match &settings.oldest_build {
-        Some(oldest) if comparable(oldest).is_none() => {
-            return Err(Error::new(
-                Exit::History,
-                format!("the database names \"{oldest}\" as the oldest build, which is no version"),
-            )
-            .hint("use the build that migrated it last"));
-        }
-        Some(oldest) if comparable(oldest) > this => {
-            let mut error = Error::new(
-                Exit::History,
-                format!("the database needs pg-lora {oldest} or newer, and this is {BUILD_VERSION}"),
-            );
-            error.detail = words();
-            return Err(error.hint(format!("use pg-lora {oldest} or newer")));
-        }
-        oldest => oldest.clone(),
-    };
+    check_oldest(settings).map_err(|error| Error { detail: words(), ..error })?;
+    let oldest = settings.oldest_build.clone();
     if unknown.is_empty() && build.is_none() {
         return Ok(None);
     }
@@ -129,7 +113,24 @@ pub fn compare(
     }
 }
 
-/// The same under the lock, where another runner may have been in between.
+/// Refuses a database that only a newer build can work with.
+pub fn check_oldest(settings: &Settings) -> Result<(), Error> {
+    match &settings.oldest_build {
+        Some(oldest) if comparable(oldest).is_none() => Err(Error::new(
+            Exit::History,
+            format!("the database names \"{oldest}\" as the oldest build, which is no version"),
+        )
+        .hint("use the build that migrated it last")),
+        Some(oldest) if comparable(oldest) > comparable(BUILD_VERSION) => Err(Error::new(
+            Exit::History,
+            format!("the database needs pg-lora {oldest} or newer, and this is {BUILD_VERSION}"),
+        )
+        .hint(format!("use pg-lora {oldest} or newer"))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a newer build is ahead now, under the lock, where another runner may have been in between.
 pub fn is_now(step: &mut Step) -> Result<bool, Error> {
     let history = history::recorded(step)?;
     let layers: Vec<Layer> = step.json(layer::RECORDED, &[], "reading the layers")?;

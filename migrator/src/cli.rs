@@ -63,6 +63,12 @@ pub enum Command {
     /// With --datasets: whether the rows of datasets have figures that can be right.
     Verify(Verify),
 
+    /// Say what of the recorded history can be set right; do it with --write
+    ///
+    /// That is the checksum of a version that was applied from the same text with CRLF line ends or other whitespace.
+    /// Of anything else nothing is rewritten.
+    Repair(Repair),
+
     /// Say everything that is wrong with a dataset file; needs no database
     ///
     /// The rules and the report are those of lora.dataset_report. Findings stand on stdout as "file:line: error[code]:
@@ -139,6 +145,21 @@ pub struct Verify {
     /// How many findings are listed; all are counted
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "datasets")]
     pub limit: u32,
+}
+
+/// Options of `repair`.
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// Record the checksums of this build for versions that differ in whitespace alone
+    #[arg(long)]
+    pub write: bool,
+
+    /// How long to wait for another runner, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub lock_wait: u64,
+
+    #[command(flatten)]
+    pub environment: Environment,
 }
 
 /// Options of `validate`.

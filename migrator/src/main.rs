@@ -38,6 +38,7 @@ mod preflight;
 mod provider;
 mod query;
 mod remarks;
+mod repair;
 mod report;
 mod secret;
 mod settings;
@@ -50,6 +51,7 @@ mod step;
 mod survey;
 mod target;
 mod validate;
+mod variant;
 mod verify;
 
 fn main() -> ExitCode {
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Migrate(_) => "migrate",
         Command::Status(_) => "status",
         Command::Verify(_) => "verify",
+        Command::Repair(_) => "repair",
         Command::Validate(_) => "validate",
     };
     let mut report = Report::new(name, cli.global.output);
@@ -83,6 +86,7 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
         Command::Migrate(options) => migrate::run(&mut session, options, report),
         Command::Status(options) => status::run(&mut session, options, report),
         Command::Verify(options) => verify::run(&mut session, options, report),
+        Command::Repair(options) => repair::run(&mut session, options, report),
         Command::Validate(_) => unreachable!("it needs no connection"),
     };
     // Whatever failed after a signal failed because of it.

@@ -12,6 +12,7 @@ use crate::error::{Error, Exit};
 use crate::history::Recorded;
 use crate::provider::{self, Provider};
 use crate::survey::Survey;
+use crate::variant::{self, Difference};
 
 /// Where the platform keeps what lies in the buckets.
 const FILES: &str = "storage.objects";
@@ -129,7 +130,7 @@ pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
 pub enum Conflict {
     Unknown { recorded: Recorded },
     Renamed { recorded: Recorded, expected: String },
-    Changed { recorded: Recorded, file: &'static str, expected: u64 },
+    Changed { recorded: Recorded, file: &'static str, expected: u64, difference: Option<Difference> },
     Gap { missing: &'static str, later: i32 },
 }
 
@@ -147,6 +148,7 @@ pub fn pending<'a>(embedded: &'a [Version], recorded: &[Recorded]) -> Result<&'a
                 recorded: row.clone(),
                 file: version.file,
                 expected: version.checksum,
+                difference: row.checksum.as_deref().and_then(|checksum| variant::find(version, checksum)),
             });
         }
     }
@@ -177,12 +179,33 @@ pub fn conflict(conflict: Conflict) -> Error {
             ),
         )
         .hint("use a build with the released files; a released migration never changes"),
-        Conflict::Changed { recorded: Recorded { version, checksum, .. }, file, expected } => Error::new(
+        Conflict::Changed { recorded: row, file, expected, difference: Some(difference) } => Error::new(
             Exit::History,
-            format!("version {version} was applied from another text than \"{file}\" of this build"),
+            format!("version {} was applied from \"{file}\" with {}", row.version, difference.words()),
         )
-        .detail(format!("recorded checksum {}, this build has {expected}", text(checksum)))
-        .hint("use a build with the released files; a released migration never changes"),
+        .detail(format!(
+            "recorded checksum {}, this build has {expected}; but for whitespace the text is the same",
+            text(row.checksum)
+        ))
+        .hint("run pg-lora repair --write, which records the checksum of this build"),
+        Conflict::Changed { recorded: Recorded { version, checksum, .. }, file, expected, difference: None } => {
+            let found = match &checksum {
+                Some(checksum) => format!("checksum = '{}'", checksum.replace('\'', "''")),
+                None => "checksum is null".to_owned(),
+            };
+            Error::new(
+                Exit::History,
+                format!("version {version} was applied from another text than \"{file}\" of this build"),
+            )
+            .detail(format!(
+                "recorded checksum {}, this build has {expected}; it is no matter of whitespace",
+                text(checksum)
+            ))
+            .hint(format!(
+                "use a build with the released files; a released migration never changes. Only if what it made is known to be the same:\n\
+                 update lora_migrate.refinery_schema_history set checksum = '{expected}' where version = {version} and {found};"
+            ))
+        }
         Conflict::Gap { missing, later } => Error::new(
             Exit::History,
             format!("\"{missing}\" is not recorded, although the later version {later} is"),

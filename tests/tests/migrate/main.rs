@@ -13,6 +13,7 @@ mod mended;
 mod obstacles;
 mod realtime;
 mod refused;
+mod repaired;
 mod supabase;
 mod verified;
 mod versions;
