@@ -82,6 +82,20 @@ pub fn rows_sql() -> String {
     format!("select coalesce(jsonb_agg(to_jsonb(b)), '[]') from storage.buckets b where b.id in ({ids})")
 }
 
+/// The same as a statement: missing ones are created, public ones made private.
+pub fn sql() -> String {
+    let row = |bucket: &Bucket| {
+        let types = bucket.allowed_mime_types.iter().map(|mime| format!("'{mime}'")).collect::<Vec<_>>();
+        let Bucket { id, file_size_limit, .. } = bucket;
+        format!("  ('{id}', '{id}', false, {file_size_limit}, array[{}])", types.join(", "))
+    };
+    format!(
+        "insert into storage.buckets as b (id, name, public, file_size_limit, allowed_mime_types) values\n{}\n\
+         on conflict (id) do update set public = false where b.public is distinct from false;\n",
+        BUCKETS.each_ref().map(row).join(",\n")
+    )
+}
+
 /// What there is against what there should be.
 pub fn compare(rows: &[Value]) -> (Vec<Change>, Vec<Drift>) {
     let (mut changes, mut drift) = (Vec::new(), Vec::new());

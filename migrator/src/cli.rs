@@ -69,6 +69,12 @@ pub enum Command {
     /// Of anything else nothing is rewritten.
     Repair(Repair),
 
+    /// Write everything as files for another tool's folder of migrations; needs no database
+    ///
+    /// What was applied from them, status reads as applied. A file that is there is never changed: a later export adds
+    /// what is new.
+    Export(Export),
+
     /// Say everything that is wrong with a dataset file; needs no database
     ///
     /// The rules and the report are those of lora.dataset_report. Findings stand on stdout as "file:line: error[code]:
@@ -160,6 +166,43 @@ pub struct Repair {
 
     #[command(flatten)]
     pub environment: Environment,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Whose folder it is
+    #[arg(long, value_name = "TOOL", value_enum)]
+    pub to: ExportTo,
+
+    /// The folder, if not supabase/migrations of the project that this is
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Where schema lora comes from on the server that is meant
+    ///
+    /// native: the extension, which a self-hosted Supabase may have and hosted Supabase cannot load. This build has no
+    /// portable edition, so there is nothing else to choose, and native has to be said.
+    #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Auto)]
+    pub provider: Provider,
+}
+
+/// Whose files to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTo {
+    /// The Supabase CLI: supabase db push
+    Supabase,
+}
+
+/// Which edition of schema lora.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Provider {
+    /// The extension where the server offers it, else the portable edition where this build has one
+    Auto,
+    /// The extension
+    Native,
+    /// SQL and PL/pgSQL, for servers that cannot load a library
+    Portable,
 }
 
 /// Options of `validate`.

@@ -137,7 +137,7 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
 
 /// What this transaction defined. A function's row is also written by a grant, its dependencies only by its
 /// definition. Members of an extension belong to it.
-const MADE: &str = "
+pub const MADE: &str = "
     select coalesce(jsonb_agg(jsonb_build_object('type', i.type, 'schema', i.schema, 'identity', i.identity)
       order by i.type, i.identity), '[]')
     from (

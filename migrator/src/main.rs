@@ -24,6 +24,7 @@ mod declared;
 mod embedded;
 mod environment;
 mod error;
+mod export;
 mod foreign;
 mod history;
 mod interrupt;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Command::Verify(_) => "verify",
         Command::Repair(_) => "repair",
         Command::Validate(_) => "validate",
+        Command::Export(_) => "export",
     };
     let mut report = Report::new(name, cli.global.output);
     let outcome = run(cli, &mut report);
@@ -75,6 +77,9 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
     let interrupt = Interrupt::install()?;
     if let Command::Validate(options) = &cli.command {
         return validate::run(options, &interrupt, report);
+    }
+    if let Command::Export(options) = &cli.command {
+        return export::run(options, report);
     }
     let variable = |name: &str| std::env::var(name).ok();
     // A variable that is set to nothing is not set.
@@ -87,7 +92,7 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
         Command::Status(options) => status::run(&mut session, options, report),
         Command::Verify(options) => verify::run(&mut session, options, report),
         Command::Repair(options) => repair::run(&mut session, options, report),
-        Command::Validate(_) => unreachable!("it needs no connection"),
+        Command::Validate(_) | Command::Export(_) => unreachable!("they need no connection"),
     };
     // Whatever failed after a signal failed because of it.
     outcome.map_err(|error| interrupt.error().unwrap_or(error))

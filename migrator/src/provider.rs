@@ -32,7 +32,7 @@ pub enum Provider {
 }
 
 /// What the layer's record holds in place of a hash.
-fn mark() -> String {
+pub fn mark() -> String {
     format!("native {BUILD_VERSION}")
 }
 
@@ -69,6 +69,12 @@ pub fn check(facts: &Facts) -> Result<(), Error> {
         None if !offered => Err(not_offered(facts)),
         _ => Ok(()),
     }
+}
+
+/// What `--provider portable` meets in this build.
+pub fn no_portable_edition() -> Error {
+    Error::new(Exit::Refused, format!("pg-lora {BUILD_VERSION} has no portable edition of schema \"lora\""))
+        .hint("use --provider native on a server that has the extension")
 }
 
 fn not_offered(facts: &Facts) -> Error {

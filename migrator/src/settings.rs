@@ -42,13 +42,16 @@ pub fn write(step: &mut Step, name: &str, value: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Three numbers with dots, on both sides: anything else is refused before. `$1` is the oldest build.
+pub const RAISE_OLDEST_BUILD: &str =
+    "insert into lora_migrate.settings as s (name, value) values ('oldest_build', $1)
+on conflict (name) do update set value = excluded.value
+where string_to_array(s.value, '.')::int[] < string_to_array(excluded.value, '.')::int[]";
+
 /// Raises the oldest build to what this one needs, beside whatever it has just made.
 pub fn raise_oldest_build(step: &mut Step) -> Result<(), Error> {
-    // Three numbers with dots, on both sides: anything else was refused before.
     step.execute(
-        "insert into lora_migrate.settings as s (name, value) values ('oldest_build', $1)
-         on conflict (name) do update set value = excluded.value
-         where string_to_array(s.value, '.')::int[] < string_to_array(excluded.value, '.')::int[]",
+        RAISE_OLDEST_BUILD,
         &[(&OLDEST_BUILD, Type::TEXT)],
         "recording the oldest build that can work with this database",
     )?;

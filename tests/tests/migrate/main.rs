@@ -4,6 +4,7 @@ mod adopted;
 mod ahead;
 mod concurrent;
 mod environment;
+mod exported;
 mod failed;
 mod foreign;
 mod fresh;
