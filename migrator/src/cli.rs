@@ -69,6 +69,11 @@ pub enum Command {
     /// Of anything else nothing is rewritten.
     Repair(Repair),
 
+    /// Say what the storage buckets are and what they should be; make them so with --write
+    ///
+    /// migrate makes them where they are missing, keeps them private, and leaves limits that an operator set.
+    Buckets(Buckets),
+
     /// Write everything as files for another tool's folder of migrations; needs no database
     ///
     /// What was applied from them, status reads as applied. A file that is there is never changed: a later export adds
@@ -80,6 +85,9 @@ pub enum Command {
     /// The rules and the report are those of lora.dataset_report. Findings stand on stdout as "file:line: error[code]:
     /// message", each with what to do about it.
     Validate(Validate),
+
+    /// Print a script that completes commands and options in a shell
+    Completions(Completions),
 }
 
 /// Options of `migrate`.
@@ -166,6 +174,35 @@ pub struct Repair {
 
     #[command(flatten)]
     pub environment: Environment,
+}
+
+/// Options of `buckets`.
+#[derive(Debug, Args)]
+pub struct Buckets {
+    /// Create, make private and overwrite: both become what this version has
+    #[arg(long)]
+    pub write: bool,
+
+    /// Take the specification's types of files alone, without what real clients send beside them
+    ///
+    /// With --write it is kept in the database, so that migrate and status go by it; --write without it takes it back.
+    #[arg(long)]
+    pub strict_mime: bool,
+
+    /// How long to wait for another runner, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub lock_wait: u64,
+
+    #[command(flatten)]
+    pub environment: Environment,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 /// Options of `export`.

@@ -16,8 +16,10 @@ use crate::secret::Secret;
 
 mod ahead;
 mod broken;
+mod bucket_limits;
 mod buckets;
 mod cli;
+mod completions;
 mod connect;
 mod dataset_metrics;
 mod declared;
@@ -67,6 +69,8 @@ fn main() -> ExitCode {
         Command::Repair(_) => "repair",
         Command::Validate(_) => "validate",
         Command::Export(_) => "export",
+        Command::Buckets(_) => "buckets",
+        Command::Completions(_) => "completions",
     };
     let mut report = Report::new(name, cli.global.output);
     let outcome = run(cli, &mut report);
@@ -81,6 +85,10 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
     if let Command::Export(options) = &cli.command {
         return export::run(options, report);
     }
+    if let Command::Completions(options) = &cli.command {
+        completions::print(options.shell, report);
+        return Ok(());
+    }
     let variable = |name: &str| std::env::var(name).ok();
     // A variable that is set to nothing is not set.
     let said = |url: &Secret| !url.expose().trim().is_empty();
@@ -92,7 +100,10 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
         Command::Status(options) => status::run(&mut session, options, report),
         Command::Verify(options) => verify::run(&mut session, options, report),
         Command::Repair(options) => repair::run(&mut session, options, report),
-        Command::Validate(_) | Command::Export(_) => unreachable!("they need no connection"),
+        Command::Buckets(options) => bucket_limits::run(&mut session, options, report),
+        Command::Validate(_) | Command::Export(_) | Command::Completions(_) => {
+            unreachable!("they need no connection")
+        }
     };
     // Whatever failed after a signal failed because of it.
     outcome.map_err(|error| interrupt.error().unwrap_or(error))

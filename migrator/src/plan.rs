@@ -95,10 +95,10 @@ pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
     let storage_comes = platform && missing.iter().any(|thing| thing.name == buckets::TABLE);
     let (changes, drift, skipped) = match &survey.buckets {
         Some(rows) => {
-            let (changes, drift) = buckets::compare(rows);
+            let (changes, drift) = buckets::compare(rows, survey.settings.strict_mime_types());
             (changes, drift, None)
         }
-        None if storage_comes => (buckets::compare(&[]).0, Vec::new(), None),
+        None if storage_comes => (buckets::compare(&[], false).0, Vec::new(), None),
         None if survey.facts.has_table(buckets::TABLE) => {
             (Vec::new(), Vec::new(), Some("this role does not see the rows of \"storage.buckets\""))
         }

@@ -13,6 +13,9 @@ use crate::step::Step;
 /// Where they are kept. Databases of earlier builds have no such table before something is written to them.
 pub const TABLE: &str = "lora_migrate.settings";
 
+/// What is recorded of the specification's types.
+const STRICT: &str = "strict";
+
 /// All of them as one jsonb.
 pub const RECORDED: &str =
     "select coalesce(jsonb_object_agg(s.name, s.value), '{}') from lora_migrate.settings s";
@@ -24,11 +27,40 @@ pub struct Settings {
     pub oldest_build: Option<String>,
     /// The environment that the database is.
     pub environment: Option<String>,
+    /// `strict` where buckets take the specification's types alone.
+    pub mime_types: Option<String>,
+}
+
+impl Settings {
+    /// Whether an operator decided that buckets take the specification's types alone.
+    pub fn strict_mime_types(&self) -> bool {
+        self.mime_types.as_deref() == Some(STRICT)
+    }
 }
 
 /// What is recorded now. The table has to be there.
 pub fn recorded(step: &mut Step) -> Result<Settings, Error> {
     step.json(RECORDED, &[], "reading the settings")
+}
+
+/// The same where there may be no table.
+pub fn recorded_if_any(step: &mut Step) -> Result<Settings, Error> {
+    let there: bool = step.json(
+        "select to_jsonb(to_regclass($1) is not null)",
+        &[(&TABLE, Type::TEXT)],
+        "looking for the settings",
+    )?;
+    if there { recorded(step) } else { Ok(Settings::default()) }
+}
+
+/// Writes down which types buckets take.
+pub fn write_strict_mime_types(step: &mut Step, strict: bool) -> Result<(), Error> {
+    if strict {
+        return write(step, "mime_types", STRICT);
+    }
+    let sql = "delete from lora_migrate.settings where name = 'mime_types'";
+    step.execute(sql, &[], "recording a setting")?;
+    Ok(())
 }
 
 /// Writes one down.

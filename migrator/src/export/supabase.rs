@@ -37,15 +37,25 @@ pub fn files() -> Result<Vec<Exported>, Error> {
     let mut files: Vec<Exported> = embedded::versions().iter().map(version).collect();
     let mark = provider::mark();
     let extension = fill(include_str!("extension.sql"), &[("build", BUILD_VERSION), ("mark", &mark)]);
+    let hash = |text: &str| hexadecimal(&Sha256::digest(text));
     let records = format!("{}{}", include_str!("../bootstrap.sql"), oldest_build());
-    for (place, slug, about, body) in [
-        (Place::Records, "records", "what the database keeps about pg_lora", records),
-        (Place::Extension, "extension", "schema lora, from the extension", extension),
-        (Place::Functions, "functions", "the layer of functions, replaced whole", functions()),
-        (Place::Rules, "rules", "rules that hold for every row", rules()),
-        (Place::Buckets, "buckets", "the two buckets, private", buckets::sql()),
+    // A build that changes no function has no other layer of them, whatever its version.
+    let same_functions = hash(&functions(""));
+    for (place, slug, about, body, content) in [
+        (Place::Records, "records", "what the database keeps about pg_lora", records, None),
+        (Place::Extension, "extension", "schema lora, from the extension", extension, Some(mark)),
+        (
+            Place::Functions,
+            "functions",
+            "the API, replaced whole",
+            functions(BUILD_VERSION),
+            Some(same_functions),
+        ),
+        (Place::Rules, "rules", "rules that hold for every row", rules(), None),
+        (Place::Buckets, "buckets", "the two buckets, private", buckets::sql(), None),
     ] {
-        files.push(of_layer(place, slug, about, &body)?);
+        let content = content.unwrap_or_else(|| hash(&body));
+        files.push(of_layer(place, slug, about, &body, content)?);
     }
     Ok(files)
 }
@@ -70,14 +80,11 @@ fn version(version: &Version) -> Exported {
     Exported { number, slug, content, text }
 }
 
-fn of_layer(place: Place, slug: &str, about: &str, body: &str) -> Result<Exported, Error> {
+fn of_layer(place: Place, slug: &str, about: &str, body: &str, content: String) -> Result<Exported, Error> {
     let last = embedded::versions().len() as i32;
     let number = number::of_layer(last, BUILD_VERSION, place).ok_or_else(|| {
         Error::new(Exit::Internal, format!("version {BUILD_VERSION} has no number among the migrations"))
     })?;
-    // The build is in some bodies and changes nothing in what is made.
-    let content = hexadecimal(&Sha256::digest(body.replace(BUILD_VERSION, "")));
-    let content = if place == Place::Extension { provider::mark() } else { content };
     let (begin, guard) = (begin(&number), guard(&number, last, None));
     let text = format!(
         "-- pg_lora {BUILD_VERSION}: {about}. Written by pg-lora export --to supabase; not to be edited.\n\
@@ -118,9 +125,9 @@ fn oldest_build() -> String {
     format!("{};\n", settings::RAISE_OLDEST_BUILD.replace("$1", &format!("'{OLDEST_BUILD}'")))
 }
 
-fn functions() -> String {
+fn functions(build: &str) -> String {
     let hash = embedded::functions_hash();
-    let values = [("hash", hash.as_str()), ("build", BUILD_VERSION), ("made", layer::MADE)];
+    let values = [("hash", hash.as_str()), ("build", build), ("made", layer::MADE)];
     let mut text = fill(include_str!("functions_begin.sql"), &values);
     for file in FUNCTION_FILES {
         text.push_str(&format!("\n-- {}\n{}", file.path, file.text));

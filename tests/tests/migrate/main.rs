@@ -2,6 +2,7 @@
 
 mod adopted;
 mod ahead;
+mod buckets;
 mod concurrent;
 mod environment;
 mod exported;
