@@ -99,6 +99,12 @@ pub struct Migrate {
     #[arg(long, value_name = "KIND", value_enum)]
     pub platform: Option<Platform>,
 
+    /// Which edition of schema lora to install
+    ///
+    /// This build has no portable edition: auto is the extension, as native is, and portable is refused.
+    #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Auto)]
+    pub provider: Provider,
+
     /// How long to wait for another runner, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub lock_wait: u64,
@@ -287,13 +293,42 @@ fn exit_codes() -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::Cli;
 
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// What the page tells people to run.
+    #[test]
+    fn the_commands_of_the_documentation_are_understood() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/migrate.md")).unwrap();
+        let mut inside = false;
+        let mut commands = Vec::new();
+        for line in page.lines() {
+            inside ^= line.starts_with("```");
+            let words = line.split(" #").next().unwrap_or_default().split(" > ").next().unwrap_or_default();
+            let words: Vec<&str> = words.split_whitespace().skip_while(|word| word.contains("://")).collect();
+            // As a shell has them, or as YAML's list of arguments.
+            let list = ["args: [", "command: ["].into_iter().find_map(|key| line.trim().strip_prefix(key));
+            let list = list.and_then(|list| list.strip_suffix(']'));
+            match (words.as_slice(), list) {
+                (["pg-lora", arguments @ ..], _) if inside => {
+                    commands.push(arguments.iter().map(ToString::to_string).collect::<Vec<_>>());
+                }
+                (_, Some(list)) => commands.push(list.split(", ").map(str::to_owned).collect()),
+                _ => {}
+            }
+        }
+        assert!(commands.len() >= 12, "{commands:?}");
+        for arguments in commands {
+            let parsed = Cli::try_parse_from(std::iter::once("pg-lora".to_owned()).chain(arguments.clone()));
+            assert!(parsed.is_ok(), "{arguments:?}: {}", parsed.unwrap_err());
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         &["platform_created", "versions_applied", "rules_mended", "buckets_changed", "obstacles"],
         &["extension", "functions"],
     );
+    if options.provider == cli::Provider::Portable {
+        return Err(provider::no_portable_edition());
+    }
     let patience = Duration::from_secs(options.lock_wait);
     let standalone = options.platform == Some(Platform::Standalone);
     let survey = survey::take(session)?;

@@ -13,6 +13,7 @@ mod history;
 mod layers;
 mod mended;
 mod obstacles;
+mod pipeline;
 mod realtime;
 mod refused;
 mod repaired;
