@@ -14,6 +14,7 @@ mod layers;
 mod mended;
 mod obstacles;
 mod pipeline;
+mod printed;
 mod realtime;
 mod refused;
 mod repaired;
