@@ -168,6 +168,9 @@ impl Suite<'_> {
         cargo.env(environment::XTASK, std::env::current_exe()?);
         cargo.env(environment::OLD_PG_CONFIG, old_server::provide(self.prepared.checkout)?);
         cargo.env(environment::POSTGREST, postgrest::provide(self.prepared.checkout)?);
+        cargo.env(environment::CARGO_PGRX, &self.prepared.cargo_pgrx);
+        let home = pgrx::Home::Builds.dir(self.prepared.checkout, self.prepared.tree.major())?;
+        cargo.env(environment::PGRX_HOME, home);
         cargo.env(environment::SUPABASE, supabase_cli::provide(self.prepared.checkout)?);
         cargo.env(environment::ISOLATIONTESTER, isolation::tester(&self.prepared.tree)?);
         if self.args.bless {
