@@ -118,6 +118,10 @@ fn look_for_obstacles(
     step::run(session, patience, "looking for what stands in the way", |step| {
         let survey = survey::read(step.transaction())?;
         let plan = plan::make(&survey, standalone)?;
+        if plan.ahead.is_some() {
+            // A newer build came first; what it made is nobody's obstacle.
+            return Ok(None::<()>);
+        }
         let standing = standing::look(step.transaction(), plan.applied)?;
         found = obstacles::find(&survey, &plan, &standing);
         Ok(None::<()>)

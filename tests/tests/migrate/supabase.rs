@@ -204,6 +204,22 @@ fn everything_works_without_a_superuser() {
     }
 }
 
+/// Triggers on the platform's tables may be made and not dropped.
+#[test]
+fn a_function_whose_signature_changed_is_made_anew_without_a_superuser() {
+    let project = Project::start(&["project"]);
+    project.allow_policies();
+    project.pg_lora("project", &["migrate"]).expect(0);
+    let before = project.catalogue("project");
+    let older = "drop function public.check_dataset(text, jsonb);
+         create function public.check_dataset(body text, options jsonb default null) returns text language sql as 'select body';
+         update lora_migrate.layers set hash = 'another' where name = 'functions'";
+    project.connect("postgres", "project").batch_execute(older).unwrap();
+    let answer = project.pg_lora("project", &["migrate", "--output", "json"]).expect(0).json();
+    assert_eq!(answer["functions"]["recreated"].as_array().unwrap().len(), 1, "{answer}");
+    assert_same(&project.catalogue("project"), &before);
+}
+
 /// A server without the platform's library refuses the policies on its files: what came before stays, and the next
 /// run goes on from there.
 #[test]
