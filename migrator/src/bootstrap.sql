@@ -17,11 +17,18 @@ create table if not exists lora_migrate.layers (
   version text not null,
   applied_on timestamptz not null default now()
 );
-revoke all on table lora_migrate.refinery_schema_history, lora_migrate.layers
+create table if not exists lora_migrate.settings (
+  name text primary key,
+  value text not null
+);
+revoke all on table lora_migrate.refinery_schema_history, lora_migrate.layers, lora_migrate.settings
   from public, anon, authenticated, service_role;
 alter table lora_migrate.refinery_schema_history enable row level security;
 alter table lora_migrate.layers enable row level security;
+alter table lora_migrate.settings enable row level security;
 drop policy if exists "Whoever was granted select may read" on lora_migrate.refinery_schema_history;
 create policy "Whoever was granted select may read" on lora_migrate.refinery_schema_history for select using (true);
 drop policy if exists "Whoever was granted select may read" on lora_migrate.layers;
 create policy "Whoever was granted select may read" on lora_migrate.layers for select using (true);
+drop policy if exists "Whoever was granted select may read" on lora_migrate.settings;
+create policy "Whoever was granted select may read" on lora_migrate.settings for select using (true);

@@ -8,40 +8,44 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::step::Step;
+use crate::{history, settings};
 use postgres::types::Type;
 
 /// Where the platform keeps them.
 pub const TABLE: &str = "storage.buckets";
 
+const DOING: &str = "setting up the storage buckets";
+
 /// What a bucket should be.
 struct Bucket {
     id: &'static str,
     file_size_limit: i64,
-    /// The seed's list, and what real clients send beside it: types are compared as declared, never sniffed.
-    allowed_mime_types: &'static [&'static str],
+    /// The specification's list.
+    mime_types: &'static [&'static str],
+    /// What real clients send beside it: types are compared as declared, never sniffed.
+    sent_mime_types: &'static [&'static str],
+}
+
+impl Bucket {
+    /// What may be uploaded; `strict`: by the specification's list alone.
+    fn allowed_mime_types(&self, strict: bool) -> Vec<&'static str> {
+        let sent = if strict { &[] } else { self.sent_mime_types };
+        self.mime_types.iter().chain(sent).copied().collect()
+    }
 }
 
 const BUCKETS: [Bucket; 2] = [
     Bucket {
         id: "lora-datasets",
         file_size_limit: 524_288_000,
-        allowed_mime_types: &[
-            "application/json",
-            "application/x-jsonlines",
-            "application/x-ndjson",
-            "application/jsonl",
-            "application/octet-stream",
-        ],
+        mime_types: &["application/json", "application/x-jsonlines"],
+        sent_mime_types: &["application/x-ndjson", "application/jsonl", "application/octet-stream"],
     },
     Bucket {
         id: "lora-models",
         file_size_limit: 5_368_709_120,
-        allowed_mime_types: &[
-            "application/octet-stream",
-            "application/x-tar",
-            "application/json",
-            "application/gzip",
-        ],
+        mime_types: &["application/octet-stream", "application/x-tar", "application/json"],
+        sent_mime_types: &["application/gzip"],
     },
 ];
 
@@ -82,8 +86,25 @@ pub fn rows_sql() -> String {
     format!("select coalesce(jsonb_agg(to_jsonb(b)), '[]') from storage.buckets b where b.id in ({ids})")
 }
 
+/// The same as a statement: missing ones are created, public ones made private.
+pub fn sql() -> String {
+    let row = |bucket: &Bucket| {
+        let types = bucket.allowed_mime_types(false);
+        let types = types.iter().map(|mime| format!("'{mime}'")).collect::<Vec<_>>();
+        let Bucket { id, file_size_limit, .. } = bucket;
+        format!("  ('{id}', '{id}', false, {file_size_limit}, array[{}])", types.join(", "))
+    };
+    format!(
+        "insert into storage.buckets as b (id, name, public, file_size_limit, allowed_mime_types) values\n{}\n\
+         on conflict (id) do update set public = false where b.public is distinct from false;\n",
+        BUCKETS.each_ref().map(row).join(",\n")
+    )
+}
+
 /// What there is against what there should be.
-pub fn compare(rows: &[Value]) -> (Vec<Change>, Vec<Drift>) {
+///
+/// `strict` says that an operator decided for the specification's types alone.
+pub fn compare(rows: &[Value], strict: bool) -> (Vec<Change>, Vec<Drift>) {
     let (mut changes, mut drift) = (Vec::new(), Vec::new());
     for bucket in &BUCKETS {
         let Some(row) = rows.iter().find(|row| row["id"] == bucket.id) else {
@@ -102,10 +123,10 @@ pub fn compare(rows: &[Value]) -> (Vec<Change>, Vec<Drift>) {
         };
         let limit = json!(bucket.file_size_limit);
         differs("file_size_limit", limit.clone(), &|found| *found == limit);
-        differs("allowed_mime_types", json!(bucket.allowed_mime_types), &|found| {
+        let types = bucket.allowed_mime_types(strict);
+        differs("allowed_mime_types", json!(types), &|found| {
             let Some(found) = found.as_array() else { return false };
-            found.len() == bucket.allowed_mime_types.len()
-                && bucket.allowed_mime_types.iter().all(|mime| found.iter().any(|found| found == mime))
+            found.len() == types.len() && types.iter().all(|mime| found.iter().any(|found| found == mime))
         });
     }
     (changes, drift)
@@ -113,36 +134,71 @@ pub fn compare(rows: &[Value]) -> (Vec<Change>, Vec<Drift>) {
 
 /// Does what `compare` finds now. Some says what was done.
 pub fn apply(step: &mut Step) -> Result<Option<Vec<Change>>, Error> {
-    let doing = "setting up the storage buckets";
-    let rows: Vec<Value> = step.json(&rows_sql(), &[], doing)?;
+    let rows: Vec<Value> = step.json(&rows_sql(), &[], DOING)?;
+    let strict = settings::recorded_if_any(step)?.strict_mime_types();
+    let (changes, _) = compare(&rows, strict);
+    make(step, &changes, strict)?;
+    Ok(Some(changes).filter(|changes| !changes.is_empty()))
+}
+
+fn make(step: &mut Step, changes: &[Change], strict: bool) -> Result<(), Error> {
     let columns: Vec<String> = step.json(
         "select coalesce(jsonb_agg(attname), '[]') from pg_attribute
          where attrelid = 'storage.buckets'::regclass and attnum > 0 and not attisdropped",
         &[],
-        doing,
+        DOING,
     )?;
-    let (changes, _) = compare(&rows);
-    for change in &changes {
+    for change in changes {
         match change {
             Change::MakePrivate(id) => {
                 let sql = "update storage.buckets set public = false where id = $1";
-                step.execute(sql, &[(id, Type::TEXT)], doing)?;
+                step.execute(sql, &[(id, Type::TEXT)], DOING)?;
             }
-            Change::Create(id) => create(step, id, &columns, doing)?,
+            Change::Create(id) => create(step, id, &columns, strict)?,
         }
     }
-    Ok(Some(changes).filter(|changes| !changes.is_empty()))
+    Ok(())
+}
+
+/// What an operator's `buckets --write` did.
+pub struct Written {
+    pub changes: Vec<Change>,
+    /// Limits that were others.
+    pub overwritten: Vec<Drift>,
+}
+
+/// Makes both as this version has them, limits included. Some says what was done.
+pub fn overwrite(step: &mut Step, strict: bool) -> Result<Option<Written>, Error> {
+    let rows: Vec<Value> = step.json(&rows_sql(), &[], DOING)?;
+    let (changes, overwritten) = compare(&rows, strict);
+    make(step, &changes, strict)?;
+    for Drift { bucket, column, expected, .. } in &overwritten {
+        // The column is one of two constants.
+        let sql = format!(
+            "update storage.buckets set {column} =
+               (select {column} from jsonb_populate_record(null::storage.buckets, jsonb_build_object('{column}', $1)))
+             where id = $2"
+        );
+        step.execute(&sql, &[(expected, Type::JSONB), (bucket, Type::TEXT)], DOING)?;
+    }
+    let decided = strict != settings::recorded_if_any(step)?.strict_mime_types();
+    if decided {
+        history::ensure(step)?;
+        settings::write_strict_mime_types(step, strict)?;
+    }
+    let written = decided || !changes.is_empty() || !overwritten.is_empty();
+    Ok(written.then_some(Written { changes, overwritten }))
 }
 
 /// Inserts the columns that the table has, from one jsonb of the whole row.
-fn create(step: &mut Step, id: &str, columns: &[String], doing: &str) -> Result<(), Error> {
+fn create(step: &mut Step, id: &str, columns: &[String], strict: bool) -> Result<(), Error> {
     let Some(bucket) = BUCKETS.iter().find(|bucket| bucket.id == id) else { return Ok(()) };
     let row = json!({
         "id": bucket.id,
         "name": bucket.id,
         "public": false,
         "file_size_limit": bucket.file_size_limit,
-        "allowed_mime_types": bucket.allowed_mime_types,
+        "allowed_mime_types": bucket.allowed_mime_types(strict),
     });
     let known = ["id", "name", "public", "file_size_limit", "allowed_mime_types"];
     let present = known.into_iter().filter(|name| columns.iter().any(|column| column == name));
@@ -151,7 +207,7 @@ fn create(step: &mut Step, id: &str, columns: &[String], doing: &str) -> Result<
         "insert into storage.buckets ({list}) select {list} from jsonb_populate_record(null::storage.buckets, $1)
          on conflict (id) do nothing"
     );
-    step.execute(&sql, &[(&row, Type::JSONB)], doing)?;
+    step.execute(&sql, &[(&row, Type::JSONB)], DOING)?;
     Ok(())
 }
 
@@ -168,7 +224,8 @@ mod tests {
             .map(|bucket| {
                 json!({
                     "id": bucket.id, "name": bucket.id, "public": false,
-                    "file_size_limit": bucket.file_size_limit, "allowed_mime_types": bucket.allowed_mime_types,
+                    "file_size_limit": bucket.file_size_limit,
+                    "allowed_mime_types": bucket.allowed_mime_types(false),
                 })
             })
             .collect()
@@ -176,17 +233,28 @@ mod tests {
 
     #[test]
     fn what_we_make_needs_nothing() {
-        assert_eq!(compare(&rows()), (vec![], vec![]));
+        assert_eq!(compare(&rows(), false), (vec![], vec![]));
+    }
+
+    #[test]
+    fn the_specifications_types_alone_are_drift_unless_that_was_decided() {
+        let mut rows = rows();
+        assert_eq!(compare(&rows, true).1.len(), 2);
+        for (row, bucket) in rows.iter_mut().zip(&BUCKETS) {
+            row["allowed_mime_types"] = json!(bucket.mime_types);
+        }
+        assert_eq!(compare(&rows, true), (vec![], vec![]));
+        assert_eq!(compare(&rows, false).1.len(), 2);
     }
 
     #[test]
     fn missing_ones_are_created_and_public_ones_made_private() {
-        assert_eq!(compare(&[]).0, [Change::Create("lora-datasets"), Change::Create("lora-models")]);
+        assert_eq!(compare(&[], false).0, [Change::Create("lora-datasets"), Change::Create("lora-models")]);
         let mut rows = rows();
         rows[1]["public"] = json!(true);
-        assert_eq!(compare(&rows).0, [Change::MakePrivate("lora-models")]);
+        assert_eq!(compare(&rows, false).0, [Change::MakePrivate("lora-models")]);
         rows[1]["public"] = json!(null);
-        assert_eq!(compare(&rows).0, [Change::MakePrivate("lora-models")]);
+        assert_eq!(compare(&rows, false).0, [Change::MakePrivate("lora-models")]);
     }
 
     #[test]
@@ -194,16 +262,16 @@ mod tests {
         let mut rows = rows();
         rows[0]["file_size_limit"] = json!(1);
         rows[1]["allowed_mime_types"] = json!(null);
-        let drift = compare(&rows).1;
+        let drift = compare(&rows, false).1;
         assert_eq!(drift.len(), 2);
         assert_eq!((drift[0].bucket, drift[0].column), ("lora-datasets", "file_size_limit"));
         assert_eq!((drift[1].bucket, drift[1].column), ("lora-models", "allowed_mime_types"));
 
-        let reversed: Vec<_> = BUCKETS[0].allowed_mime_types.iter().rev().collect();
+        let reversed: Vec<_> = BUCKETS[0].allowed_mime_types(false).into_iter().rev().collect();
         let older = [
             json!({ "id": "lora-datasets", "public": false, "allowed_mime_types": reversed }),
             json!({ "id": "lora-models", "name": "lora-models" }),
         ];
-        assert_eq!(compare(&older), (vec![], vec![]));
+        assert_eq!(compare(&older, false), (vec![], vec![]));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
+use crate::environment;
 use crate::error::EXIT_CODES;
 use crate::secret::Secret;
 
@@ -84,11 +85,31 @@ pub enum Command {
     /// transaction pooler is between.
     Wait,
 
+    /// Say what of the recorded history can be set right; do it with --write
+    ///
+    /// That is the checksum of a version that was applied from the same text with CRLF line ends or other whitespace.
+    /// Of anything else nothing is rewritten.
+    Repair(Repair),
+
+    /// Say what the storage buckets are and what they should be; make them so with --write
+    ///
+    /// migrate makes them where they are missing, keeps them private, and leaves limits that an operator set.
+    Buckets(Buckets),
+
+    /// Write everything as files for another tool's folder of migrations; needs no database
+    ///
+    /// What was applied from them, status reads as applied. A file that is there is never changed: a later export adds
+    /// what is new.
+    Export(Export),
+
     /// Say everything that is wrong with a dataset file; needs no database, unless the result is recorded there
     ///
     /// The rules and the report are those of lora.dataset_report. Findings stand on stdout as "file:line: error[code]:
     /// message", each with what to do about it. Only --dataset connects to a database.
     Validate(Validate),
+
+    /// Print a script that completes commands and options in a shell
+    Completions(Completions),
 }
 
 /// Options of `migrate`.
@@ -100,9 +121,41 @@ pub struct Migrate {
     #[arg(long, value_name = "KIND", value_enum)]
     pub platform: Option<Platform>,
 
+    /// Which edition of schema lora to install
+    ///
+    /// This build has no portable edition: auto is the extension, as native is, and portable is refused.
+    #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Auto)]
+    pub provider: Provider,
+
     /// How long to wait for another runner, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub lock_wait: u64,
+
+    #[command(flatten)]
+    pub environment: Environment,
+
+    /// Give the database another label: the one that it has now, which --env then replaces
+    #[arg(long, value_name = "LABEL", requires = "env", value_parser = environment::label)]
+    pub relabel: Option<String>,
+}
+
+/// Which environment is meant.
+#[derive(Debug, Args)]
+pub struct Environment {
+    /// The environment that is meant, as "production": refused where the database has another label
+    ///
+    /// The first migrate that names one writes it into the database. From then on every command that writes has to
+    /// name the same.
+    #[arg(id = "env", long = "env", value_name = "LABEL", env = "PG_LORA_ENV", hide_env_values = true,
+          value_parser = environment::label)]
+    label: Option<String>,
+}
+
+impl Environment {
+    /// The label, unless it is nothing.
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref().filter(|label| !label.is_empty())
+    }
 }
 
 /// Which platform to create.
@@ -118,6 +171,9 @@ pub struct Status {
     /// Exit with 5 when anything is pending or out of date
     #[arg(long)]
     pub check: bool,
+
+    #[command(flatten)]
+    pub environment: Environment,
 }
 
 /// Options of `verify`.
@@ -133,6 +189,87 @@ pub struct Verify {
     /// Only with --datasets.
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub limit: u32,
+}
+
+/// Options of `repair`.
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// Record the checksums of this build for versions that differ in whitespace alone
+    #[arg(long)]
+    pub write: bool,
+
+    /// How long to wait for another runner, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub lock_wait: u64,
+
+    #[command(flatten)]
+    pub environment: Environment,
+}
+
+/// Options of `buckets`.
+#[derive(Debug, Args)]
+pub struct Buckets {
+    /// Create, make private and overwrite: both become what this version has
+    #[arg(long)]
+    pub write: bool,
+
+    /// Take the specification's types of files alone, without what real clients send beside them
+    ///
+    /// With --write it is kept in the database, so that migrate and status go by it; --write without it takes it back.
+    #[arg(long)]
+    pub strict_mime: bool,
+
+    /// How long to wait for another runner, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub lock_wait: u64,
+
+    #[command(flatten)]
+    pub environment: Environment,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Whose folder it is
+    #[arg(long, value_name = "TOOL", value_enum)]
+    pub to: ExportTo,
+
+    /// The folder, if not supabase/migrations of the project that this is
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Where schema lora comes from on the server that is meant
+    ///
+    /// native: the extension, which a self-hosted Supabase may have and hosted Supabase cannot load. This build has no
+    /// portable edition, so there is nothing else to choose, and native has to be said.
+    #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Auto)]
+    pub provider: Provider,
+}
+
+/// Whose files to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTo {
+    /// The Supabase CLI: supabase db push
+    Supabase,
+}
+
+/// Which edition of schema lora.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Provider {
+    /// The extension where the server offers it, else the portable edition where this build has one
+    Auto,
+    /// The extension
+    Native,
+    /// SQL and PL/pgSQL, for servers that cannot load a library
+    Portable,
 }
 
 /// Options of `validate`.
@@ -209,7 +346,7 @@ fn exit_codes() -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use std::time::Duration;
 
@@ -228,6 +365,35 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// What the page tells people to run.
+    #[test]
+    fn the_commands_of_the_documentation_are_understood() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/migrate.md")).unwrap();
+        let mut inside = false;
+        let mut commands = Vec::new();
+        for line in page.lines() {
+            inside ^= line.starts_with("```");
+            let words = line.split(" #").next().unwrap_or_default().split(" > ").next().unwrap_or_default();
+            let words: Vec<&str> = words.split_whitespace().skip_while(|word| word.contains("://")).collect();
+            // As a shell has them, or as YAML's list of arguments.
+            let list = ["args: [", "command: ["].into_iter().find_map(|key| line.trim().strip_prefix(key));
+            let list = list.and_then(|list| list.strip_suffix(']'));
+            match (words.as_slice(), list) {
+                (["pg-lora", arguments @ ..], _) if inside => {
+                    commands.push(arguments.iter().map(ToString::to_string).collect::<Vec<_>>());
+                }
+                (_, Some(list)) => commands.push(list.split(", ").map(str::to_owned).collect()),
+                _ => {}
+            }
+        }
+        assert!(commands.len() >= 12, "{commands:?}");
+        for arguments in commands {
+            let parsed = Cli::try_parse_from(std::iter::once("pg-lora".to_owned()).chain(arguments.clone()));
+            assert!(parsed.is_ok(), "{arguments:?}: {}", parsed.unwrap_err());
+        }
     }
 
     #[test]

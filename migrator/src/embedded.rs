@@ -16,6 +16,10 @@ include!(concat!(env!("OUT_DIR"), "/embedded_files.rs"));
 /// The version of this build, of the extension that belongs to it, and of the state that it makes.
 pub const BUILD_VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The oldest build that can work with a database that this one has migrated: three numbers. Raised, together with
+/// the version that needs it, when an older program would fail or do harm there.
+pub const OLDEST_BUILD: &str = "0.1.0";
+
 /// A file below `sql/`.
 #[derive(Clone, Copy, Debug)]
 pub struct SqlFile {

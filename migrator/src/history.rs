@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::embedded::Version;
 use crate::error::{Error, Exit};
+use crate::settings;
 use crate::step::Step;
 
 /// refinery's table, under the name that its Runner is given.
@@ -30,8 +31,8 @@ pub struct Recorded {
 /// Makes the schema and its tables where they are not there.
 pub fn ensure(step: &mut Step) -> Result<(), Error> {
     let there: bool = step.json(
-        "select to_jsonb(count(*) = 2) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname = 'lora_migrate' and c.relname in ('refinery_schema_history', 'layers')",
+        "select to_jsonb(count(*) = 3) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = 'lora_migrate' and c.relname in ('refinery_schema_history', 'layers', 'settings')",
         &[],
         "looking for the schema \"lora_migrate\"",
     )?;
@@ -65,7 +66,7 @@ pub fn record(step: &mut Step, version: &Version) -> Result<(), Error> {
         "writing the history",
     )?;
     match rows {
-        1 => Ok(()),
+        1 => settings::raise_oldest_build(step),
         _ => Err(Error::new(
             Exit::SqlFailed,
             format!("\"{}\" ended the transaction that it runs in, or reset its settings", version.file),

@@ -22,7 +22,7 @@ use crate::connect::Session;
 use crate::embedded::{self, BUILD_VERSION, FUNCTION_FILES, SqlFile};
 use crate::error::{Error, Exit};
 use crate::step::{self, FailedStatement, Step};
-use crate::{history, sql_error};
+use crate::{ahead, history, settings, sql_error};
 
 /// The name of the layer that `sql/functions` makes.
 pub const FUNCTIONS: &str = "functions";
@@ -34,6 +34,8 @@ pub const RECORDED: &str =
 
 /// invalid_function_definition, with a hint to drop the function first.
 const CANNOT_REPLACE: &str = "42P13";
+/// insufficient_privilege.
+const NOT_ALLOWED: &str = "42501";
 /// dependent_objects_still_exist.
 const DEPENDED_ON: &str = "2BP01";
 
@@ -86,7 +88,7 @@ pub fn record(step: &mut Step, name: &str, hash: &str, manifest: &Value) -> Resu
         &[(&name, Type::TEXT), (&hash, Type::TEXT), (manifest, Type::JSONB), (&BUILD_VERSION, Type::TEXT)],
         "recording a layer",
     )?;
-    Ok(())
+    settings::raise_oldest_build(step)
 }
 
 fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> {
@@ -95,7 +97,7 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
     let layers: Vec<Layer> = step.json(RECORDED, &[], doing)?;
     let old = layers.into_iter().find(|layer| layer.name == FUNCTIONS);
     let hash = embedded::functions_hash();
-    if old.as_ref().is_some_and(|old| old.hash == hash) {
+    if old.as_ref().is_some_and(|old| old.hash == hash) || ahead::is_now(step)? {
         return Ok(None);
     }
     let old = old.map_or(Vec::new(), |old| old.manifest);
@@ -105,7 +107,7 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
     let mut recreated = Vec::new();
     if carefully {
         for object in old.iter().filter(|object| !object.is_function()) {
-            drop_object(step, object)?;
+            clear_away(step, object)?;
         }
     }
     for file in FUNCTION_FILES {
@@ -137,7 +139,7 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
 
 /// What this transaction defined. A function's row is also written by a grant, its dependencies only by its
 /// definition. Members of an extension belong to it.
-const MADE: &str = "
+pub const MADE: &str = "
     select coalesce(jsonb_agg(jsonb_build_object('type', i.type, 'schema', i.schema, 'identity', i.identity)
       order by i.type, i.identity), '[]')
     from (
@@ -204,6 +206,19 @@ fn standing_in_the_way(
         "looking for the function that stands in the way",
     )?;
     Ok(functions.into_iter().find(|object| Some(&object.identity) == found.as_ref()).cloned())
+}
+
+/// Drops a trigger or a policy that its file makes again. Whoever may make a trigger on a table of the platform may not
+/// drop it: such a one is replaced in place, and so is its function.
+fn clear_away(step: &mut Step, object: &Object) -> Result<(), Error> {
+    let doing = "replacing the layer \"functions\"";
+    step.run("savepoint lora_object", doing)?;
+    match drop_object(step, object) {
+        Err(error) if error.sqlstate.as_deref() == Some(NOT_ALLOWED) => {
+            step.run("rollback to savepoint lora_object; release savepoint lora_object", doing)
+        }
+        outcome => outcome.and_then(|()| step.run("release savepoint lora_object", doing)),
+    }
 }
 
 fn drop_object(step: &mut Step, object: &Object) -> Result<(), Error> {

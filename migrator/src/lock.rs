@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::query;
 
 /// "pg_lora" in ASCII and a zero.
-const KEY: i64 = 0x7067_5f6c_6f72_6100;
+pub const KEY: i64 = 0x7067_5f6c_6f72_6100;
 
 /// The statement that tries; its row says "t" where the lock was obtained.
 pub fn attempt() -> String {

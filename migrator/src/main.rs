@@ -10,20 +10,26 @@ use clap::error::ErrorKind;
 
 use crate::cli::Command;
 use crate::error::{Error, Exit};
+use crate::flags::{Failure, Flags};
 use crate::interrupt::Interrupt;
 use crate::report::Report;
 use crate::secret::Secret;
-use crate::settings::{Failure, Settings};
 use crate::target::{Strings, Target};
 
+mod ahead;
 mod broken;
+mod bucket_limits;
 mod buckets;
 mod cli;
+mod completions;
 mod connect;
 mod dataset_metrics;
 mod declared;
 mod embedded;
+mod environment;
 mod error;
+mod export;
+mod flags;
 mod foreign;
 mod history;
 mod interrupt;
@@ -38,6 +44,7 @@ mod preflight;
 mod provider;
 mod query;
 mod remarks;
+mod repair;
 mod report;
 mod secret;
 mod settings;
@@ -51,6 +58,7 @@ mod survey;
 mod target;
 mod tls;
 mod validate;
+mod variant;
 mod verify;
 mod wait;
 
@@ -58,32 +66,36 @@ mod wait;
 const WAIT: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    let settings = match settings::read(std::env::args_os()) {
-        Ok(settings) => settings,
+    let flags = match flags::read(std::env::args_os()) {
+        Ok(flags) => flags,
         Err(Failure::Usage(error)) => return usage(&error),
         Err(Failure::File(error)) => {
             report::say(&error.render());
             return ExitCode::from(error.exit as u8);
         }
     };
-    let name = match &settings.cli.command {
+    let name = match &flags.cli.command {
         Command::Migrate(_) => "migrate",
         Command::Status(_) => "status",
         Command::Verify(_) => "verify",
         Command::Wait => "wait",
+        Command::Repair(_) => "repair",
         Command::Validate(_) => "validate",
+        Command::Export(_) => "export",
+        Command::Buckets(_) => "buckets",
+        Command::Completions(_) => "completions",
     };
-    let mut report = Report::new(name, settings.cli.global.output);
-    let outcome = run(settings, &mut report);
+    let mut report = Report::new(name, flags.cli.global.output);
+    let outcome = run(flags, &mut report);
     ExitCode::from(report.finish(outcome))
 }
 
-fn run(settings: Settings, report: &mut Report) -> Result<(), Error> {
+fn run(flags: Flags, report: &mut Report) -> Result<(), Error> {
     let interrupt = Interrupt::install()?;
-    let Settings { cli, .. } = &settings;
+    let Flags { cli, .. } = &flags;
     let began = Instant::now();
     let connect = || {
-        let target = target(&settings)?;
+        let target = target(&flags)?;
         let patience = cli.global.wait.or_else(|| matches!(cli.command, Command::Wait).then_some(WAIT));
         match patience {
             Some(patience) => connect::open_within(&target, patience, &interrupt),
@@ -94,16 +106,23 @@ fn run(settings: Settings, report: &mut Report) -> Result<(), Error> {
         Command::Migrate(options) => migrate::run(&mut connect()?, options, report),
         Command::Status(options) => status::run(&mut connect()?, options, report),
         Command::Verify(options) => verify::run(&mut connect()?, options, report),
+        Command::Repair(options) => repair::run(&mut connect()?, options, report),
+        Command::Buckets(options) => bucket_limits::run(&mut connect()?, options, report),
         Command::Wait => wait::run(&mut connect()?, began, report),
         // Connects only if it is asked to record what it finds, and may find it after a signal.
         Command::Validate(options) => return validate::run(options, &connect, &interrupt, report),
+        Command::Export(options) => return export::run(options, report),
+        Command::Completions(options) => {
+            completions::print(options.shell, report);
+            return Ok(());
+        }
     };
     // Whatever failed after a signal failed because of it.
     outcome.map_err(|error| interrupt.error().unwrap_or(error))
 }
 
 /// The database that is meant.
-fn target(Settings { cli, database_url }: &Settings) -> Result<Target, Error> {
+fn target(Flags { cli, database_url }: &Flags) -> Result<Target, Error> {
     let variable = |name: &str| std::env::var(name).ok();
     // A variable that is set to nothing is not set.
     let said = |url: &&Secret| !url.expose().trim().is_empty();

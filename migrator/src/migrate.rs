@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::report::{Report, say};
 use crate::step::{self, Step};
 use crate::{
-    broken, buckets, history, layer, obstacles, plan, platform, preflight, provider, remarks, standing,
-    survey, verify,
+    ahead, broken, buckets, environment, history, layer, obstacles, plan, platform, preflight, provider,
+    remarks, standing, survey, verify,
 };
 
 /// Runs the command.
@@ -21,11 +21,28 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         &["platform_created", "versions_applied", "rules_mended", "buckets_changed", "obstacles"],
         &["extension", "functions"],
     );
+    if options.provider == cli::Provider::Portable {
+        return Err(provider::no_portable_edition());
+    }
     let patience = Duration::from_secs(options.lock_wait);
     let standalone = options.platform == Some(Platform::Standalone);
     let survey = survey::take(session)?;
     report.server(&survey.facts);
+    report.environment(&survey.settings);
+    let label = options.environment.label();
+    let relabels = environment::check(&survey.settings, label, options.relabel.as_deref())?.is_some();
     let plan = plan::make(&survey, standalone)?;
+    if let Some(ahead) = &plan.ahead {
+        report.state(&plan);
+        report.storage_notes(&plan);
+        remarks::make(session, report)?;
+        say(&format!(
+            "database \"{}\" is ahead, nothing was written: {}",
+            survey.facts.database,
+            ahead.words()
+        ));
+        return Ok(());
+    }
     preflight::check(&survey, &plan, standalone)?;
     if !plan.is_empty() {
         look_for_obstacles(session, patience, standalone, report)?;
@@ -37,6 +54,9 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         && let Some(made) = platform::create(session, patience)?
     {
         report.platform_created(&made);
+    }
+    if relabels && environment::record(session, patience, options)? {
+        report.labelled(label);
     }
     for version in plan.versions {
         let began = Instant::now();
@@ -74,6 +94,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         verify::check(session)?;
     }
     remarks::make(session, report)?;
+    report.set("state", "up_to_date");
     let state =
         if report.changed { "is up to date now" } else { "was up to date already, nothing was written" };
     say(&format!(
@@ -98,6 +119,10 @@ fn look_for_obstacles(
     step::run(session, patience, "looking for what stands in the way", |step| {
         let survey = survey::read(step.transaction())?;
         let plan = plan::make(&survey, standalone)?;
+        if plan.ahead.is_some() {
+            // A newer build came first; what it made is nobody's obstacle.
+            return Ok(None::<()>);
+        }
         let standing = standing::look(step.transaction(), plan.applied)?;
         found = obstacles::find(&survey, &plan, &standing);
         Ok(None::<()>)
@@ -109,6 +134,9 @@ fn look_for_obstacles(
 /// Applies one version, unless another runner has done so since the plan was made.
 fn apply(step: &mut Step, version: &Version) -> Result<Option<()>, Error> {
     history::ensure(step)?;
+    if ahead::is_now(step)? {
+        return Ok(None);
+    }
     let recorded = history::recorded(step)?;
     let pending = plan::pending(embedded::versions(), &recorded).map_err(plan::conflict)?;
     if !pending.iter().any(|left| left.number == version.number) {

@@ -4,6 +4,7 @@
 //! the lock.
 //! Refused: a history that this build could not have written.
 
+use crate::ahead::{self, Ahead};
 use crate::broken::Broken;
 use crate::buckets::{self, Change as BucketChange, Drift};
 use crate::embedded::{self, FUNCTION_FILES, PlatformThing, Version};
@@ -11,6 +12,7 @@ use crate::error::{Error, Exit};
 use crate::history::Recorded;
 use crate::provider::{self, Provider};
 use crate::survey::Survey;
+use crate::variant::{self, Difference};
 
 /// Where the platform keeps what lies in the buckets.
 const FILES: &str = "storage.objects";
@@ -20,6 +22,8 @@ pub struct Plan {
     /// What the platform lacks. Made only when the user asked for it.
     pub platform: Vec<PlatformThing>,
     pub versions: &'static [Version],
+    /// Set where a newer build has migrated the database: then there is nothing to do for this one.
+    pub ahead: Option<Ahead>,
     /// How many versions are recorded.
     pub applied: usize,
     pub provider: Provider,
@@ -41,6 +45,32 @@ impl Plan {
         self.left().is_empty()
     }
 
+    /// How the database stands to this build, in one word.
+    pub fn state(&self) -> &'static str {
+        match (&self.ahead, self.is_empty()) {
+            (Some(_), _) => "ahead",
+            (None, true) => "up_to_date",
+            (None, false) => "pending",
+        }
+    }
+
+    /// Of a database that a newer build has migrated.
+    fn nothing(ahead: Ahead) -> Self {
+        Self {
+            platform: Vec::new(),
+            versions: &[],
+            ahead: Some(ahead),
+            applied: embedded::versions().len(),
+            provider: Provider::Current,
+            functions: false,
+            mend: Vec::new(),
+            buckets: Vec::new(),
+            drift: Vec::new(),
+            buckets_skipped: None,
+            files_skipped: None,
+        }
+    }
+
     /// What is to be done, each thing by its name.
     pub fn left(&self) -> Vec<String> {
         let platform = self.platform.iter().filter(|thing| thing.required);
@@ -56,15 +86,19 @@ impl Plan {
 
 /// Decides. `platform` says whether the user asked for the platform's things to be made.
 pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
+    let ahead = ahead::compare(embedded::versions(), &survey.history, &survey.layers, &survey.settings)?;
+    if let Some(ahead) = ahead {
+        return Ok(Plan::nothing(ahead));
+    }
     let versions = pending(embedded::versions(), &survey.history).map_err(conflict)?;
     let missing = survey.facts.missing_platform();
     let storage_comes = platform && missing.iter().any(|thing| thing.name == buckets::TABLE);
     let (changes, drift, skipped) = match &survey.buckets {
         Some(rows) => {
-            let (changes, drift) = buckets::compare(rows);
+            let (changes, drift) = buckets::compare(rows, survey.settings.strict_mime_types());
             (changes, drift, None)
         }
-        None if storage_comes => (buckets::compare(&[]).0, Vec::new(), None),
+        None if storage_comes => (buckets::compare(&[], false).0, Vec::new(), None),
         None if survey.facts.has_table(buckets::TABLE) => {
             (Vec::new(), Vec::new(), Some("this role does not see the rows of \"storage.buckets\""))
         }
@@ -76,6 +110,7 @@ pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
     Ok(Plan {
         platform: missing,
         versions,
+        ahead: None,
         applied: survey.history.len(),
         provider: provider::compare(&survey.facts, &survey.layers),
         functions: match layer {
@@ -95,7 +130,7 @@ pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
 pub enum Conflict {
     Unknown { recorded: Recorded },
     Renamed { recorded: Recorded, expected: String },
-    Changed { recorded: Recorded, file: &'static str, expected: u64 },
+    Changed { recorded: Recorded, file: &'static str, expected: u64, difference: Option<Difference> },
     Gap { missing: &'static str, later: i32 },
 }
 
@@ -113,6 +148,7 @@ pub fn pending<'a>(embedded: &'a [Version], recorded: &[Recorded]) -> Result<&'a
                 recorded: row.clone(),
                 file: version.file,
                 expected: version.checksum,
+                difference: row.checksum.as_deref().and_then(|checksum| variant::find(version, checksum)),
             });
         }
     }
@@ -143,12 +179,33 @@ pub fn conflict(conflict: Conflict) -> Error {
             ),
         )
         .hint("use a build with the released files; a released migration never changes"),
-        Conflict::Changed { recorded: Recorded { version, checksum, .. }, file, expected } => Error::new(
+        Conflict::Changed { recorded: row, file, expected, difference: Some(difference) } => Error::new(
             Exit::History,
-            format!("version {version} was applied from another text than \"{file}\" of this build"),
+            format!("version {} was applied from \"{file}\" with {}", row.version, difference.words()),
         )
-        .detail(format!("recorded checksum {}, this build has {expected}", text(checksum)))
-        .hint("use a build with the released files; a released migration never changes"),
+        .detail(format!(
+            "recorded checksum {}, this build has {expected}; but for whitespace the text is the same",
+            text(row.checksum)
+        ))
+        .hint("run pg-lora repair --write, which records the checksum of this build"),
+        Conflict::Changed { recorded: Recorded { version, checksum, .. }, file, expected, difference: None } => {
+            let found = match &checksum {
+                Some(checksum) => format!("checksum = '{}'", checksum.replace('\'', "''")),
+                None => "checksum is null".to_owned(),
+            };
+            Error::new(
+                Exit::History,
+                format!("version {version} was applied from another text than \"{file}\" of this build"),
+            )
+            .detail(format!(
+                "recorded checksum {}, this build has {expected}; it is no matter of whitespace",
+                text(checksum)
+            ))
+            .hint(format!(
+                "use a build with the released files; a released migration never changes. Only if what it made is known to be the same:\n\
+                 update lora_migrate.refinery_schema_history set checksum = '{expected}' where version = {version} and {found};"
+            ))
+        }
         Conflict::Gap { missing, later } => Error::new(
             Exit::History,
             format!("\"{missing}\" is not recorded, although the later version {later} is"),

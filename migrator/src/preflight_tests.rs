@@ -9,6 +9,7 @@ use crate::history::Recorded;
 use crate::layer::Layer;
 use crate::plan::{self, Plan};
 use crate::provider::{self, Provider};
+use crate::settings::Settings;
 use crate::survey::Survey;
 
 /// The catalogues of a complete database, with some of it replaced.
@@ -45,6 +46,7 @@ fn survey(changes: Value) -> Survey {
             layer("lora", format!("native {BUILD_VERSION}")),
             layer("functions", embedded::functions_hash()),
         ],
+        settings: Settings::default(),
         buckets: Some(vec![
             json!({ "id": "lora-datasets", "public": false }),
             json!({ "id": "lora-models", "public": false }),

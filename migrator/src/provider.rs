@@ -13,7 +13,7 @@ use crate::error::{Error, Exit, listed};
 use crate::layer::{self, Layer};
 use crate::step::Step;
 use crate::survey::{Extension, Facts};
-use crate::{history, query, sql_error, survey};
+use crate::{ahead, history, query, sql_error, survey};
 
 /// The name of the layer.
 pub const LAYER: &str = "lora";
@@ -32,7 +32,7 @@ pub enum Provider {
 }
 
 /// What the layer's record holds in place of a hash.
-fn mark() -> String {
+pub fn mark() -> String {
     format!("native {BUILD_VERSION}")
 }
 
@@ -71,6 +71,12 @@ pub fn check(facts: &Facts) -> Result<(), Error> {
     }
 }
 
+/// What `--provider portable` meets in this build.
+pub fn no_portable_edition() -> Error {
+    Error::new(Exit::Refused, format!("pg-lora {BUILD_VERSION} has no portable edition of schema \"lora\""))
+        .hint("use --provider native on a server that has the extension")
+}
+
 fn not_offered(facts: &Facts) -> Error {
     Error::new(
         Exit::Refused,
@@ -87,6 +93,9 @@ fn not_offered(facts: &Facts) -> Error {
 pub fn apply(step: &mut Step) -> Result<Option<Provider>, Error> {
     let doing = "installing extension \"pg_lora\"";
     history::ensure(step)?;
+    if ahead::is_now(step)? {
+        return Ok(None);
+    }
     let facts = survey::facts(step.transaction())?;
     let layers: Vec<Layer> = step.json(layer::RECORDED, &[], doing)?;
     let found = compare(&facts, &layers);

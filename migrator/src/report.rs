@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::layer::{Object, Replaced};
 use crate::plan::Plan;
 use crate::provider::Provider;
+use crate::settings::Settings;
 use crate::survey::Facts;
 
 /// Collects what a command has to say, and says what can be said at once.
@@ -95,6 +96,24 @@ impl Report {
             "server",
             json!({ "postgres": facts.server_version, "database": facts.database, "role": facts.role }),
         );
+    }
+
+    /// Which environment the database is.
+    pub fn environment(&mut self, settings: &Settings) {
+        self.set("environment", &settings.environment);
+    }
+
+    /// The database was given a label.
+    pub fn labelled(&mut self, label: Option<&str>) {
+        self.changed = true;
+        self.line("labelled", label.unwrap_or_default());
+        self.set("environment", label);
+    }
+
+    /// How the database stands to this build.
+    pub fn state(&mut self, plan: &Plan) {
+        self.set("state", plan.state());
+        self.set("ahead", &plan.ahead);
     }
 
     /// Things of the platform were made.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::ahead::Ahead;
 use crate::buckets::Change;
 use crate::cli;
 use crate::connect::Session;
@@ -9,9 +10,9 @@ use crate::embedded::{self, BUILD_VERSION};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::provider::{self, Provider};
-use crate::report::Report;
+use crate::report::{Report, say};
 use crate::survey::Survey;
-use crate::{layer, plan, remarks, survey};
+use crate::{environment, layer, plan, remarks, survey};
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) -> Result<(), Error> {
@@ -23,7 +24,23 @@ pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) ->
         &format!("PostgreSQL {}, database {}, role {}", facts.server_version, facts.database, facts.role),
     );
     // A history that is not ours says nothing about the rest.
+    report.environment(&survey.settings);
+    if let Some(label) = &survey.settings.environment {
+        report.line("environment", label);
+    }
+    if let Some(label) = options.environment.label() {
+        environment::check(&survey.settings, Some(label), None)?;
+    }
     let plan = plan::make(&survey, false)?;
+    report.state(&plan);
+    if let Some(ahead) = &plan.ahead {
+        self::ahead(&survey, ahead, report);
+        report.storage_notes(&plan);
+        remarks::make(session, report)?;
+        report.set("pending", plan.left());
+        report.set("up_to_date", plan.is_empty());
+        return Ok(());
+    }
     platform(&plan, report);
     versions(&survey, &plan, report);
     layers(&survey, &plan, report);
@@ -43,6 +60,20 @@ pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) ->
             .hint("run pg-lora migrate"));
     }
     Ok(())
+}
+
+/// A newer build's database: what there is of it is not this one's to judge.
+fn ahead(survey: &Survey, ahead: &Ahead, report: &mut Report) {
+    let facts = &survey.facts;
+    report.line("versions", &format!("{} applied, ahead of this build", survey.history.len()));
+    let versions = json!({ "applied": survey.history.len(), "total": embedded::versions().len() });
+    let extension = facts.extension.as_ref().map(|extension| extension.version.as_str());
+    report.set("platform_missing", json!([]));
+    report.set("versions", versions);
+    report.set("extension", json!({ "state": "ahead", "version": extension, "build": BUILD_VERSION }));
+    report.set("functions", json!({ "state": "ahead" }));
+    report.set("buckets", json!({}));
+    say(&format!("database \"{}\" is ahead: {}", facts.database, ahead.words()));
 }
 
 fn platform(plan: &Plan, report: &mut Report) {

@@ -17,6 +17,7 @@ use crate::embedded::{self, BUILD_VERSION, PlatformThing};
 use crate::error::{Error, Exit};
 use crate::history::{self, Recorded};
 use crate::layer::{self, Layer};
+use crate::settings::{self, Settings};
 use crate::{broken, buckets, query, sql_error};
 
 /// The first server with everything that the migrations use (nulls not distinct, security invoker views,
@@ -29,6 +30,7 @@ pub struct Survey {
     /// Empty where the table is not there.
     pub history: Vec<Recorded>,
     pub layers: Vec<Layer>,
+    pub settings: Settings,
     /// The rows of our buckets, as they are; None where they cannot be seen.
     pub buckets: Option<Vec<Value>>,
     /// Rules of ours that wait for rows to be mended. Empty while versions are pending.
@@ -122,6 +124,10 @@ pub fn read(transaction: &mut Transaction) -> Result<Survey, Error> {
         true => query::json(transaction, layer::RECORDED, &[], doing)?,
         false => Vec::new(),
     };
+    let settings = match facts.may_read(settings::TABLE)? {
+        true => query::json(transaction, settings::RECORDED, &[], doing)?,
+        false => Settings::default(),
+    };
     // A role that sees no bucket can still migrate everything else; that is said, not refused.
     let buckets = match facts.may_read(buckets::TABLE) {
         Ok(true) => Some(query::json(transaction, &buckets::rows_sql(), &[], doing)?),
@@ -132,7 +138,7 @@ pub fn read(transaction: &mut Transaction) -> Result<Survey, Error> {
         true => broken::waiting(transaction)?,
         false => Vec::new(),
     };
-    Ok(Survey { facts, history, layers, buckets, waiting })
+    Ok(Survey { facts, history, layers, settings, buckets, waiting })
 }
 
 /// What the catalogues say now.

@@ -22,6 +22,12 @@ pub const OLD_PG_CONFIG: &str = "PG_LORA_POSTGRES_14";
 pub const POSTGREST: &str = "PG_LORA_POSTGREST";
 /// PgBouncer, the program.
 pub const PGBOUNCER: &str = "PG_LORA_PGBOUNCER";
+/// The Supabase CLI, the program.
+pub const SUPABASE: &str = "PG_LORA_SUPABASE";
+/// cargo-pgrx of the right version, the program.
+pub const CARGO_PGRX: &str = "PG_LORA_CARGO_PGRX";
+/// The folder that `PGRX_HOME` names where the extension is built.
+pub const PGRX_HOME: &str = "PG_LORA_PGRX_HOME";
 /// Postgres's own `isolationtester`.
 pub const ISOLATIONTESTER: &str = "PG_LORA_ISOLATIONTESTER";
 /// `1`: what the tests observe becomes what they expect (`cargo xtask test --bless`).
@@ -63,6 +69,23 @@ pub fn postgrest() -> anyhow::Result<PathBuf> {
 /// The pooler.
 pub fn pgbouncer() -> anyhow::Result<PathBuf> {
     file(PGBOUNCER, std::env::var_os(PGBOUNCER))
+}
+
+/// The CLI of the platform.
+pub fn supabase() -> anyhow::Result<PathBuf> {
+    file(SUPABASE, std::env::var_os(SUPABASE))
+}
+
+/// The program that builds and installs the extension.
+pub fn cargo_pgrx() -> anyhow::Result<PathBuf> {
+    file(CARGO_PGRX, std::env::var_os(CARGO_PGRX))
+}
+
+/// The configuration that the extension is built with.
+pub fn pgrx_home() -> anyhow::Result<PathBuf> {
+    let config = std::env::var_os(PGRX_HOME).map(|folder| PathBuf::from(folder).join("config.toml").into());
+    let config = file(PGRX_HOME, config)?;
+    Ok(config.parent().context("a file is in a folder")?.to_owned())
 }
 
 /// Postgres's own program that plays sessions against each other.

@@ -91,7 +91,11 @@ fn command(program: anyhow::Result<PathBuf>, arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         let names_a_database = name.starts_with("PG") && !name.starts_with("PG_LORA_");
-        if names_a_database || name == "PG_LORA_DATABASE_URL" || name == "DATABASE_URL" {
+        if names_a_database
+            || name == "PG_LORA_DATABASE_URL"
+            || name == "DATABASE_URL"
+            || name == "PG_LORA_ENV"
+        {
             command.env_remove(name.as_ref());
         }
     }

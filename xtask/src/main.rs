@@ -20,6 +20,7 @@ mod postgrest;
 mod process;
 mod regress;
 mod setup;
+mod supabase_cli;
 mod test;
 mod tidy;
 mod tree;

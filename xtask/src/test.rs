@@ -13,7 +13,8 @@ use pg_lora_tests::{Account, Scratch, environment};
 use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
 use crate::{
-    isolation, old_server, packages, pgrx, plpgsql_check, postgrest, process, regress, tidy, typescript,
+    isolation, old_server, packages, pgrx, plpgsql_check, postgrest, process, regress, supabase_cli, tidy,
+    typescript,
 };
 
 /// proptest reads it by this name.
@@ -169,6 +170,10 @@ impl Suite<'_> {
         cargo.env(environment::OLD_PG_CONFIG, old_server::provide(self.prepared.checkout)?);
         cargo.env(environment::POSTGREST, postgrest::provide(self.prepared.checkout)?);
         cargo.env(environment::PGBOUNCER, packages::pgbouncer()?);
+        cargo.env(environment::CARGO_PGRX, &self.prepared.cargo_pgrx);
+        let home = pgrx::Home::Builds.dir(self.prepared.checkout, self.prepared.tree.major())?;
+        cargo.env(environment::PGRX_HOME, home);
+        cargo.env(environment::SUPABASE, supabase_cli::provide(self.prepared.checkout)?);
         cargo.env(environment::ISOLATIONTESTER, isolation::tester(&self.prepared.tree)?);
         if self.args.bless {
             cargo.env(environment::BLESS, "1");

@@ -51,8 +51,10 @@ fn a_renamed_version_is_refused() {
 
 #[test]
 fn a_version_from_the_future_is_refused() {
+    // By a build that did not say who can work with it; see ahead.rs for one that did.
     refused(
-        "insert into lora_migrate.refinery_schema_history values (9999, 'of_tomorrow', '2036-01-01T00:00:00Z', '7')",
+        "insert into lora_migrate.refinery_schema_history values (9999, 'of_tomorrow', '2036-01-01T00:00:00Z', '7');
+         delete from lora_migrate.settings where name = 'oldest_build'",
         &["version 9999 \"of_tomorrow\" is recorded in the database and unknown to this build"],
     );
 }

@@ -1,7 +1,11 @@
 //! `pg-lora migrate`, `status` and `verify`, from outside: what they make of a database, and what they leave alone.
 
 mod adopted;
+mod ahead;
+mod buckets;
 mod concurrent;
+mod environment;
+mod exported;
 mod failed;
 mod foreign;
 mod fresh;
@@ -9,8 +13,11 @@ mod history;
 mod layers;
 mod mended;
 mod obstacles;
+mod pipeline;
+mod printed;
 mod realtime;
 mod refused;
+mod repaired;
 mod supabase;
 mod verified;
 mod versions;

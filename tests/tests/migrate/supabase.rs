@@ -2,7 +2,7 @@
 //! superuser, and every new table is granted to everybody. It ends as a plain Postgres does.
 
 use pg_lora_tests::story::{self, TABLES};
-use pg_lora_tests::{Cluster, Database, Outcome, environment, seed};
+use pg_lora_tests::{Cluster, Database, Options, Outcome, environment, seed};
 use postgres::Client;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ create role supabase_storage_admin noinherit createrole login;
 create role anon nologin noinherit;
 create role authenticated nologin noinherit;
 create role service_role nologin noinherit bypassrls;
-create role postgres login nosuperuser createrole createdb replication bypassrls;
+create role postgres login password 'project' nosuperuser createrole createdb replication bypassrls;
 grant anon, authenticated, service_role to postgres with admin option;
 ";
 
@@ -61,11 +61,12 @@ const EXCEPTIONS: [(&str, &str); 8] = [
 ];
 
 /// A server as a project has it, with databases that hold what a new project holds.
-struct Project(Cluster);
+pub struct Project(Cluster);
 
 impl Project {
-    fn start(databases: &[&str]) -> Self {
-        let project = Self(Cluster::start(&environment::tree().unwrap()).unwrap());
+    pub fn start(databases: &[&str]) -> Self {
+        let cluster = Options::default().tcp().start(&environment::tree().unwrap());
+        let project = Self(cluster.unwrap());
         // Nobody can rename the role of their own session.
         project
             .connect("postgres", "template1")
@@ -87,21 +88,26 @@ impl Project {
     }
 
     /// Lets `postgres` do what the platform lets it do.
-    fn allow_policies(&self) {
+    pub fn allow_policies(&self) {
         self.connect("supabase_admin", "template1").batch_execute(POLICIES).unwrap();
     }
 
-    fn connect(&self, role: &str, database: &str) -> Client {
+    pub fn connect(&self, role: &str, database: &str) -> Client {
         let url = self.0.url(database).replacen("postgres@", &format!("{role}@"), 1);
         Client::connect(&url, postgres::NoTls).unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
-    fn pg_lora(&self, database: &str, arguments: &[&str]) -> Outcome {
+    /// Where a program that speaks no unix socket finds it, as `postgres`.
+    pub fn tcp_url(&self, database: &str) -> String {
+        self.0.address().tcp_url(database, "postgres", "project")
+    }
+
+    pub fn pg_lora(&self, database: &str, arguments: &[&str]) -> Outcome {
         Outcome::of_pg_lora(&self.0.url(database), arguments)
     }
 
     /// The catalogue as a plain Postgres would have it.
-    fn catalogue(&self, database: &str) -> Vec<String> {
+    pub fn catalogue(&self, database: &str) -> Vec<String> {
         let mut lines = catalogue(&mut self.connect("supabase_admin", database));
         for (beginning, reason) in EXCEPTIONS {
             assert!(
@@ -124,7 +130,7 @@ impl Project {
     }
 }
 
-fn without_exceptions(mut lines: Vec<String>) -> Vec<String> {
+pub fn without_exceptions(mut lines: Vec<String>) -> Vec<String> {
     lines.retain(|line| !EXCEPTIONS.iter().any(|(beginning, _)| line.starts_with(beginning)));
     lines.sort();
     lines
@@ -196,6 +202,22 @@ fn everything_works_without_a_superuser() {
         let count = format!("select count(*) from public.{table}");
         assert_eq!(value(&mut db, &count), json!(0), "{table}");
     }
+}
+
+/// Triggers on the platform's tables may be made and not dropped.
+#[test]
+fn a_function_whose_signature_changed_is_made_anew_without_a_superuser() {
+    let project = Project::start(&["project"]);
+    project.allow_policies();
+    project.pg_lora("project", &["migrate"]).expect(0);
+    let before = project.catalogue("project");
+    let older = "drop function public.check_dataset(text, jsonb);
+         create function public.check_dataset(body text, options jsonb default null) returns text language sql as 'select body';
+         update lora_migrate.layers set hash = 'another' where name = 'functions'";
+    project.connect("postgres", "project").batch_execute(older).unwrap();
+    let answer = project.pg_lora("project", &["migrate", "--output", "json"]).expect(0).json();
+    assert_eq!(answer["functions"]["recreated"].as_array().unwrap().len(), 1, "{answer}");
+    assert_same(&project.catalogue("project"), &before);
 }
 
 /// A server without the platform's library refuses the policies on its files: what came before stays, and the next

@@ -1,0 +1,312 @@
+//! What `pg-lora export --to supabase` writes, pushed by the Supabase CLI itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pg_lora_tests::{Database, Outcome, Scratch, environment, program, seed};
+use serde_json::{Value, json};
+
+use crate::adopted::ROWS;
+use crate::mended::as_if_validated;
+use crate::supabase::{Project, without_exceptions};
+use crate::{assert_same, recorded, schema, value};
+
+/// The specification's file, under its own name.
+const SEED_FILE: &str = "20241223_create_lora_training_tables.sql";
+
+/// A folder as `supabase init` leaves one.
+struct Checkout(Scratch);
+
+impl Checkout {
+    fn new() -> Self {
+        let checkout = Self(Scratch::new().unwrap());
+        fs::create_dir_all(checkout.migrations()).unwrap();
+        fs::write(checkout.0.path().join("supabase/config.toml"), "project_id = \"lora\"\n").unwrap();
+        checkout
+    }
+
+    fn migrations(&self) -> PathBuf {
+        self.0.path().join("supabase/migrations")
+    }
+
+    fn export(&self, arguments: &[&str]) -> Outcome {
+        let arguments = [&["export", "--to", "supabase"], arguments].concat();
+        Outcome::of(program::pg_lora(&arguments).current_dir(self.0.path()))
+    }
+
+    fn files(&self) -> BTreeMap<String, String> {
+        texts(&self.migrations())
+    }
+
+    /// `supabase db push` on a database of a project.
+    fn push(&self, project: &Project, database: &str, arguments: &[&str]) -> Outcome {
+        let mut command = Command::new(environment::supabase().unwrap_or_else(|error| panic!("{error}")));
+        command.args(["db", "push", "--yes", "--db-url", &project.tcp_url(database)]).args(arguments);
+        command.current_dir(self.0.path()).env("PGSSLMODE", "disable").env("HOME", self.0.path());
+        Outcome::of(&mut command)
+    }
+}
+
+fn texts(folder: &Path) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap()))
+        .collect()
+}
+
+/// Everything that the migrator keeps, but for when it was written.
+const KEPT: &str = "select jsonb_build_array(
+  (select jsonb_agg(to_jsonb(h) - 'applied_on' order by version) from lora_migrate.refinery_schema_history h),
+  (select jsonb_agg(to_jsonb(l) - 'applied_on' order by name) from lora_migrate.layers l),
+  (select jsonb_agg(s order by name) from lora_migrate.settings s))";
+
+#[test]
+fn pushed_files_leave_what_migrate_leaves() {
+    let project = Project::start(&["fresh", "adopted", "used"]);
+    project.allow_policies();
+    let migrated = Database::migrated();
+    let plain = without_exceptions(schema(&migrated));
+    let kept = value(&mut migrated.connect(), KEPT);
+
+    let checkout = Checkout::new();
+    checkout.export(&["--provider", "native"]).expect(0);
+    let files = checkout.files();
+    // An adopted database with rows in it is the harder case of the two.
+    let databases = if environment::full() { &["fresh", "adopted", "used"][..] } else { &["fresh", "used"] };
+    for database in databases.iter().copied() {
+        let own = Checkout::new();
+        if database != "fresh" {
+            // Recorded by the CLI, as it was when the specification was all there was.
+            fs::write(own.migrations().join(SEED_FILE), seed::SQL).unwrap();
+            own.push(&project, database, &[]).expect(0);
+        }
+        if database == "used" {
+            project.connect("supabase_admin", database).batch_execute(ROWS).unwrap();
+        }
+        own.export(&["--provider", "native"]).expect(0);
+        let pushed = own.push(&project, database, &[]).expect(0);
+        assert!(pushed.stderr.contains("_pg_lora_v0001_"), "{}", pushed.stderr);
+        let status = project.pg_lora(database, &["status", "--check", "--output", "json"]).expect(0).json();
+        assert_eq!((&status["state"], &status["pending"]), (&json!("up_to_date"), &json!([])), "{database}");
+        let again = own.push(&project, database, &[]).expect(0);
+        assert!(again.stderr.contains("up to date") || again.stdout.contains("up to date"), "{again:?}");
+        let migrate = project.pg_lora(database, &["migrate", "--output", "json"]).expect(0).json();
+        assert_eq!(migrate["changed"], json!(false), "{database}: {migrate}");
+
+        let mut db = project.connect("supabase_admin", database);
+        if database != "fresh" {
+            db.batch_execute("drop function public.update_updated_at_column()").unwrap();
+        }
+        assert_eq!(value(&mut db, KEPT), kept, "{database}");
+        assert_eq!(recorded(&mut db), recorded(&mut migrated.connect()));
+        let names: Vec<&String> = files.keys().collect();
+        let applied = "select jsonb_agg(version || '_' || name || '.sql' order by version) from supabase_migrations.schema_migrations \
+                       where name ~ '^pg_lora_'";
+        assert_eq!(value(&mut db, applied), json!(names), "{database}");
+        db.batch_execute("drop schema supabase_migrations cascade").unwrap();
+        match database {
+            "used" => {
+                let (lines, waiting) = as_if_validated(project.catalogue(database));
+                assert!(waiting.contains(&"training_jobs_status_check".to_owned()), "{waiting:?}");
+                assert_same(&lines, &plain);
+            }
+            _ => assert_same(&project.catalogue(database), &plain),
+        }
+    }
+}
+
+/// The layer that comes later, and what an older one made.
+#[test]
+fn a_later_layer_is_a_file_of_its_own_and_drops_what_the_older_one_made() {
+    let project = Project::start(&["project"]);
+    project.allow_policies();
+    let checkout = Checkout::new();
+    checkout.export(&["--provider", "native"]).expect(0);
+    let folder = checkout.migrations();
+    let functions =
+        checkout.files().into_keys().find(|name| name.ends_with("_pg_lora_functions.sql")).unwrap();
+    // As an older build would have left it: a layer of another hash, with a function that has another result now and
+    // with one that is gone.
+    let text = fs::read_to_string(folder.join(&functions)).unwrap();
+    let old = text.replace("-- content: ", "-- content: older").replacen(
+        "-- sql/functions/",
+        "create function public.old_api(a int) returns int language sql as 'select a';
+         create policy \"Old policy\" on public.notifications for select to anon using (false);
+         -- sql/functions/",
+        1,
+    );
+    let hash = text.split("insert into lora_migrate.layers").nth(1).unwrap().split('\'').nth(3).unwrap();
+    assert_eq!(hash.len(), 64, "{hash}");
+    let (older_functions, older_records) =
+        (format!("{}000101", &functions[..8]), format!("{}000100", &functions[..8]));
+    let older = functions.replacen(&functions[..14], &older_functions, 1);
+    fs::remove_file(folder.join(&functions)).unwrap();
+    fs::write(
+        folder.join(&older),
+        old.replace(hash, &"0".repeat(64)).replace(&functions[..14], &older_functions),
+    )
+    .unwrap();
+    // The layer needs what the database keeps, which has its file too.
+    let records = checkout.files().into_keys().find(|name| name.ends_with("_records.sql")).unwrap();
+    let renamed = records.replacen(&records[..14], &older_records, 1);
+    let text = fs::read_to_string(folder.join(&records)).unwrap().replace(&records[..14], &older_records);
+    fs::remove_file(folder.join(&records)).unwrap();
+    fs::write(folder.join(&renamed), text).unwrap();
+    let held: Vec<(PathBuf, PathBuf)> = ["extension", "rules", "buckets"]
+        .map(|slug| {
+            let name =
+                checkout.files().into_keys().find(|name| name.ends_with(&format!("_{slug}.sql"))).unwrap();
+            (folder.join(&name), folder.join(format!("{name}.held")))
+        })
+        .into();
+    held.iter().for_each(|(file, away)| fs::rename(file, away).unwrap());
+    checkout.push(&project, "project", &[]).expect(0);
+    held.iter().for_each(|(file, away)| fs::rename(away, file).unwrap());
+    let mut db = project.connect("supabase_admin", "project");
+    db.batch_execute(
+        "drop function public.check_dataset(text, jsonb);
+         create function public.check_dataset(body text, options jsonb default null) returns text language sql as 'select body'",
+    )
+    .unwrap();
+    assert_eq!(value(&mut db, "select public.old_api(1)"), json!(1));
+
+    let before = checkout.files();
+    let answer = checkout.export(&["--provider", "native", "--output", "json"]).expect(0).json();
+    let written: Vec<&str> = answer["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|file| file["state"] == "written")
+        .map(|file| file["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(written, [functions.as_str()]);
+    for (name, text) in &before {
+        assert_eq!(checkout.files().get(name), Some(text), "{name}");
+    }
+    checkout.push(&project, "project", &[]).expect(0);
+    project.pg_lora("project", &["status", "--check"]).expect(0);
+    db.batch_execute("drop schema supabase_migrations cascade").unwrap();
+    assert_same(&project.catalogue("project"), &without_exceptions(schema(&Database::migrated())));
+    let manifest = "select manifest from lora_migrate.layers where name = 'functions'";
+    assert_eq!(value(&mut db, manifest), value(&mut Database::migrated().connect(), manifest));
+}
+
+/// A file that fails, or runs in another way, leaves nothing and says why.
+#[test]
+fn a_file_runs_whole_in_its_turn_or_not_at_all() {
+    let project = Project::start(&["project"]);
+    let checkout = Checkout::new();
+    checkout.export(&["--provider", "native"]).expect(0);
+    // The policies on files are not allowed yet: version 9 fails.
+    let failed = checkout.push(&project, "project", &[]);
+    assert_ne!(failed.code, Some(0));
+    let words = format!("{}{}", failed.stdout, failed.stderr);
+    assert!(words.contains("must be owner of table objects"), "{words}");
+    let mut db = project.connect("supabase_admin", "project");
+    assert_eq!(recorded(&mut db), json!([1, 2, 3, 4, 5, 6, 7, 8]));
+    let status = project.pg_lora("project", &["status", "--output", "json"]).expect(0).json();
+    assert_eq!(status["versions"]["applied"], json!(8));
+
+    let file = |ending: &str| {
+        let files = checkout.files();
+        files.into_iter().find(|(name, _)| name.contains(ending)).unwrap().1
+    };
+    let refused = |sql: &str, words: &str| {
+        let mut db = project.connect("postgres", "project");
+        let mut open = db.transaction().unwrap();
+        let error = open.batch_execute(sql).unwrap_err();
+        let message = error.as_db_error().unwrap().message();
+        assert!(message.contains(words), "{message}");
+    };
+    refused(&file("_v0011_"), "the versions of pg_lora up to 10 are not all recorded");
+    refused(&file("_v0003_"), "version 3 of pg_lora is recorded already");
+    refused(&file("_functions"), "the versions of pg_lora up to");
+    // psql without --single-transaction sends statement by statement.
+    let text = file("_v0009_");
+    let mut alone = project.connect("postgres", "project");
+    let guard = text.find("do $pg_lora$").unwrap();
+    alone.batch_execute(&text[..guard]).unwrap();
+    let error = alone.batch_execute(&text[guard..]).unwrap_err();
+    assert_eq!(error.as_db_error().unwrap().message(), "this file has to run in one transaction");
+    let mut open = db.transaction().unwrap();
+    open.batch_execute("select pg_advisory_xact_lock(x'70675f6c6f726100'::bigint)").unwrap();
+    refused(&file("_v0009_"), "another runner holds the migration lock");
+    drop(open);
+
+    // The next push, or migrate, goes on from there.
+    project.allow_policies();
+    checkout.push(&project, "project", &[]).expect(0);
+    project.pg_lora("project", &["status", "--check"]).expect(0);
+}
+
+#[test]
+fn a_file_that_is_there_is_never_changed() {
+    let checkout = Checkout::new();
+    let first = checkout.export(&["--provider", "native"]).expect(0);
+    assert!(
+        first
+            .stdout
+            .starts_with("written    supabase/migrations/20250101000000_pg_lora_v0001_training_tables.sql\n"),
+        "{}",
+        first.stdout
+    );
+    let files = checkout.files();
+    for (name, text) in &files {
+        assert!(name.len() > 14 && name[..14].bytes().all(|digit| digit.is_ascii_digit()), "{name}");
+        assert!(name.as_str() > SEED_FILE, "{name}");
+        assert!(!text.contains('\r') && text.ends_with('\n'));
+    }
+    let again = checkout.export(&["--provider", "native", "--output", "json"]).expect(0).json();
+    assert_eq!(again["changed"], json!(false), "{again}");
+    assert!(again["files"].as_array().unwrap().iter().all(|file| file["state"] == "unchanged"), "{again}");
+    assert_eq!(checkout.files(), files);
+
+    // One that does something else: nothing at all is written.
+    for ending in ["_v0002_exact_money_and_attempts.sql", "_functions.sql"] {
+        let name = files.keys().find(|name| name.ends_with(ending)).unwrap();
+        let path = checkout.migrations().join(name);
+        fs::write(&path, files[name].replace("-- content: ", "-- content: 9")).unwrap();
+        let removed = checkout.migrations().join(files.keys().next().unwrap());
+        fs::remove_file(&removed).unwrap();
+        let refused = checkout.export(&["--provider", "native"]).expect(11);
+        assert!(
+            refused.stderr.contains(name.as_str()) && refused.stderr.contains("\nhint: "),
+            "{}",
+            refused.stderr
+        );
+        assert!(!removed.exists());
+        fs::remove_file(&path).unwrap();
+        checkout.export(&["--provider", "native"]).expect(0);
+        assert_eq!(checkout.files(), files);
+    }
+}
+
+#[test]
+fn without_a_provider_or_a_project_it_is_refused() {
+    let checkout = Checkout::new();
+    for (arguments, words) in [
+        (&[][..], "hosted Supabase cannot load"),
+        (&["--provider", "auto"], "--provider native"),
+        (&["--provider", "portable"], "no portable edition"),
+    ] {
+        let refused = checkout.export(arguments).expect(11);
+        assert!(refused.stderr.contains(words) && refused.stderr.contains("\nhint: "), "{}", refused.stderr);
+        assert_eq!(checkout.files(), BTreeMap::new());
+    }
+    let elsewhere = Scratch::new().unwrap();
+    let run = |arguments: &[&str]| {
+        let arguments = [&["export", "--to", "supabase", "--provider", "native"], arguments].concat();
+        Outcome::of(program::pg_lora(&arguments).current_dir(elsewhere.path()))
+    };
+    let refused = run(&[]).expect(2);
+    assert!(refused.stderr.contains("there is no folder \"supabase\" here"), "{}", refused.stderr);
+    let answer = run(&["--out", "some/where", "--output", "json"]).expect(0).json();
+    assert_eq!((&answer["folder"], &answer["error"]), (&json!("some/where"), &Value::Null));
+    assert_eq!(texts(&elsewhere.path().join("some/where")).len(), answer["files"].as_array().unwrap().len());
+    fs::write(elsewhere.path().join("file"), "").unwrap();
+    let refused = run(&["--out", "file"]).expect(2);
+    assert!(refused.stderr.contains("error: could not read \"file\""), "{}", refused.stderr);
+    Outcome::of(&mut program::pg_lora(&["export"])).expect(2);
+}
