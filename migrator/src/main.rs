@@ -16,10 +16,12 @@ use crate::secret::Secret;
 
 mod broken;
 mod buckets;
+mod catalogue;
 mod cli;
 mod connect;
 mod dataset_metrics;
 mod declared;
+mod drift;
 mod embedded;
 mod error;
 mod foreign;

@@ -18,7 +18,14 @@ use crate::{
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -> Result<(), Error> {
     report.expect(
-        &["platform_created", "versions_applied", "rules_mended", "buckets_changed", "obstacles"],
+        &[
+            "platform_created",
+            "versions_applied",
+            "rules_mended",
+            "buckets_changed",
+            "obstacles",
+            "differences",
+        ],
         &["extension", "functions"],
     );
     let patience = Duration::from_secs(options.lock_wait);
@@ -70,7 +77,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     }
     report.storage_notes(&plan);
     if report.changed {
-        verify::check(session)?;
+        verify::check(session, report)?;
     }
     remarks::make(session, report)?;
     let state =

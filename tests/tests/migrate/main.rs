@@ -2,6 +2,7 @@
 
 mod adopted;
 mod concurrent;
+mod drift;
 mod failed;
 mod foreign;
 mod fresh;
@@ -11,6 +12,7 @@ mod mended;
 mod obstacles;
 mod realtime;
 mod refused;
+mod snapshot;
 mod supabase;
 mod verified;
 mod versions;
