@@ -62,6 +62,17 @@ pub enum Command {
     /// With --datasets: whether the rows of datasets have figures that can be right.
     Verify(Verify),
 
+    /// Say what migrate would do, how long which table is locked for it, and who is in its way now; write nothing
+    ///
+    /// Rows, sizes and times are estimates.
+    Plan(Plan),
+
+    /// Recognise what a database without a history corresponds to; write nothing, unless told to
+    ///
+    /// For a database that was restored without the schema lora_migrate. One on which the specification's SQL was run by
+    /// hand needs it not: migrate adopts it.
+    Adopt(Adopt),
+
     /// Say everything that is wrong with a dataset file; needs no database
     ///
     /// The rules and the report are those of lora.dataset_report. Findings stand on stdout as "file:line: error[code]:
@@ -109,6 +120,26 @@ pub struct Verify {
     /// How many findings are listed; all are counted
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "datasets")]
     pub limit: u32,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Exit with 5 when anything is pending or out of date
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Options of `adopt`.
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// Record the versions that were recognised, so that migrate goes on from there
+    #[arg(long)]
+    pub write: bool,
+
+    /// How long to wait for another runner, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub lock_wait: u64,
 }
 
 /// Options of `validate`.

@@ -14,6 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::report::Report;
 use crate::secret::Secret;
 
+mod adopt;
 mod broken;
 mod buckets;
 mod catalogue;
@@ -22,8 +23,10 @@ mod connect;
 mod dataset_metrics;
 mod declared;
 mod drift;
+mod effects;
 mod embedded;
 mod error;
+mod forecast;
 mod foreign;
 mod history;
 mod interrupt;
@@ -60,6 +63,8 @@ fn main() -> ExitCode {
         Command::Migrate(_) => "migrate",
         Command::Status(_) => "status",
         Command::Verify(_) => "verify",
+        Command::Plan(_) => "plan",
+        Command::Adopt(_) => "adopt",
         Command::Validate(_) => "validate",
     };
     let mut report = Report::new(name, cli.global.output);
@@ -82,6 +87,8 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
         Command::Migrate(options) => migrate::run(&mut session, options, report),
         Command::Status(options) => status::run(&mut session, options, report),
         Command::Verify(options) => verify::run(&mut session, options, report),
+        Command::Plan(options) => forecast::run(&mut session, options, report),
+        Command::Adopt(options) => adopt::run(&mut session, options, report),
         Command::Validate(_) => unreachable!("it needs no connection"),
     };
     // Whatever failed after a signal failed because of it.

@@ -1,4 +1,4 @@
-//! `pg-lora migrate`, `status` and `verify`, from outside: what they make of a database, and what they leave alone.
+//! `pg-lora migrate`, `status`, `plan`, `verify` and `adopt`, from outside: what they make of a database, and what they leave alone.
 
 mod adopted;
 mod concurrent;
@@ -10,7 +10,9 @@ mod history;
 mod layers;
 mod mended;
 mod obstacles;
+mod planned;
 mod realtime;
+mod recognised;
 mod refused;
 mod snapshot;
 mod supabase;

@@ -26,7 +26,7 @@ insert into public.notifications (user_id, type, title, message) values
 
 /// The same as they are written to a version. From the second one on a point names its attempt: what looks it up is not
 /// there before the functions are.
-fn rows(version: i32) -> String {
+pub fn rows(version: i32) -> String {
     if version < 2 {
         return ROWS.to_owned();
     }
