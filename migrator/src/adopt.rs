@@ -67,10 +67,9 @@ pub fn run(session: &mut Session, options: &cli::Adopt, report: &mut Report) -> 
     let State::Version { number, .. } = finding.state else { return Ok(()) };
     let versions = &embedded::versions()[..number as usize];
     if !options.write {
-        say(&format!(
-            "nothing was written; pg-lora adopt --write records {} of {number} versions, pg-lora migrate goes on from there",
-            versions.len()
-        ));
+        say(
+            "nothing was written; pg-lora adopt --write records this, and pg-lora migrate goes on from there",
+        );
         return Ok(());
     }
     preflight::check(&finding.survey, &finding.plan, false)?;
@@ -135,7 +134,11 @@ fn find(transaction: &mut Transaction, mut survey: Survey) -> Result<Result<Find
     }];
     let plan = plan::make(&survey, false)?;
     let standing = standing::look(transaction, number as usize)?;
-    let obstacles = obstacles::find(&survey, &plan, &standing);
+    let obstacles = match state {
+        // Not known from where to go on.
+        State::Unknown { .. } => Vec::new(),
+        _ => obstacles::find(&survey, &plan, &standing),
+    };
     let foreign = match state {
         State::Empty | State::Unknown { .. } => Foreign::default(),
         _ => foreign::find(&standing),

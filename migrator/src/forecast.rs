@@ -117,7 +117,7 @@ pub fn run(session: &mut Session, options: &cli::Plan, report: &mut Report) -> R
     let (facts, plan, obstacles, now) = survey::look(session, |transaction, survey| {
         let plan = plan::make(&survey, false)?;
         let now = look(transaction, &pending_effects(&plan))?;
-        let obstacles = obstacles(transaction, &survey, &plan)?;
+        let obstacles = obstacles(transaction, &survey, &plan, &now)?;
         Ok((survey.facts, plan, obstacles, now))
     })?;
     report.server(&facts);
@@ -137,23 +137,31 @@ pub fn run(session: &mut Session, options: &cli::Plan, report: &mut Report) -> R
     Ok(())
 }
 
-/// What would refuse the run. The server reads expressions under the lock of their table, which somebody may have.
-fn obstacles(transaction: &mut Transaction, survey: &Survey, plan: &Plan) -> Result<Vec<Obstacle>, Error> {
+/// What would refuse the run. The server reads expressions under the lock of their table, which somebody may have, or may be
+/// the first in the queue for.
+fn obstacles(
+    transaction: &mut Transaction,
+    survey: &Survey,
+    plan: &Plan,
+    now: &Now,
+) -> Result<Vec<Obstacle>, Error> {
+    let failed = |error| sql_error::while_doing(&error, "looking for what stands in the way");
+    let locked = |session: &Holder| Lock::named(&session.mode) == Some(Lock::AccessExclusive);
     if plan.is_empty() {
         return Ok(Vec::new());
     }
-    let failed = |error| sql_error::while_doing(&error, "looking for what stands in the way");
-    let mut savepoint = transaction.transaction().map_err(failed)?;
-    let standing = standing::look(&mut savepoint, plan.applied);
-    savepoint.rollback().map_err(failed)?;
-    match standing {
-        Ok(standing) => Ok(obstacles::find(survey, plan, &standing)),
-        Err(error) if error.exit == Exit::TableLock => {
-            say("note: a table is locked: whether something stands in the way is left out");
-            Ok(Vec::new())
+    if !now.sessions.iter().any(locked) {
+        let mut savepoint = transaction.transaction().map_err(failed)?;
+        let standing = standing::look(&mut savepoint, plan.applied);
+        savepoint.rollback().map_err(failed)?;
+        match standing {
+            Ok(standing) => return Ok(obstacles::find(survey, plan, &standing)),
+            Err(error) if error.exit == Exit::TableLock => {}
+            Err(error) => return Err(error),
         }
-        Err(error) => Err(error),
     }
+    say("note: a table is locked: whether something stands in the way is left out");
+    Ok(Vec::new())
 }
 
 /// What the pending versions do, and the layer of functions, if it is.

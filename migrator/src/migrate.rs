@@ -101,15 +101,25 @@ fn look_for_obstacles(
     report: &mut Report,
 ) -> Result<(), Error> {
     let mut found = Vec::new();
+    let mut forgotten = false;
     step::run(session, patience, "looking for what stands in the way", |step| {
         let survey = survey::read(step.transaction())?;
         let plan = plan::make(&survey, standalone)?;
         let standing = standing::look(step.transaction(), plan.applied)?;
         found = obstacles::find(&survey, &plan, &standing);
+        forgotten = plan.applied == 0
+            && standing.functions.iter().any(|function| function.name.starts_with("lora_private."));
         Ok(None::<()>)
     })?;
     report.set("obstacles", &found);
-    obstacles::refuse(&found)
+    let refused = obstacles::refuse(&found);
+    refused.map_err(|mut error| {
+        if forgotten && let Some(hint) = error.hint.take() {
+            let first = "if versions of pg_lora were applied here and their history is gone, run pg-lora adopt; if not, ";
+            error.hint = Some(format!("{first}{hint}"));
+        }
+        error
+    })
 }
 
 /// Applies one version, unless another runner has done so since the plan was made.

@@ -3,6 +3,7 @@
 mod adopted;
 mod concurrent;
 mod drift;
+mod drift_changes;
 mod failed;
 mod foreign;
 mod fresh;
