@@ -57,7 +57,7 @@ struct Finding {
 pub fn run(session: &mut Session, options: &cli::Adopt, report: &mut Report) -> Result<(), Error> {
     let lists = ["differences", "obstacles", "foreign_policies", "foreign_objects", "alike", "recorded"];
     report.expect(&lists, &["state", "adopted_version"]);
-    let finding = match survey::look(session, |transaction, survey| find(transaction, survey))? {
+    let finding = match survey::look(session, find)? {
         Ok(finding) => finding,
         Err(survey) => return already(&survey, report),
     };

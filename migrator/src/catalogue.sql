@@ -9,6 +9,8 @@
 -- * NOT VALID is a property of the constraint, and not a part of its definition.
 -- * MAINTAIN is a right from PostgreSQL 17 on. We take all rights by that word and give none of them by it, so it is
 --   there only where somebody else gave it.
+-- * An IN over a varchar is read back from a dump, and so by pg_upgrade, as another expression than it was written as:
+--   (ARRAY['a'::character varying])::text[] becomes ARRAY[('a'::character varying)::text]. Both are said as ARRAY['a'].
 -- * Sources are compared by their hash, and types by `format_type`, which are the same everywhere.
 -- Owners are left out, because whoever migrates is the owner; so are their own rights, and those of roles that are an
 -- operator's. The rights of PUBLIC on schema public are the server's: all of them before PostgreSQL 15, USAGE since.
@@ -99,6 +101,12 @@ with named as (
   select 'extension', extname::text, jsonb_build_object('version', extversion, 'schema', nspname)
   from pg_extension join pg_namespace n on n.oid = extnamespace where extname = 'pg_lora'
 )
-select coalesce(jsonb_agg(jsonb_build_object('type', type, 'identity', identity, 'properties', jsonb_strip_nulls(properties))
-  order by type, identity), '[]')
-from thing
+select coalesce(jsonb_agg(jsonb_build_object('type', type, 'identity', identity,
+  'properties', jsonb_strip_nulls(properties || coalesce(plain, '{}'))) order by type, identity), '[]')
+from thing, lateral (
+  select jsonb_object_agg(key, regexp_replace(regexp_replace(regexp_replace(value,
+      '(''[^'']*'')::character varying', '\1', 'g'),
+      '\((''[^'']*'')\)::text', '\1', 'g'),
+      '\((ARRAY\[[^][]*\])\)::text\[\]', '\1', 'g')) as plain
+  from jsonb_each_text(properties) where key in ('definition', 'using', 'check') and value is not null
+) as expressions

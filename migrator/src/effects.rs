@@ -272,7 +272,7 @@ impl Reader {
     }
 
     fn push(&mut self, table: String, lock: Lock, work: Work, clause: &str, makes: Option<String>) {
-        let clause = clause.split_whitespace().collect::<Vec<_>>().join(" ");
+        let clause = clause.split_whitespace().collect::<Vec<_>>().join(" ").replace("%I", "…");
         let Self { version, statement, .. } = *self;
         self.effects.push(Effect {
             version,

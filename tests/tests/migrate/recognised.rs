@@ -1,5 +1,7 @@
 //! `pg-lora adopt`: what a database without a history is taken for, and what follows when that is recorded.
 
+use std::process::Command;
+
 use pg_lora_tests::{Database, Outcome, environment};
 use refinery::Runner;
 use serde_json::{Value, json};
@@ -86,6 +88,48 @@ fn a_database_with_the_layers_is_recognised_and_goes_on() {
     assert!(text.stdout.starts_with("state      version 12, V0012__dataset_chunks\n"), "{}", text.stdout);
     assert!(text.stderr.contains("nothing was written"), "{}", text.stderr);
     assert_goes_on(&database, &fresh);
+}
+
+/// What a dump makes of the database, or of all of it but the migrator's own schema; as `pg_upgrade` does.
+fn restored(database: &Database, options: &[&str]) -> Option<Database> {
+    let programs = database.server().tree().bindir().to_owned();
+    if !programs.join("pg_dump").is_file() {
+        environment::skipped("this server comes without pg_dump");
+        return None;
+    }
+    let file = std::env::temp_dir().join(format!("{}-{}.sql", database.name(), std::process::id()));
+    let mut dump = Command::new(programs.join("pg_dump"));
+    Outcome::of(dump.args(options).arg("--file").arg(&file).arg(database.url())).expect(0);
+    let restored = Database::empty();
+    let mut read = Command::new(programs.join("psql"));
+    read.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&file).arg(restored.url());
+    let outcome = Outcome::of(&mut read);
+    std::fs::remove_file(&file).unwrap();
+    outcome.expect(0);
+    Some(restored)
+}
+
+#[test]
+fn a_dump_that_was_restored_is_verified_and_recognised() {
+    let fresh = Database::migrated();
+    let Some(database) = restored(&fresh, &[]) else { return };
+    database.pg_lora(&["verify"]).expect(0);
+    assert_eq!(database.pg_lora(&["migrate", "--output", "json"]).expect(0).json()["changed"], json!(false));
+
+    let Some(database) = restored(&fresh, &["--exclude-schema=lora_migrate"]) else { return };
+    let answer = asked(&database, 0);
+    assert_eq!(answer["adopted_version"], json!(versions().len()), "{answer}");
+    database.pg_lora(&["adopt", "--write"]).expect(0);
+    database.pg_lora(&["migrate"]).expect(0);
+    database.pg_lora(&["verify"]).expect(0);
+
+    let Some(database) = restored(&fresh, &["--exclude-schema=lora_migrate", "--no-privileges"]) else {
+        return;
+    };
+    let answer = asked(&database, 11);
+    let missing: Vec<&Value> =
+        answer["differences"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
+    assert!(!missing.is_empty() && missing.iter().all(|one| **one == json!("grant")), "{answer}");
 }
 
 /// Restored without rights: those of the layer are given anew, those of the versions are missed.
