@@ -1,7 +1,7 @@
 //! `pg-lora plan`: what a run would do, to which tables and under which locks, and who is in its way right now.
 //!
-//! Invariant: nothing is written, and nothing needed but to read catalogues and the history; no lock is asked for on a table
-//! of ours. Rows, sizes and times are the server's own estimates and one measured rate; they are said to be estimates.
+//! Invariant: nothing is written, and nothing needed but to read catalogues and the history; whoever has locked a table is
+//! not waited for. Rows, sizes and times are the server's own estimates and one measured rate; they are said to be estimates.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,5 @@
--- Size of tables, and who holds or waits for a lock on them: catalogues and statistics only, and no lock on the tables, as
--- they may be locked right now. $1: names with their schema.
+-- Size of tables, and who holds or waits for a lock on them: catalogues and statistics only, as the tables may be locked right
+-- now. $1: names with their schema.
 with named as (
   select c.*, n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where n.nspname || '.' || c.relname in (select jsonb_array_elements_text($1)) and relkind in ('r', 'p')
