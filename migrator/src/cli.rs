@@ -79,6 +79,17 @@ pub enum Command {
     /// With --datasets: whether the rows of datasets have figures that can be right.
     Verify(Verify),
 
+    /// Say what migrate would do, how long which table is locked for it, and who is in its way now; write nothing
+    ///
+    /// Rows, sizes and times are estimates.
+    Plan(Plan),
+
+    /// Recognise what a database without a history corresponds to; write nothing, unless told to
+    ///
+    /// For a database that was restored without the schema lora_migrate. One on which the specification's SQL was run by
+    /// hand needs it not: migrate adopts it.
+    Adopt(Adopt),
+
     /// Wait until the database accepts connections; write nothing
     ///
     /// Up to 60 s, or what --wait says; exit 3 when that is over. Also says what protects the connection and whether a
@@ -189,6 +200,26 @@ pub struct Verify {
     /// Only with --datasets.
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub limit: u32,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Exit with 5 when anything is pending or out of date
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Options of `adopt`.
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// Record the versions that were recognised, so that migrate goes on from there
+    #[arg(long)]
+    pub write: bool,
+
+    /// How long to wait for another runner, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub lock_wait: u64,
 }
 
 /// Options of `repair`.

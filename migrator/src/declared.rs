@@ -163,12 +163,12 @@ fn declaration(text: &str, tokens: &[Token]) -> Vec<What> {
 }
 
 /// The first so many tokens, as far as they are keywords.
-fn words<'a>(tokens: &[Token<'a>], count: usize) -> Vec<&'a str> {
+pub fn words<'a>(tokens: &[Token<'a>], count: usize) -> Vec<&'a str> {
     tokens.iter().take(count).map_while(|token| (token.kind == Kind::Word).then_some(token.text)).collect()
 }
 
 /// A name with its schema, and how many tokens it is.
-fn qualified(tokens: &[Token]) -> Option<(String, usize)> {
+pub fn qualified(tokens: &[Token]) -> Option<(String, usize)> {
     let mut name = tokens.first()?.name()?;
     let mut length = 1;
     while tokens.get(length).is_some_and(|token| token.is_sign('.')) {
@@ -185,7 +185,7 @@ fn on(tokens: &[Token]) -> Option<(String, String)> {
 }
 
 /// The text that these tokens are.
-fn source<'a>(text: &'a str, tokens: &[Token]) -> &'a str {
+pub fn source<'a>(text: &'a str, tokens: &[Token]) -> &'a str {
     match (tokens.first(), tokens.last()) {
         (Some(first), Some(last)) => &text[first.at.start..last.at.end],
         _ => "",
@@ -300,7 +300,7 @@ fn index(text: &str, tokens: &[Token], at: usize) -> Option<What> {
 }
 
 /// A type as `format_type` says it.
-fn type_name(text: &str) -> String {
+pub fn type_name(text: &str) -> String {
     let text = text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
     let (name, modifier) = match text.split_once('(') {
         Some((name, modifier)) => (name.trim().to_owned(), format!("({}", modifier.replace(' ', ""))),

@@ -21,7 +21,7 @@ pub enum Exit {
     Unreachable = 3,
     /// Authentication, TLS or a right is missing.
     Denied = 4,
-    /// `status --check`: something is pending or out of date.
+    /// `--check`: something is pending or out of date.
     Pending = 5,
     /// Another runner holds the migration lock; trying again may help.
     Locked = 6,
@@ -51,7 +51,7 @@ pub const EXIT_CODES: [(u8, &str, bool); 15] = [
     (2, "the command line or the connection string cannot be understood", false),
     (3, "the database cannot be reached", true),
     (4, "authentication, TLS or a right is missing", false),
-    (5, "something is pending or out of date (status --check)", false),
+    (5, "something is pending or out of date (--check)", false),
     (6, "another runner holds the lock", true),
     (7, "the recorded history is not one of this build's", false),
     (8, "a SQL statement failed and was rolled back", false),

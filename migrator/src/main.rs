@@ -16,20 +16,25 @@ use crate::report::Report;
 use crate::secret::Secret;
 use crate::target::{Strings, Target};
 
+mod adopt;
 mod ahead;
 mod broken;
 mod bucket_limits;
 mod buckets;
+mod catalogue;
 mod cli;
 mod completions;
 mod connect;
 mod dataset_metrics;
 mod declared;
+mod drift;
+mod effects;
 mod embedded;
 mod environment;
 mod error;
 mod export;
 mod flags;
+mod forecast;
 mod foreign;
 mod history;
 mod interrupt;
@@ -78,6 +83,8 @@ fn main() -> ExitCode {
         Command::Migrate(_) => "migrate",
         Command::Status(_) => "status",
         Command::Verify(_) => "verify",
+        Command::Plan(_) => "plan",
+        Command::Adopt(_) => "adopt",
         Command::Wait => "wait",
         Command::Repair(_) => "repair",
         Command::Validate(_) => "validate",
@@ -106,6 +113,8 @@ fn run(flags: Flags, report: &mut Report) -> Result<(), Error> {
         Command::Migrate(options) => migrate::run(&mut connect()?, options, report),
         Command::Status(options) => status::run(&mut connect()?, options, report),
         Command::Verify(options) => verify::run(&mut connect()?, options, report),
+        Command::Plan(options) => forecast::run(&mut connect()?, options, report),
+        Command::Adopt(options) => adopt::run(&mut connect()?, options, report),
         Command::Repair(options) => repair::run(&mut connect()?, options, report),
         Command::Buckets(options) => bucket_limits::run(&mut connect()?, options, report),
         Command::Wait => wait::run(&mut connect()?, began, report),

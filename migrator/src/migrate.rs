@@ -18,7 +18,14 @@ use crate::{
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -> Result<(), Error> {
     report.expect(
-        &["platform_created", "versions_applied", "rules_mended", "buckets_changed", "obstacles"],
+        &[
+            "platform_created",
+            "versions_applied",
+            "rules_mended",
+            "buckets_changed",
+            "obstacles",
+            "differences",
+        ],
         &["extension", "functions"],
     );
     if options.provider == cli::Provider::Portable {
@@ -91,7 +98,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     }
     report.storage_notes(&plan);
     if report.changed {
-        verify::check(session)?;
+        verify::check(session, report)?;
     }
     remarks::make(session, report)?;
     report.set("state", "up_to_date");
@@ -116,6 +123,7 @@ fn look_for_obstacles(
     report: &mut Report,
 ) -> Result<(), Error> {
     let mut found = Vec::new();
+    let mut forgotten = false;
     step::run(session, patience, "looking for what stands in the way", |step| {
         let survey = survey::read(step.transaction())?;
         let plan = plan::make(&survey, standalone)?;
@@ -125,10 +133,19 @@ fn look_for_obstacles(
         }
         let standing = standing::look(step.transaction(), plan.applied)?;
         found = obstacles::find(&survey, &plan, &standing);
+        forgotten = plan.applied == 0
+            && standing.functions.iter().any(|function| function.name.starts_with("lora_private."));
         Ok(None::<()>)
     })?;
     report.set("obstacles", &found);
-    obstacles::refuse(&found)
+    let refused = obstacles::refuse(&found);
+    refused.map_err(|mut error| {
+        if forgotten && let Some(hint) = error.hint.take() {
+            let first = "if versions of pg_lora were applied here and their history is gone, run pg-lora adopt; if not, ";
+            error.hint = Some(format!("{first}{hint}"));
+        }
+        error
+    })
 }
 
 /// Applies one version, unless another runner has done so since the plan was made.

@@ -69,17 +69,8 @@ impl Remarks {
         for Obstacle { r#type, identity, reason, .. } in &self.obstacles {
             report.line("obstacle", &format!("{type} {identity}: {reason}", r#type = r#type));
         }
-        for policy in &self.foreign.policies {
-            report.line("foreign", &format!("policy \"{}\" on {}", policy.name, policy.table));
-            say(&words_of_policy(policy));
-        }
-        for object in &self.foreign.objects {
-            report.line("foreign", &format!("{} {}", object.r#type, object.identity));
-        }
-        for broken in &self.rules {
-            report.line("broken", &format!("{} {} on {}", broken.r#type, broken.rule, broken.table));
-            words_of_rule(broken).iter().for_each(|words| say(words));
-        }
+        say_foreign(&self.foreign, report);
+        say_rules(&self.rules, report);
         if let Some(Repeated { rows, jobs, .. }) = &self.repeated {
             say(&format!(
                 "note: points that were sent more than once stand beside the curves of their jobs, as attempt 0, -1 and so on: \
@@ -88,11 +79,30 @@ impl Remarks {
             ));
         }
         report.set("obstacles", &self.obstacles);
-        report.set("foreign_policies", &self.foreign.policies);
-        report.set("foreign_objects", &self.foreign.objects);
-        report.set("broken_rules", &self.rules);
         report.set("repeated_points", &self.repeated);
     }
+}
+
+/// Says what others made.
+pub fn say_foreign(foreign: &Foreign, report: &mut Report) {
+    for policy in &foreign.policies {
+        report.line("foreign", &format!("policy \"{}\" on {}", policy.name, policy.table));
+        say(&words_of_policy(policy));
+    }
+    for object in &foreign.objects {
+        report.line("foreign", &format!("{} {}", object.r#type, object.identity));
+    }
+    report.set("foreign_policies", &foreign.policies);
+    report.set("foreign_objects", &foreign.objects);
+}
+
+/// Says which rules rows break.
+pub fn say_rules(rules: &[Broken], report: &mut Report) {
+    for broken in rules {
+        report.line("broken", &format!("{} {} on {}", broken.r#type, broken.rule, broken.table));
+        words_of_rule(broken).iter().for_each(|words| say(words));
+    }
+    report.set("broken_rules", rules);
 }
 
 fn words_of_policy(policy: &Policy) -> String {

@@ -135,6 +135,15 @@ impl Report {
         );
     }
 
+    /// Versions were recorded whose work was found.
+    pub fn versions_recorded(&mut self, versions: &[Version]) {
+        self.changed = true;
+        for version in versions {
+            self.line("recorded", version.label());
+            self.push("recorded", json!({ "version": version.number, "name": version.name }));
+        }
+    }
+
     /// The extension was created, updated or completed.
     pub fn provider_applied(&mut self, before: &Provider, took: Duration) {
         self.changed = true;

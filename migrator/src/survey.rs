@@ -97,6 +97,14 @@ impl Facts {
 
 /// Looks.
 pub fn take(session: &mut Session) -> Result<Survey, Error> {
+    look(session, |_, survey| Ok(survey))
+}
+
+/// Looks, and asks more of the same snapshot.
+pub fn look<T>(
+    session: &mut Session,
+    more: impl FnOnce(&mut Transaction, Survey) -> Result<T, Error>,
+) -> Result<T, Error> {
     session.interrupt.check()?;
     let doing = "looking at the database";
     let mut transaction = session
@@ -108,8 +116,9 @@ pub fn take(session: &mut Session) -> Result<Survey, Error> {
         .map_err(|error| sql_error::while_doing(&error, doing))?;
     check_server(&mut transaction)?;
     let survey = read(&mut transaction)?;
+    let found = more(&mut transaction, survey)?;
     transaction.rollback().map_err(|error| sql_error::while_doing(&error, doing))?;
-    Ok(survey)
+    Ok(found)
 }
 
 /// The same in a transaction that is open.

@@ -1,58 +1,160 @@
 //! Is the database what this build describes? Asked after a run that wrote, and by `pg-lora verify`.
 //!
-//! Invariant: success is never reported from what was sent, only from what is there. Nothing is written.
+//! Invariant: success is never reported from what was sent, only from what is there. Nothing is written. A rule that rows
+//! break waits, and is no drift; neither is what others made, nor a limit of a bucket.
 
+use postgres::Transaction;
+
+use crate::broken::Broken;
+use crate::buckets::Change;
 use crate::connect::Session;
+use crate::drift::{self, Difference};
 use crate::embedded::BUILD_VERSION;
 use crate::error::{Error, Exit};
+use crate::foreign::{self, Foreign};
+use crate::plan::{self, Plan};
 use crate::report::{Report, say};
-use crate::{cli, dataset_metrics, plan, provider, survey};
+use crate::survey::Survey;
+use crate::{catalogue, cli, dataset_metrics, provider, remarks, standing, survey};
+
+/// How many differences the one message of an error names.
+const NAMED: usize = 10;
+
+/// What comparing came to.
+struct Verdict {
+    plan: Plan,
+    differences: Vec<Difference>,
+    /// Rules that rows break.
+    waiting: Vec<Broken>,
+}
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Verify, report: &mut Report) -> Result<(), Error> {
     if options.datasets {
         return dataset_metrics::list(session, options.limit, report);
     }
-    report.expect(&["pending"], &["up_to_date"]);
-    let survey = survey::take(session)?;
-    report.server(&survey.facts);
-    let left = plan::make(&survey, false)?;
-    report.set("pending", left.left());
-    report.set("up_to_date", left.is_empty());
-    report.state(&left);
-    if let Some(ahead) = &left.ahead {
-        say(&format!(
-            "database \"{}\" is ahead, nothing was verified: {}",
-            survey.facts.database,
-            ahead.words()
-        ));
+    report.expect(
+        &["pending", "differences", "broken_rules", "foreign_policies", "foreign_objects"],
+        &["up_to_date"],
+    );
+    let (facts, verdict, foreign) = survey::look(session, |transaction, survey| {
+        let verdict = judge(transaction, &survey)?;
+        let foreign = match verdict.plan.applied {
+            0 => Foreign::default(),
+            applied => foreign::find(&standing::look(transaction, applied)?),
+        };
+        Ok((survey.facts, verdict, foreign))
+    })?;
+    report.server(&facts);
+    let Verdict { plan, differences, waiting } = &verdict;
+    report.state(plan);
+    if let Some(ahead) = &plan.ahead {
+        say(&format!("database \"{}\" is ahead, nothing was verified: {}", facts.database, ahead.words()));
         return Ok(());
     }
-    if !left.is_empty() {
-        return Err(Error::new(Exit::Drift, "the database is not what this version makes of it")
-            .detail(format!("pending: {}", left.left().join(", ")))
-            .hint("run pg-lora migrate"));
+    let pending = plan.left();
+    for thing in &pending {
+        report.line("pending", thing);
+    }
+    for difference in differences {
+        report.line(difference.label(), &difference.words());
+    }
+    remarks::say_foreign(&foreign, report);
+    remarks::say_rules(waiting, report);
+    report.storage_notes(plan);
+    report.set("up_to_date", pending.is_empty());
+    report.set("pending", &pending);
+    report.set("differences", differences);
+    if !pending.is_empty() || !differences.is_empty() {
+        return Err(drifted(&verdict, "the database is not what this version makes of it"));
     }
     check_library(session)?;
-    report
-        .line("verified", &format!("database {}, extension pg_lora {BUILD_VERSION}", survey.facts.database));
+    report.line("verified", &format!("database {}, extension pg_lora {BUILD_VERSION}", facts.database));
     Ok(())
 }
 
 /// Looks again, and asks the installed library who it is.
-pub fn check(session: &mut Session) -> Result<(), Error> {
-    let survey = survey::take(session)?;
-    let left = plan::make(&survey, false)?;
-    if left.ahead.is_some() {
+pub fn check(session: &mut Session, report: &mut Report) -> Result<(), Error> {
+    let verdict = survey::look(session, |transaction, survey| judge(transaction, &survey))?;
+    if verdict.plan.ahead.is_some() {
         // A newer build came in between; what it made is its own to verify.
         return Ok(());
     }
-    if !left.is_empty() {
-        return Err(Error::new(Exit::Drift, "the database is not what this run should have made of it")
-            .detail(format!("pending: {}", left.left().join(", ")))
-            .hint("look for another session that changes the same objects, and run the command again"));
+    for difference in &verdict.differences {
+        report.line(difference.label(), &difference.words());
+    }
+    report.set("differences", &verdict.differences);
+    if !verdict.plan.is_empty() || !verdict.differences.is_empty() {
+        return Err(drifted(&verdict, "the database is not what this run should have made of it"));
     }
     check_library(session)
+}
+
+/// Compares a database with what this build makes, or, where versions are pending, with what those before them make.
+fn judge(transaction: &mut Transaction, survey: &Survey) -> Result<Verdict, Error> {
+    let plan = plan::make(survey, false)?;
+    let mut differences: Vec<Difference> = plan.buckets.iter().map(bucket).collect();
+    if plan.applied > 0 {
+        let layers = plan.versions.is_empty() && !plan.functions;
+        let mut expected = catalogue::expected(plan.applied as i32, layers);
+        for thing in survey.facts.missing_platform() {
+            let on_it = format!(" on {}", thing.name);
+            expected.objects.retain(|key, _| !key.ends_with(&on_it));
+        }
+        differences.extend(drift::compare(&expected, &catalogue::look(transaction)?));
+    }
+    let waiting: Vec<Broken> = survey.waiting.iter().filter(|rule| !rule.can_be_mended()).cloned().collect();
+    // Which rules rows break is looked at once all versions are there.
+    let unknown = !plan.versions.is_empty();
+    differences.retain(|one| !(one.may_wait() && (unknown || waiting.iter().any(|rule| waits(rule, one)))));
+    Ok(Verdict { plan, differences, waiting })
+}
+
+/// Whether a difference is that this rule does not hold for every row yet.
+fn waits(rule: &Broken, difference: &Difference) -> bool {
+    difference.r#type == rule.r#type && difference.identity == format!("{} on {}", rule.rule, rule.table)
+}
+
+/// What is to be done to a bucket, as a difference.
+fn bucket(change: &Change) -> Difference {
+    let public = |public: bool| [("public".to_owned(), public.into())].into_iter().collect();
+    let found = match change {
+        Change::Create(_) => None,
+        Change::MakePrivate(_) => Some(public(true)),
+    };
+    drift::difference(&format!("bucket {}", change.id()), Some(public(false)), found)
+}
+
+fn drifted(verdict: &Verdict, message: &str) -> Error {
+    let Verdict { plan, differences, .. } = verdict;
+    let mut facts = Vec::new();
+    let pending = plan.left();
+    if !pending.is_empty() {
+        facts.push(format!("pending: {}", pending.join(", ")));
+    }
+    let shown = differences.iter().take(NAMED).map(|one| format!("{}: {}", one.label(), one.name()));
+    facts.extend(shown);
+    if differences.len() > NAMED {
+        facts.push(format!("and {} more", differences.len() - NAMED));
+    }
+    let hint = if differences.is_empty() {
+        "run pg-lora migrate".to_owned()
+    } else if !pending.is_empty() {
+        "run pg-lora migrate, and pg-lora verify again: what was changed by hand, migrate does not undo"
+            .to_owned()
+    } else if differences
+        .iter()
+        .all(|one| catalogue::is_of_layers(&one.key()) && !one.identity.contains("lora_migrate"))
+    {
+        format!(
+            "undo what was changed by hand, or have the layer made anew: \
+             update lora_migrate.layers set hash = '' where name = '{}', and run pg-lora migrate",
+            crate::layer::FUNCTIONS
+        )
+    } else {
+        "undo what was changed by hand, which pg-lora migrate does not".to_owned()
+    };
+    Error::new(Exit::Drift, message).detail(facts.join("\n")).hint(hint)
 }
 
 fn check_library(session: &mut Session) -> Result<(), Error> {

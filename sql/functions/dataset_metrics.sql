@@ -59,15 +59,22 @@ create or replace trigger z_explain_dataset
     file_size, total_training_pairs, total_validation_pairs, total_tokens, avg_turns_per_conversation,
     avg_tokens_per_turn, training_ready, status, format, storage_path, validated_at, validation_errors, error_message
   on public.datasets
+  -- Written out: two rows that are compared are read back from a dump as another expression, which would look changed.
   for each row when (
     new.deleted_at is null and (
-      new.file_size, new.total_training_pairs, new.total_validation_pairs, new.total_tokens,
-      new.avg_turns_per_conversation, new.avg_tokens_per_turn, new.training_ready, new.status, new.format,
-      new.storage_path, new.validated_at, new.validation_errors, new.error_message
-    ) is distinct from (
-      old.file_size, old.total_training_pairs, old.total_validation_pairs, old.total_tokens,
-      old.avg_turns_per_conversation, old.avg_tokens_per_turn, old.training_ready, old.status, old.format,
-      old.storage_path, old.validated_at, old.validation_errors, old.error_message
+      new.file_size is distinct from old.file_size
+      or new.total_training_pairs is distinct from old.total_training_pairs
+      or new.total_validation_pairs is distinct from old.total_validation_pairs
+      or new.total_tokens is distinct from old.total_tokens
+      or new.avg_turns_per_conversation is distinct from old.avg_turns_per_conversation
+      or new.avg_tokens_per_turn is distinct from old.avg_tokens_per_turn
+      or new.training_ready is distinct from old.training_ready
+      or new.status is distinct from old.status
+      or new.format is distinct from old.format
+      or new.storage_path is distinct from old.storage_path
+      or new.validated_at is distinct from old.validated_at
+      or new.validation_errors is distinct from old.validation_errors
+      or new.error_message is distinct from old.error_message
     )
   )
   execute function lora_private.explain_dataset_checks();

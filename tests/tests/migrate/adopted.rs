@@ -143,6 +143,7 @@ fn models_of_one_name_wait_for_their_key() {
 fn a_seeded_database_ends_like_a_fresh_one() {
     let database = seeded();
     database.pg_lora(&["migrate"]).expect(0);
+    database.pg_lora(&["verify"]).expect(0);
     // Ours has another name, as an application may have its own function of this common one.
     database.connect().batch_execute("drop function public.update_updated_at_column()").unwrap();
     let fresh = Database::migrated();

@@ -1,9 +1,11 @@
-//! `pg-lora migrate`, `status` and `verify`, from outside: what they make of a database, and what they leave alone.
+//! `pg-lora migrate`, `status`, `plan`, `verify` and `adopt`, from outside: what they make of a database, and what they leave alone.
 
 mod adopted;
 mod ahead;
 mod buckets;
 mod concurrent;
+mod drift;
+mod drift_changes;
 mod environment;
 mod exported;
 mod failed;
@@ -14,10 +16,13 @@ mod layers;
 mod mended;
 mod obstacles;
 mod pipeline;
+mod planned;
 mod printed;
 mod realtime;
+mod recognised;
 mod refused;
 mod repaired;
+mod snapshot;
 mod supabase;
 mod verified;
 mod versions;

@@ -147,6 +147,7 @@ fn a_supabase_project_ends_like_a_plain_postgres() {
         project.pg_lora(database, &["status", "--check"]).expect(0);
         let again = project.pg_lora(database, &["migrate", "--output", "json"]).expect(0).json();
         assert_eq!(again["changed"], json!(false), "{again}");
+        project.pg_lora(database, &["verify"]).expect(0);
         if database == "adopted" {
             let theirs = "drop function public.update_updated_at_column()";
             project.connect("postgres", database).batch_execute(theirs).unwrap();
@@ -163,6 +164,7 @@ fn a_used_project_ends_like_a_plain_postgres_up_to_what_its_rows_break() {
     project.connect("postgres", "used").batch_execute(seed::SQL).unwrap();
     project.connect("supabase_admin", "used").batch_execute(ROWS).unwrap();
     let answer = project.pg_lora("used", &["migrate", "--output", "json"]).expect(0).json();
+    project.pg_lora("used", &["verify"]).expect(0);
     let theirs = "drop function public.update_updated_at_column()";
     project.connect("postgres", "used").batch_execute(theirs).unwrap();
     let (lines, waiting) = as_if_validated(project.catalogue("used"));
@@ -171,6 +173,26 @@ fn a_used_project_ends_like_a_plain_postgres_up_to_what_its_rows_break() {
     named.sort();
     assert_eq!(waiting, named);
     assert!(named.contains(&"training_jobs_status_check".to_owned()), "{answer}");
+}
+
+/// Restored without the migrator's own schema, as a dump of `public` alone is.
+#[test]
+fn a_restored_project_is_recognised_and_goes_on() {
+    let project = Project::start(&["restored"]);
+    project.allow_policies();
+    project.pg_lora("restored", &["migrate"]).expect(0);
+    let mut db = project.connect("postgres", "restored");
+    db.batch_execute("drop schema lora_migrate cascade").unwrap();
+    // What the platform gives to everybody on what is made anew.
+    db.batch_execute("grant all on all tables in schema public to anon, authenticated").unwrap();
+    project.pg_lora("restored", &["verify"]).expect(10);
+    let plan = project.pg_lora("restored", &["plan", "--output", "json"]).expect(0).json();
+    assert!(!plan["obstacles"].as_array().unwrap().is_empty(), "{plan}");
+    project.pg_lora("restored", &["adopt", "--write"]).expect(0);
+    project.pg_lora("restored", &["migrate"]).expect(0);
+    project.pg_lora("restored", &["verify"]).expect(0);
+    let plain = without_exceptions(schema(&Database::migrated()));
+    assert_same(&project.catalogue("restored"), &plain);
 }
 
 /// Every half that runs as its owner runs as somebody who is no superuser here.
