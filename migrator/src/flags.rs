@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 
@@ -23,6 +24,10 @@ const COMMAND_LINE_ONLY: &[&str] = &["help", "version", "write", "relabel"];
 const CONFIG: &str = "config";
 /// The connection string of the file, which is weaker than DATABASE_URL and the PG* variables too.
 const DATABASE_URL: &str = "database-url";
+
+/// Flags that mean nothing without another, where somebody writes them by hand: a variable or a file speaks to all
+/// commands, so the parser's own `requires` would refuse too much.
+const NEEDS: &[(&str, &str)] = &[("limit", "datasets")];
 
 /// Why there is no command to run.
 pub enum Failure {
@@ -68,6 +73,7 @@ fn with_variable(arg: Arg) -> Arg {
 pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Flags, Failure> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let matches = command().try_get_matches_from(&arguments).map_err(Failure::Usage)?;
+    check_needs(&matches).map_err(Failure::Usage)?;
     let Some(file) = matches.get_one::<PathBuf>(CONFIG).cloned() else {
         return cli(&matches).map(|cli| Flags { cli, database_url: None });
     };
@@ -77,6 +83,20 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Flags, Fail
     arguments.splice(at..at, added);
     let matches = command().try_get_matches_from(&arguments).map_err(Failure::Usage)?;
     cli(&matches).map(|cli| Flags { cli, database_url })
+}
+
+fn check_needs(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some((_, inner)) = matches.subcommand() else { return Ok(()) };
+    let by_hand = |id: &str| {
+        inner.try_contains_id(id).is_ok() && inner.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    match NEEDS.iter().find(|(flag, needed)| by_hand(flag) && !inner.get_flag(needed)) {
+        None => Ok(()),
+        Some((flag, needed)) => {
+            Err(command()
+                .error(ErrorKind::MissingRequiredArgument, format!("--{flag} is only for --{needed}")))
+        }
+    }
 }
 
 fn cli(matches: &ArgMatches) -> Result<Cli, Failure> {

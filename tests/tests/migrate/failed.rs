@@ -39,7 +39,7 @@ fn the_first_version_fails_and_nothing_of_it_stays() {
     let before = schema(&database);
     let outcome = database.pg_lora(&["migrate"]).expect(8);
     assert!(
-        outcome.stderr.starts_with("error: sql/migrations/V0001__training_tables.sql:"),
+        outcome.stderr.contains("\nerror: sql/migrations/V0001__training_tables.sql:"),
         "{}",
         outcome.stderr
     );
@@ -70,8 +70,8 @@ fn a_later_version_fails_and_the_ones_before_it_stay() {
     db.batch_execute(&refuse_command("CREATE POLICY", 2)).unwrap();
     let outcome = database.pg_lora(&["migrate"]).expect(8);
     let line = line_of("V0003__row_level_security.sql", "create policy \"Users can view own datasets\"");
-    let place = format!("error: sql/migrations/V0003__row_level_security.sql:{line}:1: ");
-    assert!(outcome.stderr.starts_with(&place), "{}", outcome.stderr);
+    let place = format!("\nerror: sql/migrations/V0003__row_level_security.sql:{line}:1: ");
+    assert!(outcome.stderr.contains(&place), "{}", outcome.stderr);
     assert!(
         outcome.stderr.contains("\n  | create policy \"Users can view own datasets\""),
         "{}",

@@ -118,3 +118,19 @@ fn the_first_server_that_fits_is_taken() {
          hint: check hosts and ports, and that a server is running\n"
     );
 }
+
+/// Supabase's pooler answers so to a user without the project's name, in place of asking for a password.
+#[test]
+fn a_user_that_a_shared_pooler_does_not_know_is_told_how_it_is_written() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let client = listener.accept().unwrap().0;
+        crate::waiting::refuse(client, "XX000", "Tenant or user not found");
+    });
+    assert_eq!(
+        refusal(&format!("postgresql://postgres:sesame@{place}/postgres?sslmode=disable"), &[], 4, &place),
+        "error: connecting to \"PLACE\": Tenant or user not found (XX000)\n\
+         hint: write the user as postgres.PROJECT at the pooler, and check the region in the host's name\n"
+    );
+}

@@ -112,6 +112,19 @@ fn each_mode_gives_what_libpq_gives() {
 }
 
 #[test]
+fn tls_may_begin_at_once_where_the_server_knows_that() {
+    let target = WORLD.target("either", "sslmode=require sslnegotiation=direct connect_timeout=5");
+    if WORLD.server.tree().major() >= 17 {
+        assert_eq!(protection(&target, &[]), "TLS, server not verified");
+    } else {
+        // An older one takes it for a client that says nonsense, and no TLS is no reason to go on without.
+        let outcome = Outcome::of(&mut pg_lora(&["status"], &[("DATABASE_URL", &target)]));
+        assert!([Some(3), Some(4)].contains(&outcome.code), "{outcome:?}");
+        assert!(outcome.stderr.starts_with("error: "), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn the_file_in_the_home_folder_is_found() {
     let home = Files::new();
     let folder = home.path("");

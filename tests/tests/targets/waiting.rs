@@ -77,7 +77,7 @@ fn a_server_that_says_that_it_is_starting_is_waited_for() {
         for (count, client) in listener.incoming().enumerate() {
             let client = client.unwrap();
             match count {
-                0..3 => starting(client),
+                0..3 => refuse(client, "57P03", "the database system is starting up"),
                 _ => forward(client, &socket),
             }
         }
@@ -93,15 +93,16 @@ fn a_server_that_says_that_it_is_starting_is_waited_for() {
     );
 }
 
-fn starting(mut client: TcpStream) {
+/// What a server sends that lets nobody in.
+pub fn refuse(mut client: TcpStream, state: &str, words: &str) {
     let mut length = [0; 4];
     client.read_exact(&mut length).unwrap();
     let mut rest = vec![0; u32::from_be_bytes(length) as usize - 4];
     client.read_exact(&mut rest).unwrap();
-    let body = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+    let body = format!("SFATAL\0VFATAL\0C{state}\0M{words}\0\0");
     let mut message = vec![b'E'];
     message.extend((body.len() as u32 + 4).to_be_bytes());
-    message.extend(body);
+    message.extend(body.as_bytes());
     client.write_all(&message).unwrap();
 }
 
