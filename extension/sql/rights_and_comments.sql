@@ -40,3 +40,7 @@ comment on function lora.build_info() is
   'Which edition of schema lora answers, its version and how it was built';
 comment on function lora.hyperparameter_presets() is
   'Hyperparameters of each preset, by name';
+comment on function lora.normalize_gpu_config(jsonb) is
+  'The document of a job''s GPUs under its standard names, every field checked';
+comment on function lora.normalize_hyperparameters(jsonb, text) is
+  'Hyperparameters under their standard names, filled in from a preset, every field checked';

@@ -16,7 +16,7 @@ as $$
 declare
   owner_id uuid;
   job public.training_jobs;
-  sent_gpu_config jsonb := lora_private.standard_gpu_config(create_training_job.gpu_config);
+  sent_gpu_config jsonb;
 begin
   if lora_private.is_client() then
     owner_id := (select auth.uid());
@@ -62,6 +62,7 @@ begin
     end if;
   end loop;
 
+  sent_gpu_config := lora.normalize_gpu_config(coalesce(create_training_job.gpu_config, '{}'));
   if sent_gpu_config ->> 'cost_per_gpu_hour' is null then
     -- A price that the request left out was that of the day when the job was made.
     sent_gpu_config := sent_gpu_config
@@ -69,8 +70,8 @@ begin
   end if;
   if job.dataset_id is distinct from create_training_job.dataset_id
     or job.preset_id is distinct from lora_private.standard_preset(create_training_job.preset_id)
-    or job.hyperparameters is distinct from lora_private.standard_hyperparameters(
-      create_training_job.hyperparameters, create_training_job.preset_id)
+    or job.hyperparameters is distinct from lora.normalize_hyperparameters(
+      coalesce(create_training_job.hyperparameters, '{}'), create_training_job.preset_id)
     or job.gpu_config is distinct from sent_gpu_config then
     raise exception 'idempotency key "%" was used for another request', create_training_job.idempotency_key
       using errcode = 'PT409', detail = pg_catalog.format('It made job "%s".', job.id),

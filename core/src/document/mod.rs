@@ -1,5 +1,8 @@
-//! The JSON documents that the tables hold: one serde type each.
+//! The JSON documents that the tables hold: one serde type each, and how what is sent becomes one.
 
-mod presets;
+mod fields;
+mod gpus;
+mod hyperparameters;
 
-pub use presets::{HyperparameterConfig, hyperparameter_presets};
+pub use gpus::{GpuConfig, normalize_gpu_config};
+pub use hyperparameters::{HyperparameterConfig, hyperparameter_presets, normalize_hyperparameters};

@@ -29,3 +29,16 @@ select lora.job_progress('done', 'training', 100, '{}', '{}', now());
 \echo :SQLSTATE
 select lora.job_progress('running', 'training', 100, '{1,2}', array[now()], now());
 \echo :SQLSTATE
+
+-- Documents of a job.
+select lora.normalize_gpu_config('{"type": "H100", "count": 2, "cost_per_gpu_hour": 4.2000000001, "region": "eu"}');
+select lora.normalize_gpu_config('{"gpu_type": "H100", "num_gpus": 0}');
+\echo :SQLSTATE
+select lora.normalize_gpu_config('[]');
+\echo :SQLSTATE
+select lora.normalize_hyperparameters('{"rank": 64, "seed": 7}', 'fast') as hyperparameters;
+select lora.normalize_hyperparameters('{"lora_rank": 2048}', 'balanced');
+\echo :SQLSTATE
+select lora.normalize_hyperparameters('{}', 'huge');
+\echo :SQLSTATE
+select lora.normalize_gpu_config(null) is null and lora.normalize_hyperparameters(null, 'custom') is null as nothing_of_null;

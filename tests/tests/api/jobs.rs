@@ -155,7 +155,7 @@ fn an_impossible_request_is_named_and_makes_nothing() {
         (request("'custom'", r#"'{"batch_size": 0}'"#, &good), "\"hyperparameters.batch_size\" is 0"),
         (request("'custom'", r#"'{"batch_size": -4}'"#, &good), "\"hyperparameters.batch_size\" is -4"),
         (request("'custom'", r#"'{"batch_size": 2.5}'"#, &good), "\"hyperparameters.batch_size\" is 2.5"),
-        (request("'custom'", r#"'{"batch_size": "8"}'"#, &good), "\"hyperparameters.batch_size\" is 8"),
+        (request("'custom'", r#"'{"batch_size": "8"}'"#, &good), "\"hyperparameters.batch_size\" is \"8\""),
         (request("'custom'", r#"'{"batch_size": null}'"#, &good), "hyperparameters.batch_size"),
         (request("'custom'", r#"'{"batch_size": 1e30}'"#, &good), "hyperparameters.batch_size"),
         (request("'custom'", r#"'{"num_epochs": 0}'"#, &good), "\"hyperparameters.num_epochs\" is 0"),

@@ -84,7 +84,7 @@ fn a_gpu_that_nobody_has_priced_is_refused_with_the_field() {
     let dataset = ready_dataset(&mut db, &alice, 4);
     let gpus = json!({"type": "B9000", "count": 1});
     let refusal = Refusal::of(insert(&mut db, &alice, &dataset, "custom", &json!({}), &gpus));
-    refusal.is("22023", "\"gpu_config.cost_per_gpu_hour\" is not a price");
+    refusal.is("22023", "\"gpu_config.cost_per_gpu_hour\" is missing");
     assert_eq!(refusal.detail, "The price book has no price of \"B9000\" for today.");
 }
 
