@@ -4,6 +4,9 @@
 //! Invariant: constants are tuned on the seeds [`TUNED_ON`]; whatever is reported, or demanded by a test, is of the seeds
 //! [`REPORTED`], which nobody looked at while tuning.
 
+mod accuracy;
+mod heard;
+mod peers;
 #[allow(dead_code, unused_imports, reason = "the simulator of another crate's tests, included as it is")]
 #[path = "../../../tests/src/random.rs"]
 mod random;
@@ -17,5 +20,4 @@ use std::ops::Range;
 #[allow(dead_code, reason = "there is nothing to tune yet")]
 const TUNED_ON: Range<u64> = 0..50;
 /// Seeds of the runs whose figures are reported and demanded.
-#[allow(dead_code, reason = "there is nothing to report yet")]
 const REPORTED: Range<u64> = 1_000..1_050;
