@@ -204,8 +204,8 @@ fn heard(run: &Run) -> Vec<Event> {
             Reporting::Steps(every) => told(run, attempt, every),
             Reporting::Polls => polled(run, attempt),
         };
-        // In the order in which they happened; a stage is said before the beat that would say it again.
-        of_attempt.sort_by_key(|(at, _)| *at);
+        // In the order in which they happened; what was done is reported before what is done now, as docs/jobs.md tells workers to.
+        of_attempt.sort_by_key(|(at, news)| (*at, matches!(news, News::Heartbeat { .. })));
         events.extend(of_attempt.into_iter().map(|(at, news)| Event { at, attempt: attempt.number, news }));
     }
     if let (None, Some(last)) = (run.trouble, run.attempts.last()) {
