@@ -1,5 +1,7 @@
 //! What has been heard of a run up to some event.
 
+use pg_lora_core::job::{Eta, Pace, Point, Prior, Snapshot, Status, progress};
+
 use crate::runs::{Attempt, Event, News, Run, SECOND};
 
 /// The first events of a run.
@@ -12,13 +14,13 @@ pub struct Heard<'a> {
 
 impl<'a> Heard<'a> {
     /// What was heard when a fifth of the steps was first reported as done.
-    pub fn at_a_fifth(run: &'a Run) -> Self {
+    pub fn at_a_fifth(run: &'a Run) -> Option<Self> {
         let fifth = run.parameters.total_steps as f64 * 0.2;
         Self::until(run, |event| matches!(event.news, News::Point { step, .. } if step as f64 >= fifth))
     }
 
-    /// What was heard when the last attempt had reported five different steps.
-    pub fn after_a_resume(run: &'a Run) -> Self {
+    /// What was heard when the last attempt had reported five different steps; `None` when there are not so many before the end.
+    pub fn after_a_resume(run: &'a Run) -> Option<Self> {
         let attempt = run.attempts.last().unwrap().number;
         let mut steps = Vec::new();
         Self::until(run, move |event| {
@@ -32,9 +34,9 @@ impl<'a> Heard<'a> {
         })
     }
 
-    fn until(run: &'a Run, is_it: impl FnMut(&'a Event) -> bool) -> Self {
-        let at = run.events.iter().position(is_it).expect("every run that is asked about gets there");
-        Self { run, events: at + 1 }
+    fn until(run: &'a Run, is_it: impl FnMut(&'a Event) -> bool) -> Option<Self> {
+        let events = run.events.iter().position(is_it)? + 1;
+        Some(Self { run, events }).filter(|heard| heard.newest_step() < Some(run.parameters.total_steps))
     }
 
     /// The instant: that of the newest event.
@@ -60,6 +62,43 @@ impl<'a> Heard<'a> {
             _ => None,
         });
         steps.max()
+    }
+
+    /// What a database keeps of an attempt: its stage and its pace. As there, a new step says that it trains.
+    pub fn kept(&self, attempt: u32) -> (&'static str, Pace) {
+        let (mut stage, mut pace) = ("queued", Pace::default());
+        for event in self.run.events[..self.events].iter().filter(|event| event.attempt == attempt) {
+            let before = pace.newest();
+            match event.news {
+                News::Heartbeat { stage: next } => stage = next,
+                News::Point { step, reported_at, is_evaluation } => {
+                    pace.add(Point { step, at: reported_at, is_evaluation }).unwrap();
+                    if pace.newest().map(|(step, _)| step) > before.map(|(step, _)| step) {
+                        stage = "training";
+                    }
+                }
+                News::Completed => continue,
+            }
+            pace.enter(stage, event.at);
+        }
+        (stage, pace)
+    }
+
+    /// What this project says of the time that is left.
+    pub fn eta(&self) -> Eta {
+        let attempt = self.attempt();
+        let (stage, pace) = self.kept(attempt.number);
+        let before = (attempt.number > 1).then(|| self.kept(attempt.number - 1).1);
+        let snapshot = Snapshot {
+            status: Status::Running,
+            stage,
+            total_steps: Some(self.run.parameters.total_steps),
+            pace: &pace,
+            at: self.at(),
+            prior: before.and_then(|before| Prior::from_attempt(&before, attempt.resumed_from)),
+            started_at: Some(attempt.started_at),
+        };
+        progress(&snapshot).unwrap().eta
     }
 
     /// Seconds since the attempt began to train.

@@ -6,6 +6,8 @@
 
 mod accuracy;
 mod heard;
+#[path = "../page/mod.rs"]
+mod page;
 mod peers;
 #[allow(dead_code, unused_imports, reason = "the simulator of another crate's tests, included as it is")]
 #[path = "../../../tests/src/random.rs"]
@@ -17,7 +19,6 @@ mod runs;
 use std::ops::Range;
 
 /// Seeds of the runs that constants may be tuned on.
-#[allow(dead_code, reason = "there is nothing to tune yet")]
 const TUNED_ON: Range<u64> = 0..50;
 /// Seeds of the runs whose figures are reported and demanded.
-const REPORTED: Range<u64> = 1_000..1_050;
+const REPORTED: Range<u64> = 1_000..1_200;
