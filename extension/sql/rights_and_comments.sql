@@ -32,6 +32,10 @@ comment on function lora.job_progress(text, text, integer, integer[], timestampt
   'Percent and seconds left of one attempt, from its points';
 comment on function lora.job_progress(text, text, integer, jsonb, timestamptz, jsonb, timestamptz) is
   'Percent and seconds left of one attempt, from the pace that is kept of it';
+comment on aggregate lora.job_pace(integer, timestamptz) is
+  'What is to be kept of the points of one attempt, however many they are';
+comment on aggregate lora.job_pace(integer, timestamptz, boolean) is
+  'What is to be kept of the points of one attempt, however many they are';
 comment on function lora.add_points_to_job_pace(jsonb, integer[], timestamptz[], boolean[]) is
   'Adds points to the pace that is kept of an attempt, in any order; without a pace it begins one';
 comment on function lora.add_stage_to_job_pace(jsonb, text, timestamptz) is

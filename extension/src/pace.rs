@@ -1,10 +1,12 @@
-//! The pace of an attempt, kept on write, point by point.
+//! The pace of an attempt: as an aggregate over a table of points, and kept on write, point by point.
 
 use crate::arg::JsonText;
 use crate::error::with_sqlstate;
 use crate::job::json;
+use crate::state;
 use pg_lora_core::job::{Description, Pace, Point};
 use pg_lora_core::{Error, Result as CoreResult};
+use pgrx::Internal;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
@@ -85,3 +87,91 @@ pub(crate) fn points(
 fn point(step: i32, at: TimestampWithTimeZone, is_evaluation: Option<bool>) -> Point {
     Point { step: i64::from(step), at: at.into_inner(), is_evaluation: is_evaluation.unwrap_or_default() }
 }
+
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+fn job_pace_accum(
+    state: Option<Internal>,
+    step: Option<i32>,
+    reported_at: Option<TimestampWithTimeZone>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Result<Internal, ErrorReport> {
+    add(state, step, reported_at, None, fcinfo)
+}
+
+#[pg_extern(name = "job_pace_accum", immutable, parallel_safe, create_or_replace)]
+fn job_pace_accum_evaluation(
+    state: Option<Internal>,
+    step: Option<i32>,
+    reported_at: Option<TimestampWithTimeZone>,
+    is_evaluation: Option<bool>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Result<Internal, ErrorReport> {
+    add(state, step, reported_at, is_evaluation, fcinfo)
+}
+
+fn add(
+    state: Option<Internal>,
+    step: Option<i32>,
+    reported_at: Option<TimestampWithTimeZone>,
+    is_evaluation: Option<bool>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Result<Internal, ErrorReport> {
+    let (state, pace) = state::get_or_insert::<Pace>(state, fcinfo)?;
+    // As other aggregates: what is unknown is not added.
+    if let (Some(step), Some(at)) = (step, reported_at) {
+        pace.add(point(step, at, is_evaluation)).map_err(with_sqlstate)?;
+    }
+    Ok(state)
+}
+
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+fn job_pace_combine(
+    left: Option<Internal>,
+    right: Option<Internal>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Result<Internal, ErrorReport> {
+    let (state, pace) = state::get_or_insert::<Pace>(left, fcinfo)?;
+    if let Some(other) = state::get::<Pace>(right.as_ref()) {
+        pace.merge(other);
+    }
+    Ok(state)
+}
+
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+fn job_pace_serial(state: Option<Internal>) -> Vec<u8> {
+    state::get::<Pace>(state.as_ref()).map(|pace| pace.to_json().into_bytes()).unwrap_or_default()
+}
+
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+fn job_pace_deserial(
+    bytes: Option<&[u8]>,
+    _unused: Option<Internal>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Result<Internal, ErrorReport> {
+    let (state, pace) = state::get_or_insert::<Pace>(None, fcinfo)?;
+    if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
+        let text = std::str::from_utf8(bytes).map_err(|_| Error::damaged_state("job_pace"));
+        *pace = text.and_then(Pace::from_json).map_err(with_sqlstate)?;
+    }
+    Ok(state)
+}
+
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+fn job_pace_final(state: Option<Internal>) -> Option<JsonText> {
+    // As other aggregates: NULL of no points.
+    let pace = state::get::<Pace>(state.as_ref()).filter(|pace| pace.newest().is_some());
+    pace.map(|pace| JsonText(pace.to_json()))
+}
+
+pgrx::extension_sql_file!(
+    "../sql/job_pace.sql",
+    name = "job_pace",
+    requires = [
+        job_pace_accum,
+        job_pace_accum_evaluation,
+        job_pace_combine,
+        job_pace_serial,
+        job_pace_deserial,
+        job_pace_final
+    ]
+);
