@@ -119,6 +119,19 @@ fn the_errors_of_tokens_are_those_of_the_code() {
 }
 
 #[test]
+fn the_budgets_are_those_of_the_code() {
+    use pg_lora_core::job::{OTHER_STAGE, STAGE_BUDGETS, TRAINING_LEAST, TRAINING_MOST};
+    let mut table = format!(
+        "\n| stage | seconds | why |\n|---|---|---|\n| `training` | {TRAINING_LEAST} to {TRAINING_MOST} | the slowest of the newest sixteen reports, and five steps more |\n"
+    );
+    for (stage, seconds, why) in STAGE_BUDGETS {
+        writeln!(table, "| `{stage}` | {seconds} | {why} |").unwrap();
+    }
+    writeln!(table, "| any other | {OTHER_STAGE} | nobody but the worker knows what it does |").unwrap();
+    compare(&root().join("docs/jobs.md"), "budgets", &table);
+}
+
+#[test]
 fn sql_reads_as_many_points_as_the_pace_looks_at() {
     let limit = format!("limit {}\n", pg_lora_core::limits::PACE_POINTS);
     let sql = std::fs::read_to_string(root().join("sql/functions/training_job_progress.sql")).unwrap();

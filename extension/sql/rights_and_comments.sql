@@ -32,6 +32,8 @@ comment on function lora.job_progress(text, text, integer, integer[], timestampt
   'Percent and seconds left of one attempt, from its points';
 comment on function lora.job_progress(text, text, integer, jsonb, timestamptz, jsonb, timestamptz) is
   'Percent and seconds left of one attempt, from the pace that is kept of it';
+comment on function lora.job_verdict(text, text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, jsonb) is
+  'Whether a job is well: ok, slow, stalled, lost or waiting, by its two clocks and its stage';
 comment on aggregate lora.job_pace(integer, timestamptz) is
   'What is to be kept of the points of one attempt, however many they are';
 comment on aggregate lora.job_pace(integer, timestamptz, boolean) is

@@ -3,7 +3,7 @@
 use crate::arg::JsonText;
 use crate::error::with_sqlstate;
 use crate::pace;
-use pg_lora_core::job::{Pace, Prior, Snapshot, Status, progress};
+use pg_lora_core::job::{Pace, Prior, Signs, Snapshot, Status, progress, verdict};
 use pg_lora_core::{Error, Result as CoreResult};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -52,6 +52,36 @@ fn job_progress_of_pace(
         .and_then(|pace| answer(status, stage, total_steps, &pace, at, estimate, attempt_started_at))
         .map(Some)
         .map_err(with_sqlstate)
+}
+
+/// Whether a job is well: ok, slow, stalled, lost or waiting, by its two clocks and its stage
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+#[allow(clippy::too_many_arguments, reason = "the arguments that SQL gives it")]
+fn job_verdict(
+    status: Option<&str>,
+    stage: Option<&str>,
+    at: Option<TimestampWithTimeZone>,
+    last_heartbeat_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    last_progress_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    lease_expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    stage_since: default!(Option<TimestampWithTimeZone>, "NULL"),
+    pace: default!(Option<JsonText>, "NULL"),
+) -> Result<Option<JsonText>, ErrorReport> {
+    let (Some(status), Some(at)) = (status, at) else { return Ok(None) };
+    let instant = |at: Option<TimestampWithTimeZone>| at.map(|at| at.into_inner());
+    let answer = Status::from_name(status).and_then(|status| {
+        json(&verdict(&Signs {
+            status,
+            stage: stage.unwrap_or_default(),
+            at: at.into_inner(),
+            last_heartbeat_at: instant(last_heartbeat_at),
+            last_progress_at: instant(last_progress_at),
+            lease_expires_at: instant(lease_expires_at),
+            stage_since: instant(stage_since),
+            pace: &pace::pace_of(pace.as_ref())?,
+        }))
+    });
+    answer.map(Some).map_err(with_sqlstate)
 }
 
 fn answer(

@@ -26,8 +26,8 @@ const LEAST_PAUSE: f64 = 1.5;
 /// clock that jumped ahead.
 const LONGEST_PAUSE: f64 = 3_600.0;
 
-/// The newest intervals whose median is the recent step time.
-const RECENT_INTERVALS: usize = 5;
+/// The newest intervals that the recent step time is taken from.
+const RECENT_INTERVALS: usize = 8;
 
 /// Between two neighbouring points, without the pauses that are known of.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +91,7 @@ pub(super) struct Tempo {
     pub slowest_step: f64,
     /// Intervals of the attempt.
     pub intervals: usize,
-    /// Median seconds per step of the newest intervals.
+    /// Seconds per step of the newest intervals: their median, or their mean where that is less.
     pub recent: f64,
     /// Median seconds per step of the attempt.
     pub median: f64,
@@ -109,10 +109,10 @@ impl Tempo {
     /// `None` without an interval in which the clock ran forward.
     pub fn of(pace: &Pace) -> Option<Self> {
         let least = LEAST_PAUSE * resolution(pace);
-        let tempo = Self::with(&intervals(pace, least, true), pace, least)?;
+        let tempo = Self::with(&intervals_of(pace, least, true), pace, least)?;
         // Evaluations that take no longer than a report does are a part of the pace.
         if tempo.evaluating.is_some_and(|evaluating| evaluating.seconds < least) {
-            return Self::with(&intervals(pace, least, false), pace, least);
+            return Self::with(&intervals_of(pace, least, false), pace, least);
         }
         Some(tempo)
     }
@@ -149,8 +149,12 @@ impl Tempo {
         let paused: Vec<f64> = paused.filter(|seconds| *seconds <= LONGEST_PAUSE).collect();
         let all: f64 = window.iter().map(Interval::steps).sum();
 
-        let recent = &plain[plain.len().saturating_sub(RECENT_INTERVALS)..];
         let reports = &plain[plain.len().saturating_sub(PACE_RECENT)..];
+        // For a verdict every pause is taken out, short as it may be.
+        let exact = intervals_of(pace, 0.0, true);
+        let exact: Vec<Interval> = exact.iter().filter(|interval| !interval.is_unclear).copied().collect();
+        let newest = |count| &exact[exact.len().saturating_sub(count)..];
+        let recent = newest(RECENT_INTERVALS);
         Some(Self {
             seconds_per_step: mean,
             error,
@@ -159,11 +163,11 @@ impl Tempo {
             evaluating: evaluations(pace, intervals, mean, least),
             checkpointing: Pauses::of(pace.checkpointing(), pace, reports, least),
             report_seconds: self::median(reports.iter().map(|interval| (interval.seconds, 1.0))),
-            slowest_report: reports.iter().map(|interval| interval.seconds).fold(0.0, f64::max),
-            slowest_step: reports.iter().map(Interval::rate).fold(0.0, f64::max),
-            intervals: plain.len(),
-            recent: self::median(recent.iter().map(|interval| (interval.rate(), 1.0))),
-            median: self::median(plain.iter().map(|interval| (interval.rate(), interval.steps()))),
+            slowest_report: newest(PACE_RECENT).iter().map(|interval| interval.seconds).fold(0.0, f64::max),
+            slowest_step: newest(PACE_RECENT).iter().map(Interval::rate).fold(0.0, f64::max),
+            intervals: exact.len(),
+            recent: pace_of(recent),
+            median: self::median(exact.iter().map(|interval| (interval.rate(), interval.steps()))),
             longest_unannounced: paused.iter().copied().fold(0.0, f64::max),
         })
     }
@@ -218,7 +222,7 @@ fn period(steps: &[i64], pace: &Pace, reports: &[Interval]) -> f64 {
 
 /// The intervals between kept points in which the clock ran forward, oldest first; from the oldest pause on that is still
 /// known, when some are known no more.
-fn intervals(pace: &Pace, least: f64, by_validation_losses: bool) -> Vec<Interval> {
+fn intervals_of(pace: &Pace, least: f64, by_validation_losses: bool) -> Vec<Interval> {
     let announced = [pace.evaluating(), pace.checkpointing()];
     let says_evaluations = !by_validation_losses || !pace.evaluating().is_empty();
     let mut since = 0;
@@ -249,6 +253,13 @@ fn resolution(pace: &Pace) -> f64 {
     let newest: Vec<i64> = pace.points().values().rev().take(PACE_RECENT).copied().collect();
     let seconds = newest.windows(2).map(|two| two[0].saturating_sub(two[1]) as f64 / 1e6);
     median(seconds.filter(|seconds| *seconds > 0.0).map(|seconds| (seconds, 1.0)))
+}
+
+/// A pause moves the mean, and the half minutes of a poller move the median of a few.
+fn pace_of(recent: &[Interval]) -> f64 {
+    let seconds: f64 = recent.iter().map(|interval| interval.seconds).sum();
+    let mean = seconds / recent.iter().map(Interval::steps).sum::<f64>();
+    median(recent.iter().map(|interval| (interval.rate(), 1.0))).min(mean)
 }
 
 /// The value with as much weight below as above; 0 of none.

@@ -1,7 +1,8 @@
 //! What has been heard of a run up to some event.
 
-use pg_lora_core::job::{Eta, Pace, Point, Prior, Snapshot, Status, progress};
+use pg_lora_core::job::Eta;
 
+use crate::row::Row;
 use crate::runs::{Attempt, Event, News, Run, SECOND};
 
 /// The first events of a run.
@@ -64,41 +65,11 @@ impl<'a> Heard<'a> {
         steps.max()
     }
 
-    /// What a database keeps of an attempt: its stage and its pace. As there, a new step says that it trains.
-    pub fn kept(&self, attempt: u32) -> (&'static str, Pace) {
-        let (mut stage, mut pace) = ("queued", Pace::default());
-        for event in self.run.events[..self.events].iter().filter(|event| event.attempt == attempt) {
-            let before = pace.newest();
-            match event.news {
-                News::Heartbeat { stage: next } => stage = next,
-                News::Point { step, reported_at, is_evaluation } => {
-                    pace.add(Point { step, at: reported_at, is_evaluation }).unwrap();
-                    if pace.newest().map(|(step, _)| step) > before.map(|(step, _)| step) {
-                        stage = "training";
-                    }
-                }
-                News::Completed => continue,
-            }
-            pace.enter(stage, event.at);
-        }
-        (stage, pace)
-    }
-
     /// What this project says of the time that is left.
     pub fn eta(&self) -> Eta {
-        let attempt = self.attempt();
-        let (stage, pace) = self.kept(attempt.number);
-        let before = (attempt.number > 1).then(|| self.kept(attempt.number - 1).1);
-        let snapshot = Snapshot {
-            status: Status::Running,
-            stage,
-            total_steps: Some(self.run.parameters.total_steps),
-            pace: &pace,
-            at: self.at(),
-            prior: before.and_then(|before| Prior::from_attempt(&before, attempt.resumed_from)),
-            started_at: Some(attempt.started_at),
-        };
-        progress(&snapshot).unwrap().eta
+        let mut row = Row::default();
+        self.run.events[..self.events].iter().for_each(|event| row.hear(event));
+        row.progress(Some(self.run.parameters.total_steps), self.at()).eta
     }
 
     /// Seconds since the attempt began to train.

@@ -6,15 +6,18 @@
 
 mod accuracy;
 mod heard;
+mod laws;
 #[path = "../page/mod.rs"]
 mod page;
 mod peers;
 #[allow(dead_code, unused_imports, reason = "the simulator of another crate's tests, included as it is")]
 #[path = "../../../tests/src/random.rs"]
 mod random;
+mod row;
 #[allow(dead_code, unused_imports, reason = "as above")]
 #[path = "../../../tests/src/runs/mod.rs"]
 mod runs;
+mod verdicts;
 
 use std::ops::Range;
 
