@@ -145,8 +145,10 @@ impl Tempo {
         };
 
         let excess = |interval: &Interval| interval.seconds - mean * interval.steps();
-        let paused = window.iter().filter(|interval| interval.rate() > PAUSE_FACTOR * median).map(excess);
-        let paused: Vec<f64> = paused.filter(|seconds| *seconds <= LONGEST_PAUSE).collect();
+        let unannounced = |intervals: &[Interval]| {
+            let paused = intervals.iter().filter(|interval| interval.rate() > PAUSE_FACTOR * median).map(excess);
+            paused.filter(|seconds| *seconds <= LONGEST_PAUSE).collect::<Vec<f64>>().into_iter()
+        };
         let all: f64 = window.iter().map(Interval::steps).sum();
 
         let reports = &plain[plain.len().saturating_sub(PACE_RECENT)..];
@@ -159,7 +161,7 @@ impl Tempo {
             seconds_per_step: mean,
             error,
             steps,
-            unannounced_per_step: paused.iter().sum::<f64>() / all,
+            unannounced_per_step: unannounced(window).sum::<f64>() / all,
             evaluating: evaluations(pace, intervals, mean, least),
             checkpointing: Pauses::of(pace.checkpointing(), pace, reports, least),
             report_seconds: self::median(reports.iter().map(|interval| (interval.seconds, 1.0))),
@@ -168,7 +170,7 @@ impl Tempo {
             intervals: exact.len(),
             recent: pace_of(recent),
             median: self::median(exact.iter().map(|interval| (interval.rate(), interval.steps()))),
-            longest_unannounced: paused.iter().copied().fold(0.0, f64::max),
+            longest_unannounced: unannounced(&exact).fold(0.0, f64::max),
         })
     }
 }
