@@ -146,7 +146,8 @@ impl Tempo {
 
         let excess = |interval: &Interval| interval.seconds - mean * interval.steps();
         let unannounced = |intervals: &[Interval]| {
-            let paused = intervals.iter().filter(|interval| interval.rate() > PAUSE_FACTOR * median).map(excess);
+            let paused =
+                intervals.iter().filter(|interval| interval.rate() > PAUSE_FACTOR * median).map(excess);
             paused.filter(|seconds| *seconds <= LONGEST_PAUSE).collect::<Vec<f64>>().into_iter()
         };
         let all: f64 = window.iter().map(Interval::steps).sum();
@@ -155,8 +156,11 @@ impl Tempo {
         // For a verdict every pause is taken out, short as it may be.
         let exact = intervals_of(pace, 0.0, true);
         let exact: Vec<Interval> = exact.iter().filter(|interval| !interval.is_unclear).copied().collect();
-        let newest = |count| &exact[exact.len().saturating_sub(count)..];
-        let recent = newest(RECENT_INTERVALS);
+        let recent = &exact[exact.len().saturating_sub(RECENT_INTERVALS)..];
+        // Between two of the newest points: older ones were thinned, and lie more than a report apart.
+        let since = pace.points().keys().rev().nth(PACE_RECENT - 1).copied().unwrap_or_default();
+        let newest = exact.iter().filter(|interval| interval.first >= since);
+        let report_seconds = self::median(reports.iter().map(|interval| (interval.seconds, 1.0)));
         Some(Self {
             seconds_per_step: mean,
             error,
@@ -164,13 +168,13 @@ impl Tempo {
             unannounced_per_step: unannounced(window).sum::<f64>() / all,
             evaluating: evaluations(pace, intervals, mean, least),
             checkpointing: Pauses::of(pace.checkpointing(), pace, reports, least),
-            report_seconds: self::median(reports.iter().map(|interval| (interval.seconds, 1.0))),
-            slowest_report: newest(PACE_RECENT).iter().map(|interval| interval.seconds).fold(0.0, f64::max),
-            slowest_step: newest(PACE_RECENT).iter().map(Interval::rate).fold(0.0, f64::max),
+            report_seconds,
+            slowest_report: longest(newest.clone().map(|interval| interval.seconds), report_seconds),
+            slowest_step: longest(newest.map(Interval::rate), mean),
             intervals: exact.len(),
             recent: pace_of(recent),
             median: self::median(exact.iter().map(|interval| (interval.rate(), interval.steps()))),
-            longest_unannounced: unannounced(&exact).fold(0.0, f64::max),
+            longest_unannounced: longest(unannounced(&exact), 0.0),
         })
     }
 }
@@ -255,6 +259,11 @@ fn resolution(pace: &Pace) -> f64 {
     let newest: Vec<i64> = pace.points().values().rev().take(PACE_RECENT).copied().collect();
     let seconds = newest.windows(2).map(|two| two[0].saturating_sub(two[1]) as f64 / 1e6);
     median(seconds.filter(|seconds| *seconds > 0.0).map(|seconds| (seconds, 1.0)))
+}
+
+/// The longest of these, or what stands for it where there is none.
+fn longest(seconds: impl Iterator<Item = f64>, otherwise: f64) -> f64 {
+    seconds.reduce(f64::max).unwrap_or(otherwise)
 }
 
 /// A pause moves the mean, and the half minutes of a poller move the median of a few.

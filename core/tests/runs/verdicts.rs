@@ -52,7 +52,7 @@ fn no_run_is_called_stalled_or_lost_while_it_is_well() {
 
 #[test]
 fn a_silence_that_nobody_announced_is_seldom_called_stalled() {
-    for (kind, one_in) in [(Kind::UnannouncedPauses, 20), (Kind::SlowDisk, 200)] {
+    for (kind, one_in) in [(Kind::UnannouncedPauses, 15), (Kind::SlowDisk, 200)] {
         let (mut silences, mut stalled) = (0, 0);
         for run in runs(kind) {
             let p = &run.parameters;

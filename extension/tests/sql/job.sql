@@ -35,7 +35,7 @@ create temporary view points as
   select step, timestamptz '2026-01-01' + (step * 10 + step / 20 * 120) * interval '1 s' as reported_at, step % 20 = 0 as is_evaluation
   from generate_series(1, 50) as step;
 create temporary table kept as
-  select lora.add_points_to_job_pace(first.pace, array_agg(step), array_agg(reported_at), array_agg(is_evaluation))
+  select lora.add_points_to_job_pace(first.pace, array_agg(step), array_agg(reported_at), array_agg(is_evaluation)) as pace
   from points, (
     select lora.add_points_to_job_pace(null, array_agg(step order by step desc), array_agg(reported_at order by step desc),
       array_agg(is_evaluation order by step desc)) as pace
