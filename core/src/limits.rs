@@ -72,6 +72,16 @@ pub const COST_GROUPS: usize = 100_000;
 /// Longest key of a cost breakdown, in bytes: twice the longest `cost_type`. Beyond: error `InvalidArgument`.
 pub const COST_KEY_BYTES: usize = 200;
 
-/// Points of an attempt that an estimate of its pace looks at: the newest ones. Enough for a median that
-/// pauses cannot move, few enough to be read on every poll. Beyond: the older ones are left out.
+/// Stretches of equal length that an attempt's steps are divided into, each with one point that is kept: 33 to 64 for the whole
+/// attempt, so that a pause of a few steps shows in the stretch that it is in. Beyond: stretches get twice as long.
+pub const PACE_STRETCHES: usize = 64;
+
+/// Newest points of an attempt that are kept besides: what the last steps took. Beyond: the older ones are thinned.
+pub const PACE_RECENT: usize = 16;
+
+/// Newest pauses of each kind that are kept: their median length and the steps between them settle long before. Beyond: the
+/// older ones are left out.
+pub const PACE_PAUSES: usize = 16;
+
+/// Points of an attempt that a reader who keeps no pace needs: the newest ones, enough for the stretches of their own steps.
 pub const PACE_POINTS: usize = 64;

@@ -1,9 +1,10 @@
 //! The documentation says what the code does: tables in it are generated, and compared here.
 
+mod page;
+
+use page::{compare, root};
 use pg_lora_core::dataset::{Profile, Shape, all_rules, metric_rules};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 #[test]
 fn the_table_of_rules_is_that_of_the_code() {
@@ -118,6 +119,19 @@ fn the_errors_of_tokens_are_those_of_the_code() {
 }
 
 #[test]
+fn the_budgets_are_those_of_the_code() {
+    use pg_lora_core::job::{OTHER_STAGE, STAGE_BUDGETS, TRAINING_LEAST, TRAINING_MOST};
+    let mut table = format!(
+        "\n| stage | seconds | why |\n|---|---|---|\n| `training` | {TRAINING_LEAST} to {TRAINING_MOST} | the slowest of the newest sixteen reports, and five steps more |\n"
+    );
+    for (stage, seconds, why) in STAGE_BUDGETS {
+        writeln!(table, "| `{stage}` | {seconds} | {why} |").unwrap();
+    }
+    writeln!(table, "| any other | {OTHER_STAGE} | nobody but the worker knows what it does |").unwrap();
+    compare(&root().join("docs/jobs.md"), "budgets", &table);
+}
+
+#[test]
 fn sql_reads_as_many_points_as_the_pace_looks_at() {
     let limit = format!("limit {}\n", pg_lora_core::limits::PACE_POINTS);
     let sql = std::fs::read_to_string(root().join("sql/functions/training_job_progress.sql")).unwrap();
@@ -126,24 +140,4 @@ fn sql_reads_as_many_points_as_the_pace_looks_at() {
         1,
         "fewer would change the answer, more would be read for nothing"
     );
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Compares, or with `PG_LORA_BLESS=1` replaces, what stands between `<!-- NAME: … -->` and `<!-- end of NAME -->`.
-fn compare(file: &Path, name: &str, expected: &str) {
-    // Tests run in threads, and a page has more than one table.
-    static PAGE: Mutex<()> = Mutex::new(());
-    let _page = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = std::fs::read_to_string(file).unwrap();
-    let head = text.find(&format!("<!-- {name}: ")).expect("the page has the marker");
-    let begin = head + text[head..].find("-->\n").unwrap() + 4;
-    let end = text.find(&format!("<!-- end of {name} -->")).expect("the page has the end marker");
-    if std::env::var_os("PG_LORA_BLESS").is_some() {
-        std::fs::write(file, format!("{}{expected}\n{}", &text[..begin], &text[end..])).unwrap();
-    } else {
-        assert_eq!(text[begin..end].trim(), expected.trim(), "PG_LORA_BLESS=1 writes the table anew");
-    }
 }

@@ -28,8 +28,22 @@ comment on function lora.dataset_metric_findings(jsonb, jsonb) is
   'What is wrong with the figures of a dataset''s row, against each other and against a report';
 comment on function lora.is_job_transition(text, text) is
   'Whether a job may go from one status to another one; the same one again is no change';
-comment on function lora.job_progress(text, text, integer, integer[], timestamptz[], timestamptz) is
-  'Percent and seconds left of one attempt, from its newest points';
+comment on function lora.job_progress(text, text, integer, integer[], timestamptz[], timestamptz, boolean[], jsonb, timestamptz) is
+  'Percent and seconds left of one attempt, from its points';
+comment on function lora.job_progress(text, text, integer, jsonb, timestamptz, jsonb, timestamptz) is
+  'Percent and seconds left of one attempt, from the pace that is kept of it';
+comment on function lora.job_verdict(text, text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, jsonb) is
+  'Whether a job is well: ok, slow, stalled, lost or waiting, by its two clocks and its stage';
+comment on aggregate lora.job_pace(integer, timestamptz) is
+  'What is to be kept of the points of one attempt, however many they are';
+comment on aggregate lora.job_pace(integer, timestamptz, boolean) is
+  'What is to be kept of the points of one attempt, however many they are';
+comment on function lora.add_points_to_job_pace(jsonb, integer[], timestamptz[], boolean[]) is
+  'Adds points to the pace that is kept of an attempt, in any order; without a pace it begins one';
+comment on function lora.add_stage_to_job_pace(jsonb, text, timestamptz) is
+  'Adds the stage that a worker announces to the pace that is kept of its attempt, in the order in which stages are announced';
+comment on function lora.describe_job_pace(jsonb) is
+  'What a pace says: seconds per step, pauses and how often they come; NULL while that is not known';
 comment on function lora.interval_cost(tstzrange, numeric, integer, interval, interval) is
   'Exact cost of an interval of GPU time: hourly_rate x gpus x billed time, rounded once to ten places';
 comment on function lora.estimate_cost(integer, double precision, integer, double precision, numeric, integer) is

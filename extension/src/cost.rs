@@ -161,7 +161,10 @@ fn cost_breakdown_deserial(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> Result<Internal, ErrorReport> {
     let (state, breakdown) = state::get_or_insert::<Breakdown>(None, fcinfo)?;
-    *breakdown = Breakdown::decode(bytes.unwrap_or_default()).map_err(with_sqlstate)?;
+    // A worker that got no row has no state.
+    if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
+        *breakdown = Breakdown::decode(bytes).map_err(with_sqlstate)?;
+    }
     Ok(state)
 }
 

@@ -1,9 +1,10 @@
-//! Job progress.
+//! Job progress and verdicts.
 
 use crate::arg::JsonText;
 use crate::error::with_sqlstate;
-use pg_lora_core::Error;
-use pg_lora_core::job::{Point, Snapshot, Status, progress};
+use crate::pace;
+use pg_lora_core::job::{Pace, Prior, Signs, Snapshot, Status, progress, verdict};
+use pg_lora_core::{Error, Result as CoreResult};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
@@ -14,8 +15,9 @@ fn is_job_transition(from: &str, to: &str) -> Result<bool, ErrorReport> {
     Ok(status(from)?.may_become(status(to)?))
 }
 
-/// Percent and seconds left of one attempt, from its newest points
+/// Percent and seconds left of one attempt, from its points
 #[pg_extern(immutable, parallel_safe, create_or_replace)]
+#[allow(clippy::too_many_arguments, reason = "the arguments that SQL gives it")]
 fn job_progress(
     status: Option<&str>,
     stage: Option<&str>,
@@ -23,37 +25,92 @@ fn job_progress(
     steps: Option<Array<'_, i32>>,
     reported_at: Option<Array<'_, TimestampWithTimeZone>>,
     at: Option<TimestampWithTimeZone>,
+    is_evaluation: default!(Option<Array<'_, bool>>, "NULL"),
+    estimate: default!(Option<JsonText>, "NULL"),
+    attempt_started_at: default!(Option<TimestampWithTimeZone>, "NULL"),
 ) -> Result<Option<JsonText>, ErrorReport> {
     let (Some(status), Some(at)) = (status, at) else { return Ok(None) };
-    let steps = steps.map(|steps| steps.iter().collect()).unwrap_or_default();
-    let times = reported_at.map(|times| times.iter().collect()).unwrap_or_default();
-    let points = points(steps, times).map_err(with_sqlstate)?;
-    let snapshot = Snapshot {
-        status: Status::from_name(status).map_err(with_sqlstate)?,
-        stage: stage.unwrap_or_default(),
-        total_steps: total_steps.map(i64::from),
-        points: &points,
-        at: at.into_inner(),
-    };
-    let answer = progress(&snapshot).map_err(with_sqlstate)?;
-    Ok(Some(JsonText(serde_json::to_string(&answer).expect("an answer has text keys only"))))
+    let pace = pace::points(steps, reported_at, is_evaluation).and_then(|points| Pace::of(&points));
+    pace.and_then(|pace| answer(status, stage, total_steps, &pace, at, estimate, attempt_started_at))
+        .map(Some)
+        .map_err(with_sqlstate)
 }
 
-fn points(steps: Vec<Option<i32>>, times: Vec<Option<TimestampWithTimeZone>>) -> Result<Vec<Point>, Error> {
-    if steps.len() != times.len() {
-        return Err(Error::invalid_argument(
-            format!("\"steps\" has {} elements, \"reported_at\" has {}", steps.len(), times.len()),
-            "Pass one time for each step.",
-        ));
-    }
-    let pairs = steps.into_iter().zip(times);
-    pairs
-        .map(|(step, at)| match (step, at) {
-            (Some(step), Some(at)) => Ok(Point { step: i64::from(step), at: at.into_inner() }),
-            _ => Err(Error::invalid_argument(
-                "\"steps\" and \"reported_at\" must not contain NULL",
-                "Leave out points without a step or a time.",
-            )),
-        })
-        .collect()
+/// Percent and seconds left of one attempt, from the pace that is kept of it
+#[pg_extern(name = "job_progress", immutable, parallel_safe, create_or_replace)]
+fn job_progress_of_pace(
+    status: Option<&str>,
+    stage: Option<&str>,
+    total_steps: Option<i32>,
+    pace: Option<JsonText>,
+    at: Option<TimestampWithTimeZone>,
+    estimate: default!(Option<JsonText>, "NULL"),
+    attempt_started_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+) -> Result<Option<JsonText>, ErrorReport> {
+    let (Some(status), Some(at)) = (status, at) else { return Ok(None) };
+    pace::pace_of(pace.as_ref())
+        .and_then(|pace| answer(status, stage, total_steps, &pace, at, estimate, attempt_started_at))
+        .map(Some)
+        .map_err(with_sqlstate)
+}
+
+/// Whether a job is well: ok, slow, stalled, lost or waiting, by its two clocks and its stage
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+#[allow(clippy::too_many_arguments, reason = "the arguments that SQL gives it")]
+fn job_verdict(
+    status: Option<&str>,
+    stage: Option<&str>,
+    at: Option<TimestampWithTimeZone>,
+    last_heartbeat_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    last_progress_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    lease_expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    stage_since: default!(Option<TimestampWithTimeZone>, "NULL"),
+    pace: default!(Option<JsonText>, "NULL"),
+) -> Result<Option<JsonText>, ErrorReport> {
+    let (Some(status), Some(at)) = (status, at) else { return Ok(None) };
+    let instant = |at: Option<TimestampWithTimeZone>| at.map(|at| at.into_inner());
+    let answer = Status::from_name(status).and_then(|status| {
+        json(&verdict(&Signs {
+            status,
+            stage: stage.unwrap_or_default(),
+            at: at.into_inner(),
+            last_heartbeat_at: instant(last_heartbeat_at),
+            last_progress_at: instant(last_progress_at),
+            lease_expires_at: instant(lease_expires_at),
+            stage_since: instant(stage_since),
+            pace: &pace::pace_of(pace.as_ref())?,
+        }))
+    });
+    answer.map(Some).map_err(with_sqlstate)
+}
+
+fn answer(
+    status: &str,
+    stage: Option<&str>,
+    total_steps: Option<i32>,
+    pace: &Pace,
+    at: TimestampWithTimeZone,
+    estimate: Option<JsonText>,
+    started_at: Option<TimestampWithTimeZone>,
+) -> CoreResult<JsonText> {
+    let answer = progress(&Snapshot {
+        status: Status::from_name(status)?,
+        stage: stage.unwrap_or_default(),
+        total_steps: total_steps.map(i64::from),
+        pace,
+        at: at.into_inner(),
+        prior: estimate.map(|estimate| Prior::from_json(&estimate.0)).transpose()?,
+        started_at: started_at.map(|started_at| started_at.into_inner()),
+    })?;
+    json(&answer)
+}
+
+/// An answer as JSON.
+pub(crate) fn json(answer: &impl serde::Serialize) -> CoreResult<JsonText> {
+    serde_json::to_string(answer).map(JsonText).map_err(|_| {
+        Error::out_of_range(
+            "the answer is no JSON",
+            "Pass instants and figures that a calendar and a number hold.",
+        )
+    })
 }

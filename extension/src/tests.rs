@@ -37,6 +37,13 @@ mod tests {
             "lora.dataset_report('{}'::text, null)",
             "lora.job_progress(null, 'training', 1, '{}', '{}', now())",
             "lora.job_progress('running', 'training', 1, '{}', '{}', null)",
+            "lora.job_progress(null, 'training', 1, null, now())",
+            "lora.job_progress('running', 'training', 1, null, null)",
+            "lora.job_verdict(null, 'training', now())",
+            "lora.job_verdict('running', 'training', null)",
+            "lora.job_pace(null, now())",
+            "lora.job_pace(1, null, true)",
+            "lora.describe_job_pace(null)",
             "lora.interval_cost(null, 1)",
             "lora.interval_cost('empty', null)",
             "lora.estimate_cost(1, 1, 1, 1, null)",
@@ -48,6 +55,26 @@ mod tests {
                 .as_deref(),
             Some("no_points")
         );
+    }
+
+    /// A worker's clock may say anything.
+    #[pg_test]
+    fn infinite_times_break_nothing() {
+        for (first, second) in
+            [("-infinity", "infinity"), ("infinity", "-infinity"), ("4713-01-01 BC", "294276-12-31")]
+        {
+            let kept = format!(
+                "lora.add_stage_to_job_pace(lora.add_stage_to_job_pace(lora.add_points_to_job_pace(null, '{{1,2,3}}',
+                   array['{first}', now(), '{second}']::timestamptz[], '{{true,false,null}}'), 'evaluating', '{first}'), 'training', '{second}')"
+            );
+            for at in ["now()", "'infinity'", "'-infinity'"] {
+                let known = text(&format!(
+                    "select lora.job_progress('running', 'training', 9, {kept}, {at}) ->> 'step'
+                       || (lora.job_verdict('running', 'training', {at}, {at}, '{first}', '{second}', null, {kept}) ->> 'verdict' <> '')::text"
+                ));
+                assert_eq!(known.as_deref(), Some("3true"), "{first} {second} {at}");
+            }
+        }
     }
 
     #[pg_test]
@@ -188,6 +215,21 @@ mod tests {
             ("lora.job_progress('running', '', 1, '{1}', null, now())", REFUSED),
             ("lora.job_progress('running', '', 1, '{null}', array[now()], now())", REFUSED),
             ("lora.job_progress('running', '', 1, '{-1}', array[now()], now())", REFUSED),
+            ("lora.job_progress('running', '', 1, '{1}', array[now()], now(), '{}')", REFUSED),
+            (
+                "lora.job_progress('running', '', 1, null, null, now(), null, '{\"seconds_per_step\": 1e400}')",
+                REFUSED,
+            ),
+            ("lora.job_progress('running', '', 1, '{\"steps\": []}', now())", REFUSED),
+            ("lora.job_progress('paused', '', 1, null, now())", REFUSED),
+            ("lora.job_verdict('paused', '', now())", REFUSED),
+            ("lora.job_verdict('running', '', now(), pace => '3')", REFUSED),
+            ("lora.job_pace(-1, now())", REFUSED),
+            ("lora.add_points_to_job_pace('null', '{}', '{}')", REFUSED),
+            ("lora.add_points_to_job_pace(null, '{1}', '{}')", REFUSED),
+            ("lora.add_points_to_job_pace(null, '{-1}', array[now()])", REFUSED),
+            ("lora.add_stage_to_job_pace('[]', 'training', now())", REFUSED),
+            ("lora.describe_job_pace('{}')", REFUSED),
             ("* from lora.dataset_metric_findings('[]')", REFUSED),
             ("* from lora.dataset_metric_findings('{\"total_tokens\": \"many\"}')", REFUSED),
             ("* from lora.dataset_metric_findings('{\"total_tokens\": 1e400}')", REFUSED),

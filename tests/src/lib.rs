@@ -5,7 +5,8 @@
 //! runs, [`Account`] as whom, [`Caller`] speaks to it as the HTTP layer would, and [`environment`] is what
 //! `cargo xtask test` hands to the tests. A test that needs a database and not a server of its own takes a
 //! [`Database`] and tells a [`story`] on it. [`Postgrest`] serves one over HTTP, and [`streaming`] is a worker that uses
-//! it; [`Pgbouncer`] pools connections to one.
+//! it; [`Pgbouncer`] pools connections to one. [`runs`] are training runs to play
+//! to it.
 //!
 //! Invariant: nothing here touches a server that it did not start, nor a folder that it did not make.
 
@@ -22,6 +23,7 @@ mod postgrest;
 pub mod program;
 pub mod random;
 mod refusal;
+pub mod runs;
 mod scratch;
 pub mod seed;
 mod session;

@@ -44,4 +44,11 @@ impl Band {
             Band::Saving => (95.0, 100.0),
         }
     }
+
+    /// The percent at which a stage begins, in hundredths: what an attempt that was at this stage does not fall below.
+    pub fn floor(stage: &str, any_step: bool) -> u16 {
+        let (band, inside) = Self::of(stage, any_step);
+        let (first, last) = band.range();
+        ((first + (last - first) * inside) * 100.0).round() as u16
+    }
 }

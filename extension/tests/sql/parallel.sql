@@ -28,3 +28,21 @@ select lora.cost_breakdown(amount, case when day = '2026-01-31' then 'EUR' else 
 from records;
 \echo :SQLSTATE
 drop table records;
+
+-- The pace of an attempt, whose points come to each worker in parts of their own.
+create table points as
+  select n % 9000 as step, timestamptz '2026-01-01' + (n % 9000) * interval '2 s' + n / 9000 * interval '1 s' as reported_at,
+    n % 100 = 0 as is_evaluation
+  from generate_series(1, 20000) as n;
+analyze points;
+alter table points set (parallel_workers = 4);
+explain (costs off) select lora.job_pace(step, reported_at, is_evaluation) from points;
+create temporary table parallel_pace as select lora.job_pace(step, reported_at, is_evaluation) as pace from points;
+set max_parallel_workers_per_gather = 0;
+select pace = lora.job_pace(step, reported_at, is_evaluation) as same, lora.describe_job_pace(pace) as pace,
+  pg_column_size(pace) < 3000 as is_small
+from points, parallel_pace group by pace;
+set max_parallel_workers_per_gather = 4;
+select lora.job_pace(case when step = 8999 then -1 else step end, reported_at) from points;
+\echo :SQLSTATE
+drop table points;

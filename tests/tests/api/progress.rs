@@ -81,7 +81,10 @@ fn a_steady_run_is_foretold_and_priced() {
         report(&mut db, &job, json!([point(step, json!(2.0))])).unwrap();
     }
     let answer = progress(&mut db, &alice, &format!("'{job}'")).unwrap();
-    assert_eq!(answer["eta"], json!({"low": 360.0, "expected": 360.0, "high": 360.0, "reason": null}));
+    assert_eq!(
+        answer["eta"],
+        json!({"low": 248.0, "expected": 360.0, "high": 472.0, "reason": null, "method": "measured"})
+    );
     assert_eq!(
         (&answer["step"], &answer["total_steps"], &answer["seconds_per_step"]),
         (&json!(4), &json!(10), &json!(60.0))
