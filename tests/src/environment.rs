@@ -20,6 +20,8 @@ pub const XTASK: &str = "PG_LORA_XTASK";
 pub const OLD_PG_CONFIG: &str = "PG_LORA_POSTGRES_14";
 /// PostgREST, the program.
 pub const POSTGREST: &str = "PG_LORA_POSTGREST";
+/// PgBouncer, the program.
+pub const PGBOUNCER: &str = "PG_LORA_PGBOUNCER";
 /// Postgres's own `isolationtester`.
 pub const ISOLATIONTESTER: &str = "PG_LORA_ISOLATIONTESTER";
 /// `1`: what the tests observe becomes what they expect (`cargo xtask test --bless`).
@@ -56,6 +58,11 @@ pub fn old_tree() -> anyhow::Result<Tree> {
 /// The HTTP layer.
 pub fn postgrest() -> anyhow::Result<PathBuf> {
     file(POSTGREST, std::env::var_os(POSTGREST))
+}
+
+/// The pooler.
+pub fn pgbouncer() -> anyhow::Result<PathBuf> {
+    file(PGBOUNCER, std::env::var_os(PGBOUNCER))
 }
 
 /// Postgres's own program that plays sessions against each other.

@@ -4,7 +4,7 @@
 //! in whatever way that process ends; [`Cluster::detach`] is the one exception. [`Tree`] says which Postgres
 //! runs, [`Account`] as whom, [`Caller`] speaks to it as the HTTP layer would, and [`environment`] is what
 //! `cargo xtask test` hands to the tests. A test that needs a database and not a server of its own takes a
-//! [`Database`] and tells a [`story`] on it. [`Postgrest`] serves one over HTTP.
+//! [`Database`] and tells a [`story`] on it. [`Postgrest`] serves one over HTTP, [`Pgbouncer`] pools connections to one.
 //!
 //! Invariant: nothing here touches a server that it did not start, nor a folder that it did not make.
 
@@ -16,6 +16,7 @@ mod database;
 mod detached;
 pub mod environment;
 pub mod golden;
+mod pgbouncer;
 mod postgrest;
 pub mod program;
 pub mod random;
@@ -31,6 +32,7 @@ pub use address::Address;
 pub use cluster::{Cluster, Options};
 pub use database::Database;
 pub use detached::Detached;
+pub use pgbouncer::{Pgbouncer, PoolMode};
 pub use postgrest::Postgrest;
 pub use program::Outcome;
 pub use refusal::Refusal;

@@ -45,12 +45,14 @@ servers() {
 }
 starting() { [ -n "$kind" ] && [ ! -e "$dir/exited" ]; }
 
-# Fast shutdown first; after ten seconds immediate shutdown, for a backend that does not listen.
+# Fast shutdown first; after ten seconds immediate shutdown, for a backend that does not listen. Other servers know
+# SIGINT differently: PgBouncer would wait for its clients.
+if [ "$kind" = program ]; then gentle=TERM; else gentle=INT; fi
 tries=0
 while pids=$(servers); [ -n "$pids" ] || starting; do
   tries=$((tries + 1))
   [ "$tries" -gt 600 ] && break
-  if [ "$tries" -gt 200 ]; then signal=QUIT; else signal=INT; fi
+  if [ "$tries" -gt 200 ]; then signal=QUIT; else signal=$gentle; fi
   for pid in $pids; do kill -s "$signal" "$pid"; done
   sleep 0.05
 done

@@ -1,4 +1,4 @@
-//! System packages: a Postgres server with headers, and what building an extension needs.
+//! System packages: a Postgres server with headers, what building an extension needs, and PgBouncer for the tests.
 //!
 //! Looks for the things themselves and not for packages, so that a machine which has them in another way is left
 //! alone. Installs with apt-get as root or through sudo, or else names the one command to run. Never touches a
@@ -18,8 +18,8 @@ use crate::{process, tree};
 /// The versions that the extension has a feature for, the preferred one first.
 const MAJORS: [u16; 3] = [17, 16, 15];
 
-/// Runs as root. Debian's server package makes and starts a cluster of the system's own; for the time of the
-/// installation that is off.
+/// Runs as root. Debian's server package makes and starts a cluster of the system's own, and PgBouncer's starts one of
+/// those; for the time of the installation that is off, and PgBouncer does not start with the machine either.
 const INSTALL: &str = r#"
 set -e
 export DEBIAN_FRONTEND=noninteractive
@@ -29,7 +29,14 @@ file=$dir/no-cluster-by-pg-lora-setup.conf
 mkdir -p "$dir"
 trap 'rm -f "$file"' EXIT
 echo "create_main_cluster = false" >"$file"
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$file" "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
 apt-get install --yes --no-install-recommends "$@"
+case " $* " in *" pgbouncer "*) update-rc.d pgbouncer disable || true ;; esac
 "#;
 
 /// Provides what is missing and says which Postgres to copy: the given one, or the distribution's.
@@ -85,6 +92,7 @@ struct Machine {
     server_without_headers: Option<u16>,
     libclang: bool,
     clang: bool,
+    pgbouncer: bool,
     /// sudo matters to root alone: pgrx's test framework changes the user with it.
     root_without_sudo: bool,
     npm_wanted: bool,
@@ -103,6 +111,7 @@ impl Machine {
                 .find(|major| Path::new(&format!("/usr/lib/postgresql/{major}/bin/postgres")).is_file()),
             libclang: has_libclang(),
             clang: process::in_path("clang").is_some(),
+            pgbouncer: pgbouncer().is_ok(),
             root_without_sudo: Account::for_servers()?.is_some() && process::in_path("sudo").is_none(),
             npm_wanted: checkout.root().join("types/package.json").is_file(),
             npm: process::in_path("npm").is_some(),
@@ -129,6 +138,7 @@ fn missing_packages(machine: &Machine) -> anyhow::Result<Vec<String>> {
     };
     want(!machine.libclang, &["libclang-dev"]);
     want(!machine.clang, &["clang"]);
+    want(!machine.pgbouncer, &["pgbouncer"]);
     want(machine.root_without_sudo, &["sudo"]);
     want(machine.npm_wanted && !machine.npm, &["nodejs", "npm"]);
     Ok(packages)
@@ -154,6 +164,13 @@ fn os_release_value(text: &str, key: &str) -> String {
         .unwrap_or("unknown")
         .trim_matches('"')
         .to_owned()
+}
+
+/// The program, which the tests run servers of their own with. It lies where only root's PATH leads.
+pub fn pgbouncer() -> anyhow::Result<PathBuf> {
+    process::in_path("pgbouncer")
+        .or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")).filter(|program| program.is_file()))
+        .context("there is no pgbouncer on this machine\nhint: run \"cargo xtask setup\"")
 }
 
 /// Where bindgen looks for libclang.
@@ -220,25 +237,36 @@ mod tests {
     fn a_bare_debian_needs_its_own_postgres_and_clang() {
         assert_eq!(
             missing_packages(&bare("debian", "12")).unwrap(),
-            ["postgresql-15", "postgresql-server-dev-15", "libclang-dev", "clang"]
+            ["postgresql-15", "postgresql-server-dev-15", "libclang-dev", "clang", "pgbouncer"]
         );
         let root = Machine { root_without_sudo: true, ..bare("ubuntu", "24.04") };
         assert_eq!(
             missing_packages(&root).unwrap(),
-            ["postgresql-16", "postgresql-server-dev-16", "libclang-dev", "clang", "sudo"]
+            ["postgresql-16", "postgresql-server-dev-16", "libclang-dev", "clang", "pgbouncer", "sudo"]
         );
     }
 
     #[test]
     fn a_complete_machine_needs_nothing() {
-        let machine = Machine { postgres: true, libclang: true, clang: true, ..bare("arch", "unknown") };
+        let machine = Machine {
+            postgres: true,
+            libclang: true,
+            clang: true,
+            pgbouncer: true,
+            ..bare("arch", "unknown")
+        };
         assert!(missing_packages(&machine).unwrap().is_empty());
     }
 
     #[test]
     fn headers_are_for_the_server_that_is_there() {
-        let machine =
-            Machine { server_without_headers: Some(17), libclang: true, clang: true, ..bare("debian", "12") };
+        let machine = Machine {
+            server_without_headers: Some(17),
+            libclang: true,
+            clang: true,
+            pgbouncer: true,
+            ..bare("debian", "12")
+        };
         assert_eq!(missing_packages(&machine).unwrap(), ["postgresql-17", "postgresql-server-dev-17"]);
     }
 
@@ -250,7 +278,8 @@ mod tests {
 
     #[test]
     fn npm_is_installed_only_for_the_npm_package() {
-        let complete = Machine { postgres: true, libclang: true, clang: true, ..bare("debian", "12") };
+        let complete =
+            Machine { postgres: true, libclang: true, clang: true, pgbouncer: true, ..bare("debian", "12") };
         let wanted = Machine { npm_wanted: true, ..complete };
         assert_eq!(missing_packages(&wanted).unwrap(), ["nodejs", "npm"]);
         assert!(missing_packages(&Machine { npm: true, ..wanted }).unwrap().is_empty());

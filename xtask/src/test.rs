@@ -12,7 +12,9 @@ use pg_lora_tests::{Account, Scratch, environment};
 
 use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
-use crate::{isolation, old_server, pgrx, plpgsql_check, postgrest, process, regress, tidy, typescript};
+use crate::{
+    isolation, old_server, packages, pgrx, plpgsql_check, postgrest, process, regress, tidy, typescript,
+};
 
 /// proptest reads it by this name.
 const PROPTEST_SEED: &str = "PROPTEST_RNG_SEED";
@@ -166,6 +168,7 @@ impl Suite<'_> {
         cargo.env(environment::XTASK, std::env::current_exe()?);
         cargo.env(environment::OLD_PG_CONFIG, old_server::provide(self.prepared.checkout)?);
         cargo.env(environment::POSTGREST, postgrest::provide(self.prepared.checkout)?);
+        cargo.env(environment::PGBOUNCER, packages::pgbouncer()?);
         cargo.env(environment::ISOLATIONTESTER, isolation::tester(&self.prepared.tree)?);
         if self.args.bless {
             cargo.env(environment::BLESS, "1");
