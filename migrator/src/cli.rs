@@ -2,10 +2,12 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::error::EXIT_CODES;
+use crate::patience::Patience;
 use crate::secret::Secret;
 
 /// Brings a Postgres or Supabase database to the state that this version of pg_lora describes.
@@ -62,6 +64,9 @@ pub enum Command {
     /// With --datasets: whether the rows of datasets have figures that can be right.
     Verify(Verify),
 
+    /// Go on with a file that stopped half-way
+    Repair(Repair),
+
     /// Say everything that is wrong with a dataset file; needs no database
     ///
     /// The rules and the report are those of lora.dataset_report. Findings stand on stdout as "file:line: error[code]:
@@ -78,9 +83,33 @@ pub struct Migrate {
     #[arg(long, value_name = "KIND", value_enum)]
     pub platform: Option<Platform>,
 
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// How long to wait for others.
+#[derive(Debug, Args)]
+pub struct Waiting {
     /// How long to wait for another runner, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub lock_wait: u64,
+
+    /// How long to try for the lock of a table that others use, in seconds
+    ///
+    /// Each try waits for 3 seconds at most, so that nobody queues up behind it for longer; then the whole step is
+    /// rolled back and tried again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub table_lock_wait: u64,
+}
+
+impl Waiting {
+    /// The same as the steps take it.
+    pub fn patience(&self) -> Patience {
+        Patience {
+            runners: Duration::from_secs(self.lock_wait),
+            tables: Duration::from_secs(self.table_lock_wait),
+        }
+    }
 }
 
 /// Which platform to create.
@@ -109,6 +138,19 @@ pub struct Verify {
     /// How many findings are listed; all are counted
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "datasets")]
     pub limit: u32,
+}
+
+/// Options of `repair`.
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// Go on with the version whose file runs outside of a transaction and stopped half-way; apply nothing after it
+    ///
+    /// Indexes that were left invalid are dropped and built again. pg-lora migrate does the same, and then the rest.
+    #[arg(long, required = true)]
+    pub resume: bool,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
 }
 
 /// Options of `validate`.

@@ -1,4 +1,4 @@
-//! Opening the one connection that a command uses.
+//! Opening the connection that a command uses, and the few beside it.
 //!
 //! Invariant: the whole of it, name lookup and authentication included, ends within the target's timeout;
 //! what comes out says which server was tried and never how it was authenticated.
@@ -13,17 +13,77 @@ use postgres::{Client, NoTls};
 use crate::error::{Error, Exit};
 use crate::interrupt::Interrupt;
 use crate::target::Target;
+use crate::watch::Watch;
 use crate::{report, sql_error};
 
-/// An open connection, and what ends it early.
+/// For how long a connection that was lost is tried to be opened again.
+const COMES_BACK: Duration = Duration::from_secs(15);
+
+/// An open connection, what ends it early, and who looks at it while it waits.
 pub struct Session {
     pub client: Client,
     pub interrupt: Interrupt,
+    pub watch: Watch,
+    target: Target,
 }
 
 /// Connects, and lets a signal cancel what will run on the connection.
 pub fn open(target: Target, interrupt: &Interrupt) -> Result<Session, Error> {
-    let Target { mut config, timeout, place } = target;
+    let client = dial(&target, interrupt)?;
+    interrupt.cancels(client.cancel_token());
+    let watch = Watch::new(target.clone(), interrupt.clone());
+    Ok(Session { client, interrupt: interrupt.clone(), watch, target })
+}
+
+impl Session {
+    /// Opens the connection again after it was lost. A server that restarts is waited for.
+    pub fn reopen(&mut self) -> Result<(), Error> {
+        let end = Instant::now() + COMES_BACK;
+        loop {
+            match dial(&self.target, &self.interrupt) {
+                Ok(client) => {
+                    self.interrupt.cancels(client.cancel_token());
+                    self.client = client;
+                    return Ok(());
+                }
+                Err(error) if error.exit == Exit::Unreachable && Instant::now() < end => {
+                    self.interrupt.sleep(Duration::from_millis(500))?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether a pooler between here and the server gives each transaction whatever connection is free, so that
+    /// nothing can be kept in the session.
+    ///
+    /// Two open connections that have the same process of the server tell it; so does one whose process changes. In
+    /// turns, because another client may be in between.
+    pub fn is_transaction_pooled(&mut self) -> Result<bool, Error> {
+        let mut other = dial(&self.target, &self.interrupt)?;
+        let mut before = None;
+        for _ in 0..3 {
+            let (here, there) = (backend(&mut self.client)?, backend(&mut other)?);
+            if here == there || before.is_some_and(|before| before != here) {
+                return Ok(true);
+            }
+            before = Some(here);
+        }
+        Ok(false)
+    }
+}
+
+/// The process of the server that a connection has right now.
+pub fn backend(client: &mut Client) -> Result<i32, Error> {
+    client
+        .query_typed_one("select pg_backend_pid()", &[])
+        .and_then(|row| row.try_get(0))
+        .map_err(|error| sql_error::while_doing(&error, "asking for the process of the server"))
+}
+
+/// Connects, and nothing more.
+pub fn dial(target: &Target, interrupt: &Interrupt) -> Result<Client, Error> {
+    let Target { mut config, timeout, place } = target.clone();
     config.notice_callback(|notice| {
         // NOTICE is about what was skipped because it is there already. 25P01 follows a COMMIT inside a file,
         // which is reported on its own.
@@ -58,9 +118,7 @@ pub fn open(target: Target, interrupt: &Interrupt) -> Result<Session, Error> {
             }
         }
     };
-    let client = outcome.map_err(|error| refused(&error, &place))?;
-    interrupt.cancels(client.cancel_token());
-    Ok(Session { client, interrupt: interrupt.clone() })
+    outcome.map_err(|error| refused(&error, &place))
 }
 
 fn unreachable(place: &str) -> Error {

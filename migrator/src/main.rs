@@ -23,12 +23,16 @@ mod declared;
 mod embedded;
 mod error;
 mod foreign;
+#[cfg(debug_assertions)]
+mod further;
 mod history;
 mod interrupt;
 mod layer;
 mod lock;
 mod migrate;
 mod obstacles;
+mod outside;
+mod patience;
 mod place;
 mod plan;
 mod platform;
@@ -36,9 +40,12 @@ mod preflight;
 mod provider;
 mod query;
 mod remarks;
+mod repair;
 mod report;
+mod runs;
 mod secret;
 mod sql_error;
+mod sql_header;
 mod sql_text;
 mod sql_tokens;
 mod standing;
@@ -48,6 +55,7 @@ mod survey;
 mod target;
 mod validate;
 mod verify;
+mod watch;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -58,6 +66,7 @@ fn main() -> ExitCode {
         Command::Migrate(_) => "migrate",
         Command::Status(_) => "status",
         Command::Verify(_) => "verify",
+        Command::Repair(_) => "repair",
         Command::Validate(_) => "validate",
     };
     let mut report = Report::new(name, cli.global.output);
@@ -67,6 +76,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
     let interrupt = Interrupt::install()?;
+    #[cfg(debug_assertions)]
+    further::check()?;
     if let Command::Validate(options) = &cli.command {
         return validate::run(options, &interrupt, report);
     }
@@ -80,10 +91,14 @@ fn run(cli: Cli, report: &mut Report) -> Result<(), Error> {
         Command::Migrate(options) => migrate::run(&mut session, options, report),
         Command::Status(options) => status::run(&mut session, options, report),
         Command::Verify(options) => verify::run(&mut session, options, report),
+        Command::Repair(options) => repair::run(&mut session, options, report),
         Command::Validate(_) => unreachable!("it needs no connection"),
     };
-    // Whatever failed after a signal failed because of it.
-    outcome.map_err(|error| interrupt.error().unwrap_or(error))
+    // Whatever failed after a signal failed because of it. But what stopped half-way was not rolled back.
+    outcome.map_err(|error| match error.exit {
+        Exit::Partial => error,
+        _ => interrupt.error().unwrap_or(error),
+    })
 }
 
 /// Help and version as they are; a mistake without what could be a password in it.

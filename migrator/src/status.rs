@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::report::Report;
 use crate::survey::Survey;
-use crate::{layer, plan, remarks, survey};
+use crate::{layer, outside, plan, remarks, runs, survey};
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) -> Result<(), Error> {
@@ -26,6 +26,7 @@ pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) ->
     let plan = plan::make(&survey, false)?;
     platform(&plan, report);
     versions(&survey, &plan, report);
+    outside::show(session, facts, report)?;
     layers(&survey, &plan, report);
     for rule in &plan.mend {
         report.line(
@@ -34,6 +35,7 @@ pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) ->
         );
     }
     buckets(&survey, &plan, report);
+    runs::show(session, facts, report)?;
     remarks::make(session, report)?;
     report.set("pending", plan.left());
     report.set("up_to_date", plan.is_empty());

@@ -46,6 +46,7 @@ const NAMEABLE: &[&str] = &[
 ];
 
 /// A database to connect to.
+#[derive(Clone)]
 pub struct Target {
     pub config: Config,
     pub timeout: Duration,

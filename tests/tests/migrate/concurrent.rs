@@ -142,7 +142,7 @@ fn a_table_that_is_in_use_is_not_waited_for_long() {
     let mut holder = database.connect();
     let mut open = holder.transaction().unwrap();
     open.batch_execute("lock table public.cost_records in access exclusive mode").unwrap();
-    let outcome = database.pg_lora(&["migrate"]).expect(12);
+    let outcome = database.pg_lora(&["migrate", "--table-lock-wait", "0"]).expect(12);
     assert!(outcome.stderr.contains("(55P03)") && outcome.stderr.contains("hint: "), "{}", outcome.stderr);
     drop(open);
     assert_same(&schema(&database), &before);
