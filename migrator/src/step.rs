@@ -239,7 +239,8 @@ fn locked(patience: Duration, holder: String) -> Error {
 ///
 /// What an earlier file or a pooled session left behind goes first: `reset all` would wipe the settings after
 /// it. The limits keep a step from queueing behind a long query with everybody else behind it, and from
-/// outliving its client.
+/// outliving its client. Whoever looks first for a deadlock is the one to end; where this role may say so, that is the
+/// step, which is tried again, and not a reader of two tables.
 fn preamble(nonce: Uuid) -> String {
     format!(
         "reset session authorization;
@@ -252,6 +253,8 @@ fn preamble(nonce: Uuid) -> String {
          set local idle_in_transaction_session_timeout = '60s';
          set local client_connection_check_interval = '2s';
          set local lora_migrate.nonce = '{nonce}';
+         select set_config('deadlock_timeout', '100ms', true)
+         where has_parameter_privilege('deadlock_timeout', 'set');
          {}",
         lock::attempt()
     )

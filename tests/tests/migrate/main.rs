@@ -1,16 +1,24 @@
 //! `pg-lora migrate`, `status` and `verify`, from outside: what they make of a database, and what they leave alone.
 
 mod adopted;
+mod blocked;
 mod concurrent;
 mod failed;
 mod foreign;
 mod fresh;
+mod further;
 mod history;
+mod hostile;
+mod killed;
 mod layers;
+mod lost;
 mod mended;
 mod obstacles;
+mod outside;
+mod pooled;
 mod realtime;
 mod refused;
+mod runs;
 mod supabase;
 mod verified;
 mod versions;

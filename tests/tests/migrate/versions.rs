@@ -26,7 +26,7 @@ insert into public.notifications (user_id, type, title, message) values
 
 /// The same as they are written to a version. From the second one on a point names its attempt: what looks it up is not
 /// there before the functions are.
-fn rows(version: i32) -> String {
+pub fn rows(version: i32) -> String {
     if version < 2 {
         return ROWS.to_owned();
     }
@@ -35,7 +35,7 @@ fn rows(version: i32) -> String {
 }
 
 /// What this checkout has, as refinery itself reads it.
-fn versions() -> Vec<Migration> {
+pub fn versions() -> Vec<Migration> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../sql/migrations");
     let mut versions = refinery::load_sql_migrations(folder).unwrap();
     versions.sort();
@@ -43,7 +43,7 @@ fn versions() -> Vec<Migration> {
 }
 
 /// Brings a database to a version by refinery itself, with the history where pg-lora has it.
-fn bring(database: &Database, versions: &[Migration], last: i32) {
+pub fn bring(database: &Database, versions: &[Migration], last: i32) {
     let mut db = database.connect();
     db.batch_execute("create schema if not exists lora_migrate").unwrap();
     let mut runner = Runner::new(versions).set_target(Target::Version(last));
