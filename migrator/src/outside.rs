@@ -130,11 +130,8 @@ fn run_statement(
     loop {
         session.interrupt.check()?;
         if connect::backend(&mut session.client)? != process {
-            return Err(Error::new(
-                Exit::Refused,
-                "the session changed while a file ran outside of a transaction",
-            )
-            .hint("use the URL of the server itself, not of a pooler"));
+            // Opened again after a commit whose answer was lost, or given away by a pooler; the lock went with it.
+            return Err(Error::new(Exit::Unreachable, "the session that held the migration lock was lost"));
         }
         session.watch.begin(version.label(), process);
         let outcome = try_statement(session, patience, version, statement);

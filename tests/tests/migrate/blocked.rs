@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use pg_lora_tests::Database;
+use pg_lora_tests::{Database, Outcome, Pgbouncer, PoolMode, program};
 use postgres::Client;
 use serde_json::{Value, json};
 
@@ -200,4 +200,23 @@ fn a_runner_is_ended_between_two_tries() {
     wait_until(&mut database.connect(), GONE);
     assert_eq!(recorded(&mut database.connect()), json!([1]));
     drop(open);
+}
+
+/// A pooler with one connection keeps whoever asks what the step waits for waiting, until the step has gone on.
+#[test]
+fn a_step_does_not_wait_for_whoever_looks_on() {
+    let database = at_first_version();
+    let pooler = Pgbouncer::start(database.server(), PoolMode::Transaction, 1).unwrap();
+    let mut holder = database.connect();
+    let mut open = holder.transaction().unwrap();
+    open.batch_execute("select from public.metrics_points").unwrap();
+    let mut command = program::pg_lora(&["migrate"]);
+    command.env("DATABASE_URL", pooler.url(database.name())).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let runner = command.spawn().unwrap();
+    sleep(Duration::from_secs(12));
+    open.commit().unwrap();
+    let outcome: Outcome = end(runner).expect(0);
+    assert!(outcome.stderr.contains("; rolled back, retry 1 in "), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(" s so far, "), "{}", outcome.stderr);
+    assert_eq!(recorded(&mut database.connect()).as_array().unwrap().len(), versions().len());
 }
