@@ -53,24 +53,24 @@ impl Session {
             }
         }
     }
+}
 
-    /// Whether a pooler between here and the server gives each transaction whatever connection is free, so that
-    /// nothing can be kept in the session.
-    ///
-    /// Two open connections that have the same process of the server tell it; so does one whose process changes. In
-    /// turns, because another client may be in between.
-    pub fn is_transaction_pooled(&mut self) -> Result<bool, Error> {
-        let mut other = dial(&self.target, &self.interrupt)?;
-        let mut before = None;
-        for _ in 0..3 {
-            let (here, there) = (backend(&mut self.client)?, backend(&mut other)?);
-            if here == there || before.is_some_and(|before| before != here) {
-                return Ok(true);
-            }
-            before = Some(here);
+/// Whether a pooler between here and the server gives each transaction whatever connection is free, so that
+/// nothing can be kept in the session.
+///
+/// Two open connections that have the same process of the server tell it; so does one whose process changes. In
+/// turns, because another client may be in between.
+pub fn is_transaction_pooled(session: &mut Session) -> Result<bool, Error> {
+    let mut other = dial(&session.target, &session.interrupt)?;
+    let mut before = None;
+    for _ in 0..3 {
+        let (here, there) = (backend(&mut session.client)?, backend(&mut other)?);
+        if here == there || before.is_some_and(|before| before != here) {
+            return Ok(true);
         }
-        Ok(false)
+        before = Some(here);
     }
+    Ok(false)
 }
 
 /// The process of the server that a connection has right now.

@@ -46,7 +46,7 @@ struct Statement {
 /// Refuses to begin where a session keeps nothing.
 pub fn check(session: &mut Session, pending: &[Version]) -> Result<(), Error> {
     let Some(version) = pending.iter().find(|version| version.header.outside) else { return Ok(()) };
-    if !session.is_transaction_pooled()? {
+    if !connect::is_transaction_pooled(session)? {
         return Ok(());
     }
     Err(Error::new(
