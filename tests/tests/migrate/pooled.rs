@@ -14,7 +14,9 @@ const RUNNERS: usize = 8;
 fn together(database: &Database, url: &str, had: usize) {
     let runners: Vec<Child> = (0..RUNNERS)
         .map(|_| {
-            let mut command = program::pg_lora(&["migrate", "--platform", "standalone", "--output", "json"]);
+            // A machine that is busy with other things may take its time for one of them.
+            let patient = ["migrate", "--platform", "standalone", "--output", "json", "--lock-wait", "600"];
+            let mut command = program::pg_lora(&patient);
             command.env("DATABASE_URL", url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         })
         .collect();
