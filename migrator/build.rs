@@ -2,7 +2,7 @@
 //!
 //! Writes `embedded_files.rs` with one list per folder of `sql/`, sorted by path. The text of the migrations
 //! is embedded by refinery's macro; here they are only checked and their paths kept, for messages.
-//! Refuses to build, naming file and line, what `sql_text` refuses, and any file whose name has not the form
+//! Refuses to build, naming file and line, what `sql_text` and `sql_header` refuse, and any file whose name has not the form
 //! of its folder.
 
 use std::fmt::Write as _;
@@ -11,6 +11,14 @@ use std::path::{Path, PathBuf};
 #[allow(dead_code, reason = "the program runs the statements, this script only reads them")]
 #[path = "src/sql_text.rs"]
 mod sql_text;
+
+#[allow(dead_code, reason = "the same")]
+#[path = "src/sql_tokens.rs"]
+mod sql_tokens;
+
+#[allow(dead_code, reason = "the same")]
+#[path = "src/sql_header.rs"]
+mod sql_header;
 
 struct Found {
     /// From the root of the project, with forward slashes: what messages show.
@@ -24,6 +32,8 @@ fn main() {
     let mut generated = String::new();
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/sql_text.rs");
+    println!("cargo::rerun-if-changed=src/sql_tokens.rs");
+    println!("cargo::rerun-if-changed=src/sql_header.rs");
     println!("cargo::rerun-if-changed=../sql");
 
     let migrations = read(&root, "migrations", &mut problems);
@@ -91,7 +101,12 @@ fn read(root: &Path, folder: &str, problems: &mut Vec<String>) -> Vec<Found> {
         }
         match std::fs::read_to_string(&location) {
             Ok(text) => {
-                for sql_text::Refusal { line, reason } in sql_text::refusals(&text) {
+                let header = match folder {
+                    "migrations" => sql_header::refusals(&text),
+                    _ => sql_header::misplaced(&text),
+                };
+                for sql_text::Refusal { line, reason } in sql_text::refusals(&text).into_iter().chain(header)
+                {
                     problems.push(format!("{path}:{line}: {reason}"));
                 }
                 files.push(Found { path, text });

@@ -6,8 +6,6 @@
 //! Refused: a state that differs from all that this build knows, and one in which something stands in the way of the
 //! versions that follow.
 
-use std::time::Duration;
-
 use postgres::Transaction;
 use postgres::types::Type;
 use serde_json::{Value, json};
@@ -23,8 +21,9 @@ use crate::layer::{self, Layer, Object};
 use crate::obstacles::{self, Obstacle};
 use crate::plan::{self, Plan};
 use crate::report::{Report, say};
+use crate::step::{self, Task};
 use crate::survey::{self, Survey};
-use crate::{cli, preflight, query, remarks, standing, step};
+use crate::{cli, preflight, query, remarks, standing};
 
 /// A thing that the first version makes and the specification does not.
 const MARK: &str = "schema lora_private";
@@ -73,8 +72,8 @@ pub fn run(session: &mut Session, options: &cli::Adopt, report: &mut Report) -> 
         return Ok(());
     }
     preflight::check(&finding.survey, &finding.plan, false)?;
-    let patience = Duration::from_secs(options.lock_wait);
-    let written = step::run(session, patience, "recording the versions", |step| {
+    let task = Task::new("adopt", "history", "recording the versions");
+    let written = step::run(session, options.waiting.patience(), task, |step| {
         // What was found is found again under the lock, which another runner may have held until now.
         let survey = survey::read(step.transaction())?;
         let Ok(now) = find(step.transaction(), survey)? else { return Ok(None) };
@@ -94,7 +93,7 @@ pub fn run(session: &mut Session, options: &cli::Adopt, report: &mut Report) -> 
         Ok(Some(()))
     })?;
     match written {
-        Some(()) => report.versions_recorded(versions),
+        Some(_) => report.versions_recorded(versions),
         None => say("another runner has recorded a history in the meantime, nothing was written"),
     }
     Ok(())

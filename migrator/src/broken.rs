@@ -67,7 +67,7 @@ pub fn waiting(transaction: &mut Transaction) -> Result<Vec<Broken>, Error> {
     for item in declared::all() {
         match &item.what {
             What::Constraint { table, name, .. } => constraints.push(json!({ "table": table, "name": name })),
-            What::Index { table, name, unique: Some(key), statement } => indexes.push(json!({
+            What::Index { table, name, unique: Some(key), statement, .. } => indexes.push(json!({
                 "table": table, "name": name, "columns": key.columns,
                 "predicate": key.predicate.as_deref().unwrap_or("true"), "statement": statement,
             })),

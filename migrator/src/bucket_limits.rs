@@ -3,16 +3,15 @@
 //! Invariant: limits are overwritten only here, and only with --write; a newer build's database is left alone.
 //! Refused: a database without `storage.buckets`, and a role that does not see its rows.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
 use crate::buckets::{self, Change, Drift};
 use crate::connect::Session;
 use crate::error::{Error, Exit};
 use crate::report::{Report, say};
+use crate::step::{self, Task};
 use crate::survey::Survey;
-use crate::{cli, environment, plan, step, survey};
+use crate::{cli, environment, plan, survey};
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Buckets, report: &mut Report) -> Result<(), Error> {
@@ -32,10 +31,11 @@ pub fn run(session: &mut Session, options: &cli::Buckets, report: &mut Report) -
         return Ok(());
     }
     if options.write {
-        let patience = Duration::from_secs(options.lock_wait);
-        let doing = "setting up the storage buckets";
+        let patience = options.waiting.patience();
+        let task = Task::new("buckets", "buckets", "setting up the storage buckets");
         let strict = options.strict_mime;
-        if let Some(written) = step::run(session, patience, doing, |step| buckets::overwrite(step, strict))? {
+        if let Some(done) = step::run(session, patience, task, |step| buckets::overwrite(step, strict))? {
+            let written = done.made;
             report.buckets_changed(&written.changes);
             for drift in &written.overwritten {
                 report.line("set", &words(drift, "it was"));

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::environment;
 use crate::error::EXIT_CODES;
+use crate::patience::Patience;
 use crate::secret::Secret;
 
 /// Brings a Postgres or Supabase database to the state that this version of pg_lora describes.
@@ -100,6 +101,7 @@ pub enum Command {
     ///
     /// That is the checksum of a version that was applied from the same text with CRLF line ends or other whitespace.
     /// Of anything else nothing is rewritten.
+    /// With --resume: go on with a file that stopped half-way.
     Repair(Repair),
 
     /// Say what the storage buckets are and what they should be; make them so with --write
@@ -138,9 +140,8 @@ pub struct Migrate {
     #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Auto)]
     pub provider: Provider,
 
-    /// How long to wait for another runner, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub lock_wait: u64,
+    #[command(flatten)]
+    pub waiting: Waiting,
 
     #[command(flatten)]
     pub environment: Environment,
@@ -148,6 +149,31 @@ pub struct Migrate {
     /// Give the database another label: the one that it has now, which --env then replaces
     #[arg(long, value_name = "LABEL", requires = "env", value_parser = environment::label)]
     pub relabel: Option<String>,
+}
+
+/// How long to wait for others.
+#[derive(Debug, Args)]
+pub struct Waiting {
+    /// How long to wait for another runner, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub lock_wait: u64,
+
+    /// How long to try for the lock of a table that others use, in seconds
+    ///
+    /// Each try waits for 3 seconds at most, so that nobody queues up behind it for longer; then the whole step is
+    /// rolled back and tried again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub table_lock_wait: u64,
+}
+
+impl Waiting {
+    /// The same as the steps take it.
+    pub fn patience(&self) -> Patience {
+        Patience {
+            runners: Duration::from_secs(self.lock_wait),
+            tables: Duration::from_secs(self.table_lock_wait),
+        }
+    }
 }
 
 /// Which environment is meant.
@@ -217,9 +243,8 @@ pub struct Adopt {
     #[arg(long)]
     pub write: bool,
 
-    /// How long to wait for another runner, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub lock_wait: u64,
+    #[command(flatten)]
+    pub waiting: Waiting,
 }
 
 /// Options of `repair`.
@@ -229,9 +254,14 @@ pub struct Repair {
     #[arg(long)]
     pub write: bool,
 
-    /// How long to wait for another runner, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub lock_wait: u64,
+    /// Go on with the version whose file runs outside of a transaction and stopped half-way; apply nothing after it
+    ///
+    /// Indexes that were left invalid are dropped and built again. pg-lora migrate does the same, and then the rest.
+    #[arg(long, conflicts_with = "write")]
+    pub resume: bool,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
 
     #[command(flatten)]
     pub environment: Environment,
@@ -250,9 +280,8 @@ pub struct Buckets {
     #[arg(long)]
     pub strict_mime: bool,
 
-    /// How long to wait for another runner, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub lock_wait: u64,
+    #[command(flatten)]
+    pub waiting: Waiting,
 
     #[command(flatten)]
     pub environment: Environment,

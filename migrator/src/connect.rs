@@ -1,4 +1,4 @@
-//! Opening the connections that a command uses.
+//! Opening the connection that a command uses, and the few beside it.
 //!
 //! Invariant: the whole of it, name lookup and authentication included, ends within the target's timeout;
 //! what comes out says which server was tried and never how it was authenticated.
@@ -18,6 +18,7 @@ use crate::interrupt::Interrupt;
 use crate::survey::Facts;
 use crate::target::{Host, Needs, Target};
 use crate::tls::{self, Connector, Mode};
+use crate::watch::Watch;
 use crate::{report, sql_error};
 
 /// How long to sleep between two attempts of [`open_within`].
@@ -25,10 +26,14 @@ const TRY_EVERY: Duration = Duration::from_millis(500);
 /// How often somebody who waits is told that it goes on.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// An open connection, and what ends it early.
+/// For how long a connection that was lost is tried to be opened again.
+const COMES_BACK: Duration = Duration::from_secs(15);
+
+/// An open connection, what ends it early, and who looks at it while it waits.
 pub struct Session {
     pub client: Client,
     pub interrupt: Interrupt,
+    pub watch: Watch,
     /// Host and port, or the socket: where this connection leads.
     pub place: String,
     /// What protects it, for people: "TLS verify-full", "no TLS", "unix socket".
@@ -42,6 +47,24 @@ impl Session {
     pub fn announce(&self, doing: &str, facts: &Facts) {
         let Facts { database, role, .. } = facts;
         report::say(&format!("{doing} \"{database}\" at {} as {role} ({})", self.place, self.protection));
+    }
+
+    /// Opens the connection again after it was lost. A server that restarts is waited for.
+    pub fn reopen(&mut self) -> Result<(), Error> {
+        let end = Instant::now() + COMES_BACK;
+        loop {
+            match dial(&self.target, &self.interrupt) {
+                Ok(client) => {
+                    self.interrupt.cancels(client.cancel_token(), Connector::new(&self.target.tls)?.maker);
+                    self.client = client;
+                    return Ok(());
+                }
+                Err(error) if error.exit == Exit::Unreachable && Instant::now() < end => {
+                    self.interrupt.sleep(TRY_EVERY)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -98,6 +121,7 @@ pub fn open_within(target: &Target, patience: Duration, interrupt: &Interrupt) -
             mut outcome => {
                 if let Ok(session) = &mut outcome {
                     session.target.timeout = timeout;
+                    session.watch = Watch::new(session.target.clone(), interrupt.clone());
                 }
                 return outcome;
             }
@@ -120,6 +144,15 @@ pub fn open_within(target: &Target, patience: Duration, interrupt: &Interrupt) -
         }
         interrupt.sleep(TRY_EVERY)?;
     }
+}
+
+/// One more connection to the same server, which no signal cancels.
+pub fn dial(target: &Target, interrupt: &Interrupt) -> Result<Client, Error> {
+    let host = target
+        .hosts
+        .first()
+        .ok_or_else(|| Error::new(Exit::Internal, "there is no server to connect to again"))?;
+    open_host(target, host, interrupt).map(|session| session.client)
 }
 
 /// Tries one server, with and without TLS where the mode leaves that open.
@@ -160,7 +193,15 @@ fn open_host(target: &Target, host: &Host, interrupt: &Interrupt) -> Result<Sess
                 let protection = if host.is_socket { "unix socket" } else { connector.description() };
                 let target = Target { hosts: vec![host.clone()], ..target.clone() };
                 let place = host.place.clone();
-                return Ok(Session { client, interrupt: interrupt.clone(), place, protection, target });
+                let watch = Watch::new(target.clone(), interrupt.clone());
+                return Ok(Session {
+                    client,
+                    interrupt: interrupt.clone(),
+                    watch,
+                    place,
+                    protection,
+                    target,
+                });
             }
             Some(Err(error)) => {
                 // pg_hba.conf may let in with TLS, or without, alone; and what TLS a server has may be unusable.
@@ -236,8 +277,7 @@ pub fn is_transaction_pooled(session: &mut Session) -> Result<bool, Error> {
     const DOING: &str = "asking whether a pooler is between";
     let failed = |error: postgres::Error| sql_error::while_doing(&error, DOING);
     let target = session.target.clone();
-    let host = target.hosts.first().cloned().ok_or_else(|| refused::unreachable(&session.place))?;
-    let mut other = open_host(&target, &host, &session.interrupt)?.client;
+    let mut other = dial(&target, &session.interrupt)?;
     let mine = word(&mut session.client, PID).map_err(failed)?;
     for _ in 0..3 {
         // While the other one is in a transaction, its connection is nobody else's. A pooler may take a client and then let
@@ -261,6 +301,14 @@ pub fn is_transaction_pooled(session: &mut Session) -> Result<bool, Error> {
         }
     }
     Ok(false)
+}
+
+/// The process of the server that a connection has right now.
+pub fn backend(client: &mut Client) -> Result<i32, Error> {
+    word(client, PID)
+        .map_err(|error| sql_error::while_doing(&error, "asking for the process of the server"))?
+        .and_then(|process| process.parse().ok())
+        .ok_or_else(|| Error::new(Exit::Internal, "the server did not say which process it is"))
 }
 
 const PID: &str = "select pg_backend_pid()";

@@ -61,7 +61,9 @@ pub enum What {
         table: String,
         name: String,
         unique: Option<Key>,
+        /// As it would be made in a transaction.
         statement: String,
+        concurrently: bool,
     },
     Policy {
         table: String,
@@ -286,9 +288,11 @@ fn alterations(text: &str, tokens: &[Token]) -> Vec<What> {
     found
 }
 
-/// An index whose name begins at a token, or three later, after `if not exists`.
+/// An index whose name begins at a token, or after `concurrently` and `if not exists`.
 fn index(text: &str, tokens: &[Token], at: usize) -> Option<What> {
-    let at = if tokens.get(at)?.is("if") { at + 3 } else { at };
+    let concurrently = tokens.get(at)?.is("concurrently");
+    let start = if concurrently { at + 1 } else { at };
+    let at = if tokens.get(start)?.is("if") { start + 3 } else { start };
     let name = tokens.get(at)?.name()?;
     let (table, length) = qualified(tokens.get(at + 2..)?)?;
     let (columns, _) = parenthesised(tokens.get(at + 2 + length..)?)?;
@@ -296,7 +300,11 @@ fn index(text: &str, tokens: &[Token], at: usize) -> Option<What> {
         tokens.iter().position(|token| token.is("where")).map(|at| source(text, &tokens[at + 1..]));
     let key = Key { columns: source(text, columns).to_owned(), predicate: predicate.map(str::to_owned) };
     let unique = tokens[1].is("unique").then_some(key);
-    Some(What::Index { table, name, unique, statement: source(text, tokens).to_owned() })
+    let statement = match concurrently {
+        true => format!("{} {}", source(text, &tokens[..start - 1]), source(text, &tokens[start..])),
+        false => source(text, tokens).to_owned(),
+    };
+    Some(What::Index { table, name, unique, statement, concurrently })
 }
 
 /// A type as `format_type` says it.

@@ -70,8 +70,13 @@ fn what_a_do_block_does_counts_and_what_a_comment_or_a_function_says_does_not() 
 fn a_unique_index_knows_what_it_keeps_apart() {
     let text = "create unique index if not exists i on public.a (b, lower(c)) where d is null";
     let key = Key { columns: "b, lower(c)".into(), predicate: Some("d is null".into()) };
-    let expected =
-        What::Index { table: "public.a".into(), name: "i".into(), unique: Some(key), statement: text.into() };
+    let expected = What::Index {
+        table: "public.a".into(),
+        name: "i".into(),
+        unique: Some(key),
+        statement: text.into(),
+        concurrently: false,
+    };
     assert_eq!(read(text), [expected]);
 }
 

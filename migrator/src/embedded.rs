@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
+use crate::sql_header::{self, Header};
+
 mod refinery_migrations {
     refinery::embed_migrations!("../sql/migrations");
 }
@@ -38,9 +40,25 @@ pub struct Version {
     pub checksum: u64,
     pub file: &'static str,
     pub sql: &'static str,
+    /// What its first lines ask for.
+    pub header: Header,
 }
 
 impl Version {
+    /// One of refinery's migrations, and the file that it came from.
+    pub fn new(migration: &refinery::Migration, file: &'static str) -> Self {
+        let sql = migration.sql().unwrap_or_default();
+        Self {
+            number: migration.version(),
+            name: migration.name().to_owned(),
+            checksum: migration.checksum(),
+            file,
+            // Lives as long as the program: there is one set of migrations, made once.
+            sql: String::leak(sql.to_owned()),
+            header: sql_header::read(sql),
+        }
+    }
+
     /// The name of the file without its folder and ending, which is how people call it.
     pub fn label(&self) -> &'static str {
         let name = self.file.rsplit('/').next().unwrap_or(self.file);
@@ -60,19 +78,14 @@ pub fn versions() -> &'static [Version] {
         let mut versions: Vec<Version> = runner
             .get_migrations()
             .iter()
-            .map(|migration| Version {
-                number: migration.version(),
-                name: migration.name().to_owned(),
-                checksum: migration.checksum(),
-                file: MIGRATION_PATHS
-                    .iter()
-                    .find(|(number, _)| *number == migration.version())
-                    .map_or("", |(_, path)| path),
-                // Lives as long as the program: there is one set of migrations, made once.
-                sql: String::leak(migration.sql().unwrap_or_default().to_owned()),
+            .map(|migration| {
+                let path = MIGRATION_PATHS.iter().find(|(number, _)| *number == migration.version());
+                Version::new(migration, path.map_or("", |(_, path)| path))
             })
             .collect();
         versions.sort_by_key(|version| version.number);
+        #[cfg(debug_assertions)]
+        versions.extend(crate::further::versions());
         versions
     });
     &VERSIONS

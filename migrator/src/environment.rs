@@ -7,9 +7,9 @@
 use crate::cli;
 use crate::connect::Session;
 use crate::error::{Error, Exit};
+use crate::patience::Patience;
 use crate::settings::{self, Settings};
-use crate::step::{self, Step};
-use std::time::Duration;
+use crate::step::{self, Step, Task};
 
 /// The name of the setting.
 const SETTING: &str = "environment";
@@ -62,9 +62,9 @@ pub fn check<'a>(
 }
 
 /// Writes the label down, unless another runner has done so meanwhile, whose label then counts.
-pub fn record(session: &mut Session, patience: Duration, options: &cli::Migrate) -> Result<bool, Error> {
-    let doing = "recording the environment";
-    let written = step::run(session, patience, doing, |step: &mut Step| {
+pub fn record(session: &mut Session, patience: Patience, options: &cli::Migrate) -> Result<bool, Error> {
+    let task = Task::new("environment", SETTING, "recording the environment");
+    let written = step::run(session, patience, task, |step: &mut Step| {
         crate::history::ensure(step)?;
         let settings = settings::recorded(step)?;
         let (given, relabel) = (options.environment.label(), options.relabel.as_deref());

@@ -29,6 +29,8 @@ pub enum Exit {
     History = 7,
     /// A SQL statement failed; its transaction was rolled back.
     SqlFailed = 8,
+    /// A file that runs outside of a transaction stopped half-way; the next run goes on.
+    Partial = 9,
     /// The database is not what this version should have made of it, or holds rows that can hardly be right.
     Drift = 10,
     /// Refused before anything was written.
@@ -45,7 +47,7 @@ pub enum Exit {
 
 /// Every exit code of the program: its meaning, and whether the same command may succeed when it is run again.
 /// The help and docs/migrate.md say these words.
-pub const EXIT_CODES: [(u8, &str, bool); 15] = [
+pub const EXIT_CODES: [(u8, &str, bool); 16] = [
     (0, "done, or nothing to do", false),
     (1, "internal error", false),
     (2, "the command line or the connection string cannot be understood", false),
@@ -55,6 +57,7 @@ pub const EXIT_CODES: [(u8, &str, bool); 15] = [
     (6, "another runner holds the lock", true),
     (7, "the recorded history is not one of this build's", false),
     (8, "a SQL statement failed and was rolled back", false),
+    (9, "a file outside of a transaction stopped half-way; the next run goes on", true),
     (
         10,
         "the database is not what this version should have made of it, or rows can hardly be right (verify)",

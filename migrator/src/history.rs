@@ -6,10 +6,11 @@
 use postgres::types::Type;
 use serde::Deserialize;
 
-use crate::embedded::Version;
+use crate::embedded::{self, Version};
 use crate::error::{Error, Exit};
 use crate::settings;
 use crate::step::Step;
+use crate::{ahead, plan};
 
 /// refinery's table, under the name that its Runner is given.
 pub const TABLE: &str = "lora_migrate.refinery_schema_history";
@@ -30,9 +31,13 @@ pub struct Recorded {
 
 /// Makes the schema and its tables where they are not there.
 pub fn ensure(step: &mut Step) -> Result<(), Error> {
+    if std::mem::replace(&mut step.has_tables, true) {
+        return Ok(());
+    }
     let there: bool = step.json(
-        "select to_jsonb(count(*) = 3) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname = 'lora_migrate' and c.relname in ('refinery_schema_history', 'layers', 'settings')",
+        "select to_jsonb(count(*) = 5) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = 'lora_migrate'
+           and c.relname in ('refinery_schema_history', 'layers', 'settings', 'runs', 'progress')",
         &[],
         "looking for the schema \"lora_migrate\"",
     )?;
@@ -47,9 +52,20 @@ pub fn recorded(step: &mut Step) -> Result<Vec<Recorded>, Error> {
     step.json(RECORDED, &[], "reading the history")
 }
 
+/// Whether a version is still to be applied, asked under the lock.
+pub fn is_pending(step: &mut Step, version: &Version) -> Result<bool, Error> {
+    ensure(step)?;
+    if ahead::is_now(step)? {
+        return Ok(false);
+    }
+    let recorded = recorded(step)?;
+    let pending = plan::pending(embedded::versions(), &recorded).map_err(plan::conflict)?;
+    Ok(pending.iter().any(|left| left.number == version.number))
+}
+
 /// Records a version, unless its file ended the transaction that it was given.
 pub fn record(step: &mut Step, version: &Version) -> Result<(), Error> {
-    let nonce = step.nonce().to_owned();
+    let nonce = step.nonce().to_string();
     // A file may have taken on a role that has no right here.
     step.run("reset session authorization; reset role", "writing the history")?;
     // RFC 3339 and a decimal u64: what refinery parses, and panics on when it cannot.

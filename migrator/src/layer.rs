@@ -12,8 +12,6 @@
 //! a function of the manifest that stands in the way is dropped before the file runs. Only those functions
 //! lose grants that an operator added; the files state their own.
 
-use std::time::Duration;
-
 use postgres::types::Type;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,7 +19,8 @@ use serde_json::Value;
 use crate::connect::Session;
 use crate::embedded::{self, BUILD_VERSION, FUNCTION_FILES, SqlFile};
 use crate::error::{Error, Exit};
-use crate::step::{self, FailedStatement, Step};
+use crate::patience::Patience;
+use crate::step::{self, Done, FailedStatement, Step, Task};
 use crate::{ahead, history, settings, sql_error};
 
 /// The name of the layer that `sql/functions` makes.
@@ -68,12 +67,12 @@ pub struct Replaced {
 }
 
 /// Replaces the layer of functions, unless it is this build's already.
-pub fn replace_functions(session: &mut Session, patience: Duration) -> Result<Option<Replaced>, Error> {
-    let doing = "replacing the layer \"functions\"";
-    let first = step::run(session, patience, doing, |step| replace(step, false));
+pub fn replace_functions(session: &mut Session, patience: Patience) -> Result<Option<Done<Replaced>>, Error> {
+    let task = Task::new("layer", FUNCTIONS, "replacing the layer \"functions\"");
+    let first = step::run(session, patience, task.clone(), |step| replace(step, false));
     match first {
         Err(error) if error.sqlstate.as_deref() == Some(CANNOT_REPLACE) => {
-            step::run(session, patience, doing, |step| replace(step, true))
+            step::run(session, patience, task, |step| replace(step, true))
         }
         outcome => outcome,
     }

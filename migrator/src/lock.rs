@@ -1,7 +1,9 @@
-//! The migration lock: one advisory lock per database, of the transaction and not of the session.
+//! The migration lock: one advisory lock per database, of the transaction; of the session only while a file runs outside
+//! of a transaction.
 //!
 //! Invariant: it is tried, never waited for inside the server: a blocking wait would deadlock with
-//! `create index concurrently`, and through a pooler a session's lock outlives its client.
+//! `create index concurrently`. Through a transaction pooler a session's lock outlives its client, so nothing that
+//! keeps it runs there. Elsewhere it ends with the process of the server that does the work, neither before nor after.
 
 use postgres::Transaction;
 use postgres::types::Type;
@@ -12,9 +14,19 @@ use crate::query;
 /// "pg_lora" in ASCII and a zero.
 pub const KEY: i64 = 0x7067_5f6c_6f72_6100;
 
-/// The statement that tries; its row says "t" where the lock was obtained.
+/// The statement that tries; its row says "t" where the lock was obtained, and which process of the server this is.
 pub fn attempt() -> String {
-    format!("select pg_try_advisory_xact_lock({KEY})")
+    format!("select pg_try_advisory_xact_lock({KEY}), pg_backend_pid()")
+}
+
+/// The statement by which a session that has the lock in a transaction keeps it after that.
+pub fn keep() -> String {
+    format!("select pg_try_advisory_lock({KEY})")
+}
+
+/// The statement that ends it.
+pub fn release() -> String {
+    format!("select pg_advisory_unlock({KEY})")
 }
 
 /// Who holds the lock, for a message.

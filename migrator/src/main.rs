@@ -36,12 +36,16 @@ mod export;
 mod flags;
 mod forecast;
 mod foreign;
+#[cfg(debug_assertions)]
+mod further;
 mod history;
 mod interrupt;
 mod layer;
 mod lock;
 mod migrate;
 mod obstacles;
+mod outside;
+mod patience;
 mod place;
 mod plan;
 mod platform;
@@ -51,9 +55,11 @@ mod query;
 mod remarks;
 mod repair;
 mod report;
+mod runs;
 mod secret;
 mod settings;
 mod sql_error;
+mod sql_header;
 mod sql_text;
 mod sql_tokens;
 mod standing;
@@ -66,6 +72,7 @@ mod validate;
 mod variant;
 mod verify;
 mod wait;
+mod watch;
 
 /// How long `wait` waits if nothing is said.
 const WAIT: Duration = Duration::from_secs(60);
@@ -99,6 +106,8 @@ fn main() -> ExitCode {
 
 fn run(flags: Flags, report: &mut Report) -> Result<(), Error> {
     let interrupt = Interrupt::install()?;
+    #[cfg(debug_assertions)]
+    further::check()?;
     let Flags { cli, .. } = &flags;
     let began = Instant::now();
     let connect = || {
@@ -126,8 +135,11 @@ fn run(flags: Flags, report: &mut Report) -> Result<(), Error> {
             return Ok(());
         }
     };
-    // Whatever failed after a signal failed because of it.
-    outcome.map_err(|error| interrupt.error().unwrap_or(error))
+    // Whatever failed after a signal failed because of it. But what stopped half-way was not rolled back.
+    outcome.map_err(|error| match error.exit {
+        Exit::Partial => error,
+        _ => interrupt.error().unwrap_or(error),
+    })
 }
 
 /// The database that is meant.

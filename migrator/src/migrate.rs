@@ -2,16 +2,15 @@
 //!
 //! Invariant: nothing is written before every check has passed, and nothing at all where the plan is empty.
 
-use std::time::{Duration, Instant};
-
 use crate::cli::{self, Platform};
 use crate::connect::Session;
 use crate::embedded::{self, BUILD_VERSION, Version};
 use crate::error::Error;
+use crate::patience::Patience;
 use crate::report::{Report, say};
-use crate::step::{self, Step};
+use crate::step::{self, Done, Task};
 use crate::{
-    ahead, broken, buckets, environment, history, layer, obstacles, plan, platform, preflight, provider,
+    broken, buckets, environment, history, layer, obstacles, outside, plan, platform, preflight, provider,
     remarks, standing, survey, verify,
 };
 
@@ -31,7 +30,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     if options.provider == cli::Provider::Portable {
         return Err(provider::no_portable_edition());
     }
-    let patience = Duration::from_secs(options.lock_wait);
+    let patience = options.waiting.patience();
     let standalone = options.platform == Some(Platform::Standalone);
     let survey = survey::take(session)?;
     report.server(&survey.facts);
@@ -51,8 +50,9 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         return Ok(());
     }
     preflight::check(&survey, &plan, standalone)?;
+    outside::check(session, plan.versions)?;
     if !plan.is_empty() {
-        look_for_obstacles(session, patience, standalone, report)?;
+        refuse_obstacles(session, patience, standalone, report)?;
         session.announce("migrating", &survey.facts);
     }
 
@@ -60,41 +60,43 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         && !plan.platform.is_empty()
         && let Some(made) = platform::create(session, patience)?
     {
-        report.platform_created(&made);
+        report.platform_created(&made.made);
     }
     if relabels && environment::record(session, patience, options)? {
         report.labelled(label);
     }
     for version in plan.versions {
-        let began = Instant::now();
-        let applied = step::run(session, patience, version.label(), |step| apply(step, version))?;
-        if applied.is_some() {
-            report.version_applied(version, began.elapsed());
+        if let Some(done) = apply(session, patience, version)? {
+            report.version_applied(version, done.effort);
         }
     }
     let adopts = !plan.versions.is_empty();
     if plan.provider != provider::Provider::Current {
-        let began = Instant::now();
-        let doing = "installing extension \"pg_lora\"";
-        if let Some(before) = step::run(session, patience, doing, provider::apply)? {
-            report.provider_applied(&before, began.elapsed());
+        let task = Task::new("layer", provider::LAYER, "installing extension \"pg_lora\"");
+        if let Some(done) = step::run(session, patience, task, provider::apply)? {
+            report.provider_applied(&done.made, done.effort);
         }
     }
-    if plan.functions {
-        let began = Instant::now();
-        if let Some(replaced) = layer::replace_functions(session, patience)? {
-            report.functions_replaced(&replaced, began.elapsed());
-        }
+    if plan.functions
+        && let Some(done) = layer::replace_functions(session, patience)?
+    {
+        report.functions_replaced(&done.made, done.effort);
     }
     if (adopts || !plan.mend.is_empty())
-        && let Some(mended) = step::run(session, patience, "making rules hold", broken::mend)?
+        && let Some(done) =
+            step::run(session, patience, Task::new("rules", "rules", "making rules hold"), broken::mend)?
     {
-        report.rules_mended(&mended);
+        report.rules_mended(&done.made);
     }
     if !plan.buckets.is_empty()
-        && let Some(changes) = step::run(session, patience, "setting up the storage buckets", buckets::apply)?
+        && let Some(done) = step::run(
+            session,
+            patience,
+            Task::new("buckets", "buckets", "setting up the storage buckets"),
+            buckets::apply,
+        )?
     {
-        report.buckets_changed(&changes);
+        report.buckets_changed(&done.made);
     }
     report.storage_notes(&plan);
     if report.changed {
@@ -116,15 +118,16 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
 ///
 /// Under the lock, because another runner may be making right now what would look like somebody else's; and so the plan
 /// is made again. Nothing is written: the step ends without a trace.
-fn look_for_obstacles(
+pub fn refuse_obstacles(
     session: &mut Session,
-    patience: Duration,
+    patience: Patience,
     standalone: bool,
     report: &mut Report,
 ) -> Result<(), Error> {
     let mut found = Vec::new();
     let mut forgotten = false;
-    step::run(session, patience, "looking for what stands in the way", |step| {
+    let task = Task::new("obstacles", "obstacles", "looking for what stands in the way");
+    step::run(session, patience, task, |step| {
         let survey = survey::read(step.transaction())?;
         let plan = plan::make(&survey, standalone)?;
         if plan.ahead.is_some() {
@@ -149,17 +152,23 @@ fn look_for_obstacles(
 }
 
 /// Applies one version, unless another runner has done so since the plan was made.
-fn apply(step: &mut Step, version: &Version) -> Result<Option<()>, Error> {
-    history::ensure(step)?;
-    if ahead::is_now(step)? {
-        return Ok(None);
+pub fn apply(
+    session: &mut Session,
+    patience: Patience,
+    version: &Version,
+) -> Result<Option<Done<()>>, Error> {
+    if version.header.outside {
+        return outside::apply(session, patience, version);
     }
-    let recorded = history::recorded(step)?;
-    let pending = plan::pending(embedded::versions(), &recorded).map_err(plan::conflict)?;
-    if !pending.iter().any(|left| left.number == version.number) {
-        return Ok(None);
-    }
-    step.run_file(&version.sql_file())?;
-    history::record(step, version)?;
-    Ok(Some(()))
+    step::run(session, patience, Task::version(version), |step| {
+        if !history::is_pending(step, version)? {
+            return Ok(None);
+        }
+        if let Some(timeout) = &version.header.statement_timeout {
+            step.run(&format!("set local statement_timeout = '{timeout}'"), version.label())?;
+        }
+        step.run_file(&version.sql_file())?;
+        history::record(step, version)?;
+        Ok(Some(()))
+    })
 }

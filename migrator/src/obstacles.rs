@@ -115,7 +115,9 @@ impl Search<'_> {
                 What::Constraint { table, name, definition, inline } => {
                     self.constraint(table, name, definition, *inline);
                 }
-                What::Index { table, name, statement, .. } => self.index(table, name, statement),
+                What::Index { table, name, statement, concurrently, .. } => {
+                    self.index(table, name, statement, *concurrently);
+                }
                 What::Policy { table, name } => self.policy(table, name),
                 _ => {}
             }
@@ -285,12 +287,15 @@ impl Search<'_> {
         }
     }
 
-    fn index(&mut self, table: &str, name: &str, statement: &str) {
+    /// What was built outside of a transaction may be there already, or be left invalid, which is mended where the
+    /// version is applied.
+    fn index(&mut self, table: &str, name: &str, statement: &str, concurrently: bool) {
         let index = in_schema_of(table, name);
         let Some(relation) = self.standing.relation(&index) else { return };
         let kind = kind(&relation.kind);
         let is_same = |definition: &String| same_text(definition) == same_text(statement);
-        if relation.definition.as_ref().is_some_and(is_same) && relation.valid == Some(true) {
+        if relation.definition.as_ref().is_some_and(is_same) && (concurrently || relation.valid == Some(true))
+        {
             return;
         }
         let reason = match (&relation.definition, relation.valid) {

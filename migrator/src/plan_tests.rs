@@ -24,6 +24,7 @@ fn versions(count: usize) -> Vec<Version> {
             checksum: 1000 + number as u64,
             file: LABELS[number - 1],
             sql: "select 1;",
+            header: Default::default(),
         })
         .collect()
 }

@@ -4,21 +4,20 @@
 //! Invariant: only what is absent is made; what is there is left exactly as it is, its grants included. All
 //! of it in one transaction.
 
-use std::time::Duration;
-
 use crate::connect::Session;
 use crate::embedded::PlatformThing;
 use crate::error::{Error, Exit};
-use crate::step::{self, Step};
+use crate::patience::Patience;
+use crate::step::{self, Done, Step, Task};
 use crate::{sql_error, survey};
 
 /// duplicate_object, and unique_violation where the other one was not committed yet.
 const MADE_MEANWHILE: [&str; 2] = ["42710", "23505"];
 
 /// Makes what is absent. Some says what was made.
-pub fn create(session: &mut Session, patience: Duration) -> Result<Option<Vec<PlatformThing>>, Error> {
+pub fn create(session: &mut Session, patience: Patience) -> Result<Option<Done<Vec<PlatformThing>>>, Error> {
     let doing = "creating the platform";
-    step::run(session, patience, doing, |step| {
+    step::run(session, patience, Task::new("platform", "standalone", doing), |step| {
         let mut made = Vec::new();
         for thing in survey::facts(step.transaction())?.missing_platform() {
             if thing.kind != "role" {

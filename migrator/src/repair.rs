@@ -1,10 +1,11 @@
-//! `pg-lora repair`: what of a recorded history can be set right without a doubt.
+//! `pg-lora repair`: what of a recorded history can be set right without a doubt, and with --resume a file that stopped
+//! half-way.
 //!
 //! Invariant: only checksums of texts that differ from this build's in whitespace alone are rewritten, only with
 //! --write, in one transaction under the lock. What a version made is not touched.
+//! --resume applies only the next pending version, and only if that runs outside of a transaction; whatever else is pending
+//! is left to `pg-lora migrate`.
 //! Refused: after what can be repaired, whatever is left of a conflict.
-
-use std::time::Duration;
 
 use postgres::types::Type;
 use serde::Serialize;
@@ -14,10 +15,10 @@ use crate::embedded::{self, Version};
 use crate::error::Error;
 use crate::history::{self, Recorded};
 use crate::report::{Report, say};
-use crate::step::{self, Step};
+use crate::step::{self, Step, Task};
 use crate::survey::Survey;
 use crate::variant::{self, Difference};
-use crate::{ahead, cli, environment, plan, settings, survey};
+use crate::{ahead, cli, environment, migrate, outside, plan, preflight, settings, survey};
 
 /// A row whose checksum is that of the same text in other whitespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,20 +32,24 @@ struct Harmless {
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Repair, report: &mut Report) -> Result<(), Error> {
-    report.expect(&["repairable", "repaired"], &[]);
+    report.expect(&["repairable", "repaired", "versions_applied"], &[]);
     let survey = survey::take(session)?;
     report.server(&survey.facts);
     report.environment(&survey.settings);
     let label = options.environment.label();
-    if options.write || label.is_some() {
+    if options.write || options.resume || label.is_some() {
         environment::check(&survey.settings, label, None)?;
+    }
+    if options.resume {
+        return resume(session, &survey, options, report);
     }
     ahead::check_oldest(&survey.settings)?;
     let harmless = find(&survey.history);
     report.set("repairable", &harmless);
     if options.write && !harmless.is_empty() {
-        let patience = Duration::from_secs(options.lock_wait);
-        if let Some(repaired) = step::run(session, patience, "repairing the history", rewrite)? {
+        let task = Task::new("repair", "history", "repairing the history");
+        if let Some(done) = step::run(session, options.waiting.patience(), task, rewrite)? {
+            let repaired = done.made;
             report.changed = true;
             repaired.iter().for_each(|row| report.line("repaired", &row.words()));
             report.set("repaired", &repaired);
@@ -63,6 +68,29 @@ pub fn run(session: &mut Session, options: &cli::Repair, report: &mut Report) ->
         true => "nothing to repair",
         false => "hint: run pg-lora repair --write, which records the checksums of this build",
     });
+    Ok(())
+}
+
+/// Goes on with the file that stopped half-way, and with nothing after it.
+fn resume(
+    session: &mut Session,
+    survey: &Survey,
+    options: &cli::Repair,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let plan = plan::make(survey, false)?;
+    let Some(version) = plan.versions.first().filter(|version| version.header.outside) else {
+        say("nothing stopped half-way");
+        return Ok(());
+    };
+    preflight::check(survey, &plan, false)?;
+    outside::check(session, std::slice::from_ref(version))?;
+    let patience = options.waiting.patience();
+    migrate::refuse_obstacles(session, patience, false, report)?;
+    session.announce("migrating", &survey.facts);
+    if let Some(done) = migrate::apply(session, patience, version)? {
+        report.version_applied(version, done.effort);
+    }
     Ok(())
 }
 

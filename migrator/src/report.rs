@@ -4,7 +4,7 @@
 //! command failed.
 
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -15,9 +15,11 @@ use crate::cli::Output;
 use crate::embedded::{BUILD_VERSION, PlatformThing, Version};
 use crate::error::Error;
 use crate::layer::{Object, Replaced};
+use crate::patience::counted;
 use crate::plan::Plan;
 use crate::provider::Provider;
 use crate::settings::Settings;
+use crate::step::Effort;
 use crate::survey::Facts;
 
 /// Collects what a command has to say, and says what can be said at once.
@@ -126,12 +128,15 @@ impl Report {
     }
 
     /// A version was applied.
-    pub fn version_applied(&mut self, version: &Version, took: Duration) {
+    pub fn version_applied(&mut self, version: &Version, effort: Effort) {
         self.changed = true;
-        self.line("applied", &format!("{} ({})", version.label(), milliseconds(took)));
+        self.line("applied", &format!("{} ({})", version.label(), words_of(effort)));
         self.push(
             "versions_applied",
-            json!({ "version": version.number, "name": version.name, "milliseconds": took.as_millis() as u64 }),
+            json!({
+                "version": version.number, "name": version.name,
+                "milliseconds": effort.took.as_millis() as u64, "retries": effort.retries,
+            }),
         );
     }
 
@@ -145,7 +150,7 @@ impl Report {
     }
 
     /// The extension was created, updated or completed.
-    pub fn provider_applied(&mut self, before: &Provider, took: Duration) {
+    pub fn provider_applied(&mut self, before: &Provider, effort: Effort) {
         self.changed = true;
         let (label, action, from) = match before {
             Provider::Missing => ("created", "created", None),
@@ -153,12 +158,12 @@ impl Report {
             Provider::Current | Provider::Incomplete => ("completed", "completed", None),
         };
         let was = from.as_ref().map(|from| format!(", it was {from}")).unwrap_or_default();
-        self.line(label, &format!("extension pg_lora {BUILD_VERSION}{was} ({})", milliseconds(took)));
+        self.line(label, &format!("extension pg_lora {BUILD_VERSION}{was} ({})", words_of(effort)));
         self.set("extension", json!({ "action": action, "version": BUILD_VERSION, "from": from }));
     }
 
     /// The layer of functions was replaced.
-    pub fn functions_replaced(&mut self, replaced: &Replaced, took: Duration) {
+    pub fn functions_replaced(&mut self, replaced: &Replaced, effort: Effort) {
         self.changed = true;
         let name = |object: &Object| format!("{} {}", object.r#type, object.identity);
         for object in &replaced.recreated {
@@ -167,7 +172,7 @@ impl Report {
         for object in &replaced.dropped {
             self.line("dropped", &name(object));
         }
-        self.line("replaced", &format!("functions: {} objects ({})", replaced.objects, milliseconds(took)));
+        self.line("replaced", &format!("functions: {} objects ({})", replaced.objects, words_of(effort)));
         self.set("functions", replaced);
     }
 
@@ -228,6 +233,11 @@ impl Report {
     }
 }
 
-fn milliseconds(took: Duration) -> String {
-    format!("{} ms", took.as_millis())
+/// `120 ms, 2 retries`.
+fn words_of(effort: Effort) -> String {
+    let Effort { took, retries } = effort;
+    match retries {
+        0 => format!("{} ms", took.as_millis()),
+        _ => format!("{} ms, {}", took.as_millis(), counted(retries, "retry", "retries")),
+    }
 }

@@ -53,7 +53,7 @@ fn sent_by_server(sent: &DbError) -> Error {
 fn exit_of(sqlstate: &str) -> Exit {
     match sqlstate {
         "28000" | "28P01" | "42501" => Exit::Denied,
-        "55P03" => Exit::TableLock,
+        "55P03" | "40P01" => Exit::TableLock,
         "25006" => Exit::Refused,
         // The database does not exist (yet), too many connections, starting up, shutting down.
         "3D000" | "53300" | "57P01" | "57P02" | "57P03" => Exit::Unreachable,
@@ -65,7 +65,9 @@ fn exit_of(sqlstate: &str) -> Exit {
 /// What to do about it, where the server does not say.
 fn own_hint(sqlstate: &str) -> Option<&'static str> {
     match sqlstate {
-        "55P03" => Some("end the session that holds the lock, or run the command again when it is done"),
+        "55P03" | "40P01" => {
+            Some("end the session that holds the lock, or run the command again when it is done")
+        }
         "3D000" => Some("create the database, or name another one"),
         "53300" | "57P01" | "57P02" | "57P03" => Some("run the command again in a moment"),
         "28000" => Some("check the user, and what the server's pg_hba.conf allows it"),
@@ -120,7 +122,7 @@ mod tests {
             ("25006", Exit::Refused),
             ("42601", Exit::SqlFailed),
             ("57014", Exit::SqlFailed),
-            ("40P01", Exit::SqlFailed),
+            ("40P01", Exit::TableLock),
         ] {
             assert_eq!(exit_of(sqlstate), exit, "{sqlstate}");
         }

@@ -13,14 +13,14 @@
 use std::ops::Range;
 
 /// One reason to refuse a file, and the line (from 1) where it stands.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub line: usize,
     pub reason: String,
 }
 
 /// Everything in `text` that this project's files may not contain, in the order of the lines.
-#[cfg_attr(not(test), allow(dead_code, reason = "asked by the build script"))]
+#[cfg_attr(not(any(test, debug_assertions)), allow(dead_code, reason = "asked by the build script"))]
 pub fn refusals(text: &str) -> Vec<Refusal> {
     let mut found = Vec::new();
     if text.starts_with('\u{feff}') {

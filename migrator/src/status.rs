@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::report::{Report, say};
 use crate::survey::Survey;
-use crate::{environment, layer, plan, remarks, survey};
+use crate::{environment, layer, outside, plan, remarks, runs, survey};
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) -> Result<(), Error> {
@@ -43,6 +43,7 @@ pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) ->
     }
     platform(&plan, report);
     versions(&survey, &plan, report);
+    outside::show(session, facts, report)?;
     layers(&survey, &plan, report);
     for rule in &plan.mend {
         report.line(
@@ -51,6 +52,7 @@ pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) ->
         );
     }
     buckets(&survey, &plan, report);
+    runs::show(session, facts, report)?;
     remarks::make(session, report)?;
     report.set("pending", plan.left());
     report.set("up_to_date", plan.is_empty());

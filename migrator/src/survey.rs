@@ -82,7 +82,7 @@ impl Facts {
 
     /// A table's rows are all to be seen; an error where they are only partly, None where there is no such
     /// table.
-    fn may_read(&self, name: &str) -> Result<bool, Error> {
+    pub fn may_read(&self, name: &str) -> Result<bool, Error> {
         match self.tables.get(name) {
             None => Ok(false),
             Some(Table { readable: true, filtered: false }) => Ok(true),

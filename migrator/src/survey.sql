@@ -29,7 +29,8 @@ select jsonb_build_object(
         and not exists (select from pg_policy where polrelid = c.oid and pg_get_expr(polqual, polrelid) = 'true'))), '{}')
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where (n.nspname, c.relname) in (
-      ('lora_migrate', 'refinery_schema_history'), ('lora_migrate', 'layers'), ('lora_migrate', 'settings'), ('storage', 'buckets'))),
+      ('lora_migrate', 'refinery_schema_history'), ('lora_migrate', 'layers'), ('lora_migrate', 'settings'),
+      ('lora_migrate', 'runs'), ('lora_migrate', 'progress'), ('storage', 'buckets'))),
   'extension', (
     select jsonb_build_object('version', e.extversion, 'schema', n.nspname)
     from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_lora'),

@@ -145,7 +145,7 @@ fn rules() -> String {
             What::Constraint { table, name, .. } => {
                 constraints.push(format!("      ({}, {})", quoted(table), quoted(name)));
             }
-            What::Index { table, name, unique: Some(_), statement } => {
+            What::Index { table, name, unique: Some(_), statement, .. } => {
                 let schema = table.split_once('.').map_or("public", |(schema, _)| schema);
                 let name = quoted(&format!("{schema}.{name}"));
                 indexes.push(format!("      ({name}, {})", quoted(statement)));

@@ -13,23 +13,23 @@ use crate::{assert_same, recorded, schema, value};
 /// The key of the migration lock: "pg_lora" in ASCII and a zero.
 const LOCK: &str = "select pg_advisory_xact_lock(x'70675f6c6f726100'::bigint)";
 
-fn start(database: &Database, arguments: &[&str]) -> Child {
+pub fn start(database: &Database, arguments: &[&str]) -> Child {
     let mut command = program::pg_lora(arguments);
     command.env("DATABASE_URL", database.url()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
-fn end(child: Child) -> Outcome {
+pub fn end(child: Child) -> Outcome {
     child.wait_with_output().unwrap().into()
 }
 
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let status = std::process::Command::new("kill").args(["-s", name, &child.id().to_string()]).status();
     assert!(status.unwrap().success());
 }
 
 /// Waits until something is so in the database.
-fn wait_until(db: &mut Client, condition: &str) {
+pub fn wait_until(db: &mut Client, condition: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while value(db, &format!("select exists ({condition})")) != json!(true) {
         assert!(Instant::now() < deadline, "never: {condition}");
@@ -142,7 +142,7 @@ fn a_table_that_is_in_use_is_not_waited_for_long() {
     let mut holder = database.connect();
     let mut open = holder.transaction().unwrap();
     open.batch_execute("lock table public.cost_records in access exclusive mode").unwrap();
-    let outcome = database.pg_lora(&["migrate"]).expect(12);
+    let outcome = database.pg_lora(&["migrate", "--table-lock-wait", "0"]).expect(12);
     assert!(outcome.stderr.contains("(55P03)") && outcome.stderr.contains("hint: "), "{}", outcome.stderr);
     drop(open);
     assert_same(&schema(&database), &before);
