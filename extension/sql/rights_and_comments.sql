@@ -30,7 +30,7 @@ comment on function lora.is_job_transition(text, text) is
   'Whether a job may go from one status to another one; the same one again is no change';
 comment on function lora.job_progress(text, text, integer, integer[], timestamptz[], timestamptz, boolean[], jsonb, timestamptz) is
   'Percent and seconds left of one attempt, from its points';
-comment on function lora.job_progress(text, text, integer, jsonb, timestamptz, jsonb, timestamptz) is
+comment on function lora.job_progress_of_pace(text, text, integer, jsonb, timestamptz, jsonb, timestamptz) is
   'Percent and seconds left of one attempt, from the pace that is kept of it';
 comment on function lora.job_verdict(text, text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, jsonb) is
   'Whether a job is well: ok, slow, stalled, lost or waiting, by its two clocks and its stage';

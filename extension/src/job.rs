@@ -37,7 +37,7 @@ fn job_progress(
 }
 
 /// Percent and seconds left of one attempt, from the pace that is kept of it
-#[pg_extern(name = "job_progress", immutable, parallel_safe, create_or_replace)]
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
 fn job_progress_of_pace(
     status: Option<&str>,
     stage: Option<&str>,

@@ -37,8 +37,8 @@ mod tests {
             "lora.dataset_report('{}'::text, null)",
             "lora.job_progress(null, 'training', 1, '{}', '{}', now())",
             "lora.job_progress('running', 'training', 1, '{}', '{}', null)",
-            "lora.job_progress(null, 'training', 1, null, now())",
-            "lora.job_progress('running', 'training', 1, null, null)",
+            "lora.job_progress_of_pace(null, 'training', 1, null, now())",
+            "lora.job_progress_of_pace('running', 'training', 1, null, null)",
             "lora.job_verdict(null, 'training', now())",
             "lora.job_verdict('running', 'training', null)",
             "lora.job_pace(null, now())",
@@ -69,7 +69,7 @@ mod tests {
             );
             for at in ["now()", "'infinity'", "'-infinity'"] {
                 let known = text(&format!(
-                    "select lora.job_progress('running', 'training', 9, {kept}, {at}) ->> 'step'
+                    "select lora.job_progress_of_pace('running', 'training', 9, {kept}, {at}) ->> 'step'
                        || (lora.job_verdict('running', 'training', {at}, {at}, '{first}', '{second}', null, {kept}) ->> 'verdict' <> '')::text"
                 ));
                 assert_eq!(known.as_deref(), Some("3true"), "{first} {second} {at}");
@@ -220,8 +220,8 @@ mod tests {
                 "lora.job_progress('running', '', 1, null, null, now(), null, '{\"seconds_per_step\": 1e400}')",
                 REFUSED,
             ),
-            ("lora.job_progress('running', '', 1, '{\"steps\": []}', now())", REFUSED),
-            ("lora.job_progress('paused', '', 1, null, now())", REFUSED),
+            ("lora.job_progress_of_pace('running', '', 1, '{\"steps\": []}', now())", REFUSED),
+            ("lora.job_progress_of_pace('paused', '', 1, null, now())", REFUSED),
             ("lora.job_verdict('paused', '', now())", REFUSED),
             ("lora.job_verdict('running', '', now(), pace => '3')", REFUSED),
             ("lora.job_pace(-1, now())", REFUSED),

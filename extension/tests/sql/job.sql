@@ -44,12 +44,12 @@ create temporary table kept as
   where step <= 20 group by first.pace;
 select kept.pace = (select lora.job_pace(step, reported_at, is_evaluation) from points) as same from kept;
 select jsonb_pretty(lora.describe_job_pace(pace)) from kept;
-select lora.job_progress('running', 'training', 100, pace, '2026-01-01 00:12:20') =
+select lora.job_progress_of_pace('running', 'training', 100, pace, '2026-01-01 00:12:20') =
   (select lora.job_progress('running', 'training', 100, array_agg(step), array_agg(reported_at), '2026-01-01 00:12:20', array_agg(is_evaluation)) from points)
   as same
 from kept;
 -- Fifty steps, and the evaluations behind steps 60 and 80.
-select lora.job_progress('running', 'training', 100, pace, '2026-01-01 00:12:20') -> 'eta' as eta from kept;
+select lora.job_progress_of_pace('running', 'training', 100, pace, '2026-01-01 00:12:20') -> 'eta' as eta from kept;
 
 -- A stage that is announced: how long a pause takes, and that percent does not fall.
 with evaluated as (
@@ -59,11 +59,11 @@ with evaluated as (
   from generate_series(1, 50) as step
 )
 select lora.describe_job_pace(pace) -> 'evaluations' as evaluations, pace ->> 'stage' as stage,
-  lora.job_progress('running', 'training', 100, pace, '2026-01-01 00:11') -> 'percent' as percent
+  lora.job_progress_of_pace('running', 'training', 100, pace, '2026-01-01 00:11') -> 'percent' as percent
 from evaluated;
 
 -- Before the first points it is what was expected, else nothing.
-select estimate, lora.job_progress('initializing', 'loading_model', 100, null, '2026-01-01 00:05', estimate, '2026-01-01') -> 'eta' as eta
+select estimate, lora.job_progress_of_pace('initializing', 'loading_model', 100, null, '2026-01-01 00:05', estimate, '2026-01-01') -> 'eta' as eta
 from (values (null), (jsonb '{"seconds_per_step": 8, "preparation_seconds": 600}'), ('{"seconds_per_step": 8, "from_step": 60}')) as prior (estimate);
 select lora.job_pace(step, now()) as no_points, lora.describe_job_pace(null) as no_pace, lora.describe_job_pace(lora.job_pace(7, now())) as one_point
 from (select 1 where false) as nothing (step);
@@ -92,7 +92,7 @@ select lora.add_points_to_job_pace('{"version": 7}', '{}', '{}');
 \echo :SQLSTATE
 select lora.add_points_to_job_pace(null, '{1,2}', array[now(), now()], '{true}');
 \echo :SQLSTATE
-select lora.job_progress('running', 'training', 100, null, now(), '{"seconds_per_step": -1}');
+select lora.job_progress_of_pace('running', 'training', 100, null, now(), '{"seconds_per_step": -1}');
 \echo :SQLSTATE
 select lora.job_verdict('running', 'training', now(), pace => '[]');
 \echo :SQLSTATE
