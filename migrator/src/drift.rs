@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::catalogue::{self, Catalogue, Expected, Properties};
 use crate::declared::{self, What};
+use crate::embedded::MIGRATION_PATHS;
 
 /// How something differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,7 +42,9 @@ struct Owner {
 
 static DECLARED: LazyLock<BTreeMap<String, Owner>> = LazyLock::new(|| {
     let mut names = BTreeMap::new();
-    for item in declared::all() {
+    // The snapshot ends with the embedded versions; a build for tests may have more.
+    let last = MIGRATION_PATHS.len() as i32;
+    for item in declared::all().iter().filter(|item| item.version.is_none_or(|number| number <= last)) {
         let key = match &item.what {
             What::Table { name, .. } => format!("table {name}"),
             What::Column { table, name, .. } => format!("column {table}.{name}"),

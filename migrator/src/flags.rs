@@ -19,7 +19,7 @@ use crate::error::{Error, Exit, listed};
 use crate::secret::Secret;
 
 /// Flags that are only ever meant for one run.
-const COMMAND_LINE_ONLY: &[&str] = &["help", "version", "write", "relabel"];
+const COMMAND_LINE_ONLY: &[&str] = &["help", "version", "write", "resume", "relabel"];
 /// The flag that names the file, which a variable may do too, but not the file.
 const CONFIG: &str = "config";
 /// The connection string of the file, which is weaker than DATABASE_URL and the PG* variables too.

@@ -16,6 +16,7 @@ use crate::{environment, layer, outside, plan, remarks, runs, survey};
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Status, report: &mut Report) -> Result<(), Error> {
+    report.expect(&["partial", "runs"], &[]);
     let survey = survey::take(session)?;
     let facts = &survey.facts;
     report.server(facts);

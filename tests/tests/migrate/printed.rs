@@ -64,9 +64,18 @@ fn every_command_prints_what_the_schema_says() {
     let mut schema = Schema::load();
 
     let empty = Database::empty();
-    for command in
-        [&["status"][..], &["verify"], &["verify", "--datasets"], &["buckets"], &["migrate"], &["repair"]]
-    {
+    for command in [
+        &["status"][..],
+        &["plan"],
+        &["adopt"],
+        &["wait"],
+        &["verify"],
+        &["verify", "--datasets"],
+        &["buckets"],
+        &["migrate"],
+        &["repair"],
+        &["repair", "--resume"],
+    ] {
         schema.of(&empty, command);
     }
     let first = schema.of(&empty, &["migrate", "--platform", "standalone", "--env", "one"]);
@@ -84,6 +93,8 @@ fn every_command_prints_what_the_schema_says() {
     )
     .unwrap();
     assert!(!schema.of(&used, &["status"])["obstacles"].as_array().unwrap().is_empty());
+    assert!(!schema.of(&used, &["plan"])["steps"].as_array().unwrap().is_empty());
+    schema.of(&used, &["adopt"]);
     assert!(!schema.of(&used, &["migrate"])["obstacles"].as_array().unwrap().is_empty());
     db.batch_execute("drop table public.gpu_prices").unwrap();
     let adopted = schema.of(&used, &["migrate"]);
@@ -99,14 +110,22 @@ fn every_command_prints_what_the_schema_says() {
     let mut db = database.connect();
     for command in [
         &["status", "--check"][..],
+        &["plan"],
+        &["adopt"],
         &["migrate"],
         &["verify"],
         &["verify", "--datasets"],
         &["repair"],
+        &["repair", "--resume"],
         &["buckets"],
     ] {
         schema.of(&database, command);
     }
+    assert!(!schema.of(&database, &["status"])["runs"].as_array().unwrap().is_empty());
+    db.batch_execute("insert into lora_migrate.progress values (9999, 'analyze public.datasets', 'x')")
+        .unwrap();
+    assert_eq!(schema.of(&database, &["status"])["partial"][0]["version"], 9999);
+    db.batch_execute("delete from lora_migrate.progress").unwrap();
     db.batch_execute("update storage.buckets set file_size_limit = null, public = true").unwrap();
     schema.of(&database, &["status"]);
     schema.of(&database, &["migrate"]);
@@ -143,7 +162,16 @@ fn every_command_prints_what_the_schema_says() {
         &["export", "--to", "supabase", "--provider", "native", "--out", "out"],
     );
     let url = "host=/no/such/folder dbname=x user=x";
-    for command in [&["status"][..], &["migrate"], &["verify"], &["repair"], &["buckets"]] {
+    for command in [
+        &["status"][..],
+        &["plan"],
+        &["adopt"],
+        &["wait", "--wait", "0"],
+        &["migrate"],
+        &["verify"],
+        &["repair"],
+        &["buckets"],
+    ] {
         let arguments = [command, &["--database-url", url, "--output", "json"]].concat();
         schema.check(&Outcome::of(&mut program::pg_lora(&arguments)));
     }
