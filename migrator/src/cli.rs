@@ -427,6 +427,21 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Words as a shell divides them, where single quotes keep spaces.
+    fn shell_words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for c in line.chars() {
+            match c {
+                '\'' => quoted = !quoted,
+                c if c.is_whitespace() && !quoted => words.push(String::new()),
+                c => words.last_mut().expect("there is a first word").push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
     /// What the page tells people to run.
     #[test]
     fn the_commands_of_the_documentation_are_understood() {
@@ -437,7 +452,9 @@ mod tests {
         for line in page.lines() {
             inside ^= line.starts_with("```");
             let words = line.split(" #").next().unwrap_or_default().split(" > ").next().unwrap_or_default();
-            let words: Vec<&str> = words.split_whitespace().skip_while(|word| word.contains("://")).collect();
+            let words = shell_words(words);
+            let words: Vec<&str> =
+                words.iter().map(String::as_str).skip_while(|word| word.contains("://")).collect();
             // As a shell has them, or as YAML's list of arguments.
             let list = ["args: [", "command: ["].into_iter().find_map(|key| line.trim().strip_prefix(key));
             let list = list.and_then(|list| list.strip_suffix(']'));
