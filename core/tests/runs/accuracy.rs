@@ -129,9 +129,15 @@ fn the_time_left_is_as_good_as_promised() {
     page::compare(&page::root().join("docs/jobs.md"), "accuracy", &table);
 }
 
-/// Not a proof of anything, for whoever tunes again.
+/// What is reported is of other seeds than those that constants were chosen by, and these are not better by luck. Whoever
+/// tunes again reads this table.
 #[test]
-#[ignore = "prints the figures of the seeds that constants were tuned on"]
-fn figures_of_the_seeds_that_were_tuned_on() {
-    println!("{}", table(&kinds().map(|kind| Figures::of(kind, TUNED_ON)).collect::<Vec<_>>()));
+fn the_seeds_that_were_tuned_on_are_others_and_say_the_same() {
+    assert!(TUNED_ON.end <= REPORTED.start, "no run is in both");
+    let figures: Vec<Figures> = kinds().map(|kind| Figures::of(kind, TUNED_ON)).collect();
+    println!("{}", table(&figures));
+    let usual = figures.iter().filter(|of_kind| of_kind.kind.is_without_surprise());
+    let mut all: Vec<f64> = usual.flat_map(|of_kind| of_kind.ours.iter().copied()).collect();
+    all.sort_by(f64::total_cmp);
+    assert!(quantile(&all, 0.9) <= 0.10, "{}", both(&all));
 }
