@@ -93,6 +93,15 @@ impl Tree {
             format!("there is no \"{program}\" in \"{}\" nor on this machine", self.bindir.display())
         })
     }
+
+    /// The `pg_dump` for this server; None where the newest one is older, as it then refuses to connect.
+    pub fn pg_dump(&self) -> anyhow::Result<Option<PathBuf>> {
+        let program = self.client("pg_dump")?;
+        let version = ask(&program, "--version")?;
+        let number = version.strip_prefix("pg_dump (PostgreSQL) ");
+        let number = number.with_context(|| format!("\"{version}\" is not what pg_dump says"))?;
+        Ok((major(&format!("PostgreSQL {number}"))? >= self.major).then_some(program))
+    }
 }
 
 fn ask(pg_config: &Path, option: &str) -> anyhow::Result<String> {

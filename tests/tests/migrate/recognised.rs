@@ -94,16 +94,16 @@ fn a_database_with_the_layers_is_recognised_and_goes_on() {
 
 /// What a dump makes of the database, or of all of it but the migrator's own schema; as `pg_upgrade` does.
 fn restored(database: &Database, options: &[&str]) -> Option<Database> {
-    let programs = database.server().tree().bindir().to_owned();
-    if !programs.join("pg_dump").is_file() {
-        environment::skipped("this server comes without pg_dump");
+    let tree = database.server().tree();
+    let Some(pg_dump) = tree.pg_dump().unwrap() else {
+        environment::skipped("restoring dumps, as there is no pg_dump for this server");
         return None;
-    }
+    };
     let file = std::env::temp_dir().join(format!("{}-{}.sql", database.name(), std::process::id()));
-    let mut dump = Command::new(programs.join("pg_dump"));
+    let mut dump = Command::new(pg_dump);
     Outcome::of(dump.args(options).arg("--file").arg(&file).arg(database.url())).expect(0);
     let restored = Database::empty();
-    let mut read = Command::new(programs.join("psql"));
+    let mut read = Command::new(tree.client("psql").unwrap());
     read.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&file).arg(restored.url());
     let outcome = Outcome::of(&mut read);
     std::fs::remove_file(&file).unwrap();
