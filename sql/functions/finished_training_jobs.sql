@@ -13,7 +13,7 @@ declare
     'estimated_completion_at', 'current_cost', 'estimated_total_cost', 'final_cost', 'error_message', 'error_stack',
     'retry_count', 'external_job_id', 'artifact_id', 'created_at', 'attempt', 'max_attempts', 'claimed_by',
     'cancel_requested_at', 'failure_class', 'idempotency_key', 'retry_of',
-    'resume_from', 'stage_changed_at', 'best_metrics'
+    'resume_from', 'stage_changed_at', 'best_metrics', 'estimate'
   ];
   changed pg_catalog.text;
 begin

@@ -11,6 +11,7 @@ as $$
 declare
   job public.training_jobs := lora_private.lock_attempt(heartbeat_training_job.job_id, heartbeat_training_job.attempt);
   lease timestamptz;
+  pace jsonb;
 begin
   if pg_catalog.length(stage) > 50 then
     raise exception '"stage" has % characters', pg_catalog.length(stage)
@@ -24,10 +25,15 @@ begin
   -- A cancelled job answers and is not written to.
   if job.status <> 'cancelled' then
     lease := lora_private.renewed_lease(job);
-    job.current_stage := coalesce(stage, job.current_stage);
+    if stage is not null then
+      job.current_stage := stage;
+      pace := lora.add_stage_to_job_pace(lora_private.kept_pace(job), stage, lora_private.clock());
+      perform lora_private.keep_pace(job.id, job.attempt, pace);
+      job.progress := greatest(job.progress, (lora_private.training_job_progress(job, pace => pace) ->> 'percent')::numeric);
+    end if;
     update public.training_jobs set
       current_stage = job.current_stage,
-      progress = greatest(progress, (lora_private.training_job_progress(job) ->> 'percent')::numeric),
+      progress = job.progress,
       last_heartbeat_at = lora_private.clock(),
       lease_expires_at = lease
     where id = job.id;

@@ -9,6 +9,7 @@ declare
   dataset public.datasets;
   steps numeric;
   tokens_per_epoch double precision;
+  estimate pg_catalog.jsonb;
 begin
   new.status := coalesce(new.status, 'queued');
 
@@ -100,14 +101,17 @@ begin
   end if;
   tokens_per_epoch := coalesce(
     (dataset.validation_report #>> '{tokens,sequence}')::double precision, dataset.total_tokens, 0);
-  new.estimated_total_cost := lora_private.displayed_cost((lora.estimate_cost(
+  estimate := lora.estimate_cost(
     new.total_steps,
     tokens_per_epoch * new.total_epochs / new.total_steps,
     new.total_epochs,
     lora_private.gpu_tokens_per_second(new.gpu_config ->> 'gpu_type'),
     (new.gpu_config ->> 'cost_per_gpu_hour')::numeric,
     (new.gpu_config ->> 'num_gpus')::numeric::integer
-  ) ->> 'expected')::numeric);
+  );
+  new.estimated_total_cost := lora_private.displayed_cost((estimate ->> 'expected')::numeric);
+  -- Of a dataset whose tokens nobody has counted nothing is to be foretold.
+  new.estimate := case when tokens_per_epoch > 0 then lora_private.expected_pace(estimate) end;
   new.queued_at := lora_private.clock();
   new.created_at := lora_private.clock();
   new.updated_at := new.created_at;

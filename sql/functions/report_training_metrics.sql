@@ -10,6 +10,7 @@ declare
   answer jsonb;
   impossible boolean;
   best jsonb;
+  pace jsonb;
 begin
   if pg_catalog.jsonb_typeof(points) is distinct from 'array' then
     raise exception '"points" is not an array' using errcode = '22023', hint = 'Pass a JSON array of points.';
@@ -81,7 +82,13 @@ begin
         where abs(figure.value) < 'infinity'
         order by figure.metric, figure.value, point.step
       ) as lowest
-    ) into answer, impossible, best;
+    ), (
+      select lora.add_points_to_job_pace(
+        lora_private.kept_pace(job), pg_catalog.array_agg(point.step),
+        pg_catalog.array_agg(coalesce(point."timestamp", lora_private.clock())),
+        pg_catalog.array_agg(point.validation_loss is not null))
+      from first_of_step as point join inserted using (step)
+    ) into answer, impossible, best, pace;
   exception
     -- What a point holds is looked into only when one of them is bad: 1,000 good ones take a third longer otherwise.
     when data_exception or not_null_violation or check_violation then
@@ -92,11 +99,9 @@ begin
     perform lora_private.refuse_bad_point(points);
   end if;
 
-  perform lora_private.advance_training_job(job.id, (answer ->> 'accepted')::integer > 0, best);
-  return answer || (
-    select pg_catalog.jsonb_build_object('progress', advanced.progress, 'cancel_requested', false)
-    from public.training_jobs as advanced where advanced.id = job.id
-  );
+  return answer || pg_catalog.jsonb_build_object(
+    'progress', lora_private.advance_training_job(job, (answer ->> 'accepted')::integer > 0, best, pace),
+    'cancel_requested', false);
 end
 $$;
 comment on function public.report_training_metrics(uuid, integer, jsonb) is
@@ -159,25 +164,24 @@ $$;
 revoke all on function lora_private.refuse_bad_point(jsonb) from public, anon, authenticated, service_role;
 grant execute on function lora_private.refuse_bad_point(jsonb) to service_role;
 
--- Brings a job's own columns up to its newest point.
-create or replace function lora_private.advance_training_job(job_id uuid, has_new_points boolean, best jsonb)
-returns void
+-- Brings a locked job's own columns up to its newest point; answers its percent.
+create or replace function lora_private.advance_training_job(
+  job public.training_jobs, has_new_points boolean, best jsonb, pace jsonb
+)
+returns numeric
 language plpgsql
 set search_path = ''
 as $$
-#variable_conflict use_column
 declare
-  job public.training_jobs;
   newest public.metrics_points;
   last pg_catalog.record;
   answer pg_catalog.jsonb;
 begin
-  select * into strict job from public.training_jobs where id = advance_training_job.job_id;
   select * into newest from public.metrics_points as point
   where point.job_id = job.id and point.attempt = job.attempt
   order by point.step desc limit 1;
   if not found then
-    return;
+    return job.progress;
   end if;
   -- JSON has no NaN and no infinity: current_metrics keeps the last values that are numbers. (NaN is above infinity.)
   select
@@ -197,7 +201,10 @@ begin
     job.current_stage := 'training';
   end if;
   job.status := 'running';
-  answer := lora_private.training_job_progress(job);
+  -- Points first: they are of what was done before the stage that they begin.
+  pace := lora.add_stage_to_job_pace(pace, job.current_stage, lora_private.clock());
+  perform lora_private.keep_pace(job.id, job.attempt, pace);
+  answer := lora_private.training_job_progress(job, pace => pace);
   update public.training_jobs set
     status = 'running',
     current_stage = job.current_stage,
@@ -222,7 +229,9 @@ begin
     last_progress_at = case when has_new_points then lora_private.clock() else job.last_progress_at end,
     last_heartbeat_at = lora_private.clock(),
     lease_expires_at = lora_private.renewed_lease(job)
-  where id = job.id;
+  where id = job.id
+  returning progress into job.progress;
+  return job.progress;
 end
 $$;
 
@@ -241,10 +250,10 @@ as $$
 $$;
 
 revoke all on function
-  lora_private.advance_training_job(uuid, boolean, jsonb),
+  lora_private.advance_training_job(public.training_jobs, boolean, jsonb, jsonb),
   lora_private.better_metrics(jsonb, jsonb, integer)
   from public, anon, authenticated, service_role;
 grant execute on function
-  lora_private.advance_training_job(uuid, boolean, jsonb),
+  lora_private.advance_training_job(public.training_jobs, boolean, jsonb, jsonb),
   lora_private.better_metrics(jsonb, jsonb, integer)
   to service_role;

@@ -17,6 +17,13 @@ begin
       using errcode = '22023', hint = 'Give a number of days from 0 to 36500, or leave it out to keep all.';
   end if;
   return query select * from lora_private.sweep_lost_jobs();
+  return query select * from lora_private.sweep_stalled_jobs(notify);
+  return query
+    select 'queue', null::uuid, null::integer, 'waiting',
+      pg_catalog.format('%s jobs have waited for a worker for more than an hour', pg_catalog.count(*)), min(waiting.queued_at)
+    from public.training_jobs as waiting
+    where waiting.status = 'queued' and waiting.queued_at < lora_private.clock() - '1 hour'::interval
+    having pg_catalog.count(*) > 0;
 
   removed := lora_private.remove_abandoned_chunks();
   if removed > 0 then
@@ -79,5 +86,47 @@ begin
   end loop;
 end
 $$;
-revoke all on function lora_private.sweep_lost_jobs() from public, anon, authenticated, service_role;
-grant execute on function lora_private.sweep_lost_jobs() to service_role;
+
+-- Jobs that a worker holds and that stand still. Nothing is done to them: only somebody who looks can tell a hang from a step that
+-- takes its time. Their owner is told once in an attempt, and so is the list of events.
+create or replace function lora_private.sweep_stalled_jobs(notify boolean)
+returns table (kind text, job_id uuid, attempt integer, action text, reason text, since timestamptz)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  job public.training_jobs;
+  verdict pg_catalog.jsonb;
+  words pg_catalog.text;
+  is_news pg_catalog.bool;
+begin
+  for job in
+    select * from public.training_jobs as held
+    where held.status in ('initializing', 'running') and held.claimed_by is not null
+      and lora_private.training_job_verdict(held, pace => lora_private.kept_pace(held)) ->> 'verdict' = 'stalled'
+    order by held.id
+    for no key update skip locked
+  loop
+    -- Anew, now that it is locked: a step may have come meanwhile.
+    verdict := lora_private.training_job_verdict(job, pace => lora_private.kept_pace(job));
+    continue when verdict ->> 'verdict' <> 'stalled';
+    words := pg_catalog.format('in stage "%s" nothing was reported for %s s, %s s are usual at most', job.current_stage,
+      pg_catalog.round((verdict #>> '{silence,seconds}')::numeric), pg_catalog.round((verdict #>> '{silence,budget_seconds}')::numeric));
+    is_news := notify and not exists (
+      select from public.training_job_events as event
+      where event.job_id = job.id and event.kind = 'stalled' and event.attempt = job.attempt
+    );
+    if is_news then
+      insert into public.training_job_events (job_id, actor, kind, attempt, payload)
+      values (job.id, lora_private.actor(), 'stalled', job.attempt, pg_catalog.jsonb_build_object(
+        'stage', job.current_stage, 'reason', verdict -> 'verdict_reason', 'silence', verdict -> 'silence'));
+    end if;
+    return query select 'job', job.id, job.attempt, case when is_news then 'notified' else 'stalled' end, words,
+      lora_private.clock() - pg_catalog.make_interval(secs => (verdict #>> '{silence,seconds}')::double precision);
+  end loop;
+end
+$$;
+revoke all on function lora_private.sweep_lost_jobs(), lora_private.sweep_stalled_jobs(boolean)
+  from public, anon, authenticated, service_role;
+grant execute on function lora_private.sweep_lost_jobs(), lora_private.sweep_stalled_jobs(boolean) to service_role;

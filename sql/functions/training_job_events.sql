@@ -28,8 +28,36 @@ begin
   return new;
 end
 $$;
-revoke all on function lora_private.number_training_job_event() from public, anon, authenticated, service_role;
+
+-- What an event is worth telling the owner of the job, who does not watch its events. As the owner of the tables: it is one
+-- notification for one attempt, which the database writes itself.
+create or replace function lora_private.notify_of_training_job_event()
+returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+  insert into public.notifications (user_id, type, title, message, priority, metadata)
+  select job.user_id, 'job_stalled', 'Training stands still',
+    pg_catalog.format('The training on "%s" has reported nothing for %s, in stage "%s".', dataset.name,
+      coalesce(pg_catalog.round(case when pg_catalog.jsonb_typeof(new.payload #> '{silence,seconds}') = 'number'
+        then (new.payload #>> '{silence,seconds}')::pg_catalog.numeric end) || ' s', 'too long'),
+      pg_catalog.left(job.current_stage, 50)),
+    'high',
+    pg_catalog.jsonb_build_object('job_id', job.id, 'dataset_id', job.dataset_id, 'attempt', new.attempt)
+  from public.training_jobs as job
+  left join public.datasets as dataset on dataset.id = job.dataset_id
+  where job.id = new.job_id and job.attempt = new.attempt;
+  return null;
+end
+$$;
+revoke all on function lora_private.number_training_job_event(), lora_private.notify_of_training_job_event()
+  from public, anon, authenticated, service_role;
 
 create or replace trigger b_number_training_job_event
   before insert on public.training_job_events
   for each row execute function lora_private.number_training_job_event();
+create or replace trigger notify_of_training_job_event
+  after insert on public.training_job_events
+  for each row when (new.kind = 'stalled')
+  execute function lora_private.notify_of_training_job_event();

@@ -23,33 +23,27 @@ begin
 end
 $$;
 comment on function public.training_job_progress(uuid, timestamptz) is
-  'Percent, pace, seconds left and cost of a job at an instant';
+  'Percent, pace, seconds left, verdict, place in the queue and cost of a job at an instant';
 revoke all on function public.training_job_progress(uuid, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function public.training_job_progress(uuid, timestamptz) to authenticated, service_role;
 
--- From the newest points of the current attempt; core looks at no more than 64. For an instant of the past only
--- those that were reported by then. For now all of them, whatever the worker's clock says: one that runs ahead of
--- ours must not make percent fall.
-create or replace function lora_private.training_job_progress(job public.training_jobs, at timestamptz default null)
+-- From the pace of the current attempt. For an instant of the past only points count that were reported by then; for now all
+-- of them, whatever the worker's clock says: one that runs ahead of ours must not make percent fall.
+create or replace function lora_private.training_job_progress(
+  job public.training_jobs, at timestamptz default null, pace jsonb default null
+)
 returns jsonb
 language plpgsql stable
 set search_path = ''
 as $$
 declare
   asked_at constant pg_catalog.timestamptz := coalesce(at, lora_private.clock());
-  current_cost constant numeric := lora_private.training_job_cost(job, asked_at);
+  cost constant numeric := lora_private.training_job_cost(job, asked_at);
   answer pg_catalog.jsonb;
 begin
-  select lora.job_progress(
-    job.status, job.current_stage, nullif(greatest(job.total_steps, 0), 0),
-    pg_catalog.array_agg(point.step), pg_catalog.array_agg(point."timestamp"), asked_at
-  ) into answer
-  from (
-    select step, "timestamp" from public.metrics_points
-    where job_id = job.id and attempt = job.attempt and step >= 0 and "timestamp" is not null
-      and (training_job_progress.at is null or "timestamp" <= training_job_progress.at)
-    order by step desc limit 64
-  ) as point;
+  pace := coalesce(pace, lora_private.training_job_pace(job, at));
+  answer := lora.job_progress_of_pace(
+    job.status, job.current_stage, nullif(greatest(job.total_steps, 0), 0), pace, asked_at, job.estimate, job.started_at);
   -- A worker may announce a stage that comes before the last one; percent does not follow it down.
   if at is null and job.status in ('initializing', 'running') and job.progress > (answer ->> 'percent')::numeric then
     answer := answer || pg_catalog.jsonb_build_object('percent', job.progress);
@@ -59,17 +53,20 @@ begin
     'stage', job.current_stage,
     'attempt', job.attempt,
     'cost', pg_catalog.jsonb_build_object(
-      'current', current_cost,
+      'current', cost,
       'projected', case
-        when job.completed_at is not null then current_cost
+        when job.completed_at is not null then cost
+        when job.status = 'queued' then coalesce(cost, 0) + job.estimated_total_cost
         else lora_private.training_job_cost(
           job, asked_at + pg_catalog.make_interval(secs => (answer #>> '{eta,expected}')::double precision))
       end
     )
-  );
+  ) || lora_private.training_job_verdict(job, at, pace)
+    || case when job.status = 'queued' and at is null then lora_private.place_in_queue(job.id)
+      else '{"queue_position": null, "expected_start_at": null}' end;
 end
 $$;
-revoke all on function lora_private.training_job_progress(public.training_jobs, timestamptz)
+revoke all on function lora_private.training_job_progress(public.training_jobs, timestamptz, jsonb)
   from public, anon, authenticated, service_role;
-grant execute on function lora_private.training_job_progress(public.training_jobs, timestamptz)
+grant execute on function lora_private.training_job_progress(public.training_jobs, timestamptz, jsonb)
   to authenticated, service_role;

@@ -54,6 +54,7 @@ begin
     new.failure_class := null;
     new.stage_changed_at := lora_private.clock();
     new.resume_from := lora_private.last_checkpoint(old.id);
+    new.estimate := lora_private.expected_of_next_attempt(old, new.resume_from);
   elsif new.status in ('completed', 'failed', 'cancelled') then
     -- What is displayed is computed from the row that the ledger is: as it was until now.
     ended := lora_private.ended_attempt(old);
@@ -94,8 +95,8 @@ begin
 end
 $$;
 
--- Which attempt a job is at is for the database alone to count. What is sent is passed over and not refused: an
--- application's own worker writes whole rows. (A count below 0, of an adopted job, can be mended.)
+-- Which attempt a job is at, and what is expected of it, is for the database alone to say. What is sent is passed over and
+-- not refused: an application's own worker writes whole rows. (A count below 0, of an adopted job, can be mended.)
 create or replace function lora_private.keep_training_job_attempt()
 returns trigger
 language plpgsql
@@ -104,6 +105,7 @@ as $$
 begin
   new.attempt := old.attempt;
   new.retry_count := greatest(old.retry_count, 0);
+  new.estimate := old.estimate;
   return new;
 end
 $$;
@@ -244,7 +246,7 @@ begin
   if tg_op = 'UPDATE' and new.status = 'queued' then
     -- The next attempt tells of itself.
     perform lora_private.release_notifications(
-      new.user_id, new.id, array['job_queued', 'job_started', 'job_completed', 'job_failed', 'job_cancelled']);
+      new.user_id, new.id, array['job_queued', 'job_started', 'job_completed', 'job_failed', 'job_cancelled', 'job_stalled']);
   end if;
   select name into dataset_name from public.datasets where id = new.dataset_id;
   insert into public.notifications (user_id, type, title, message, priority, metadata)
@@ -323,7 +325,10 @@ grant execute on function lora_private.actor() to service_role;
 -- After the one that freezes, which refuses; before the change of status, which counts.
 create or replace trigger b_keep_training_job_attempt
   before update on public.training_jobs
-  for each row when (new.attempt is distinct from old.attempt or new.retry_count is distinct from old.retry_count)
+  for each row when (
+    new.attempt is distinct from old.attempt or new.retry_count is distinct from old.retry_count
+    or new.estimate is distinct from old.estimate
+  )
   execute function lora_private.keep_training_job_attempt();
 
 create or replace trigger b_note_training_job_stage

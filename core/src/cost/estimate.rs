@@ -42,6 +42,11 @@ pub struct Estimate {
     pub hours: f64,
     /// Optimizer steps.
     pub steps: i64,
+    /// Seconds until the first step begins.
+    pub preparation_seconds: f64,
+    /// Seconds of a step with its share of the evaluations, three decimals. With the line above it is the estimate that
+    /// `job_progress` takes.
+    pub seconds_per_step: f64,
     /// `formula`: from the workload alone, no finished runs were looked at.
     pub method: &'static str,
 }
@@ -88,10 +93,9 @@ pub fn estimate(workload: &Workload) -> Result<Estimate> {
     if !(tokens_per_second.is_finite() && tokens_per_second > 0.0) {
         return refuse("tokens_per_second");
     }
-    let seconds = steps as f64 * tokens_per_step / (tokens_per_second * f64::from(gpus))
-        + START_SECONDS
-        + SECONDS_PER_EPOCH * f64::from(epochs)
-        + END_SECONDS;
+    let training = steps as f64 * tokens_per_step / (tokens_per_second * f64::from(gpus))
+        + SECONDS_PER_EPOCH * f64::from(epochs);
+    let seconds = START_SECONDS + training + END_SECONDS;
     // 2^53 microseconds are 285 years, and the last figure that a float holds exactly.
     let micros = seconds * 1e6;
     // Infinity over infinity is no number and above nothing.
@@ -107,6 +111,8 @@ pub fn estimate(workload: &Workload) -> Result<Estimate> {
         expected: expected.to_json(),
         hours: (seconds / 36.0).round() / 100.0,
         steps,
+        preparation_seconds: START_SECONDS,
+        seconds_per_step: (training / steps as f64 * 1e3).round() / 1e3,
         method: "formula",
     })
 }
@@ -132,6 +138,7 @@ mod tests {
         // 100 s of work, 600 + 300 + 300 s around it, a thousandth a second, and storage.
         assert_eq!(estimate.expected.get(), "1.8000000000");
         assert_eq!((estimate.hours, estimate.steps, estimate.method), (0.36, 100, "formula"));
+        assert_eq!((estimate.preparation_seconds, estimate.seconds_per_step), (600.0, 4.0));
     }
 
     #[test]

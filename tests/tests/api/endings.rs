@@ -5,33 +5,18 @@ use pg_lora_tests::story::{
     claim, complete, digests, job_row, point, queue_job, ready_dataset, report, set_clock, sign_up,
 };
 use pg_lora_tests::{Caller, Database, Refusal};
-use postgres::{Client, Error};
+use postgres::Client;
 use serde_json::{Value, json};
 
-const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
+use crate::{call, events, notices};
 
-/// What a function answers, as JSON.
-fn call(db: &mut Client, caller: &Caller, function: &str) -> Result<Value, Error> {
-    caller.ask(db, &format!("select to_jsonb(public.{function})"))
-}
+const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 
 fn running_job(db: &mut Client, user: &Caller, dataset: &str) -> String {
     let job = queue_job(db, user, dataset, 10);
     assert_eq!(claim(db, "w"), job);
     report(db, &job, json!([point(1, json!(2.5))])).unwrap();
     job
-}
-
-fn events(db: &mut Client, job: &str, kind: &str) -> Vec<Value> {
-    let sql = format!(
-        "select coalesce(jsonb_agg(payload order by sequence), '[]') from public.training_job_events \
-         where job_id = '{job}' and kind = '{kind}'"
-    );
-    Caller::service().ask(db, &sql).unwrap().as_array().unwrap().clone()
-}
-
-fn notices(db: &mut Client, user: &Caller) -> Value {
-    user.ask(db, "select jsonb_agg(type order by created_at, type) from public.notifications").unwrap()
 }
 
 #[test]

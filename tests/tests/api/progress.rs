@@ -74,7 +74,7 @@ fn a_steady_run_is_foretold_and_priced() {
     let mut db = database.connect();
     let (alice, job) = claimed(&mut db);
     let before = progress(&mut db, &alice, &format!("'{job}'")).unwrap();
-    assert_eq!((&before["eta"]["expected"], &before["eta"]["reason"]), (&Value::Null, &json!("no_points")));
+    assert_eq!((&before["step"], &before["eta"]["method"]), (&Value::Null, &json!("estimate")));
 
     for step in 1..=4 {
         set_clock(&mut db, &format!("2026-01-15 23:{step:02}Z"));
@@ -98,7 +98,7 @@ fn a_steady_run_is_foretold_and_priced() {
 
     // Two and a half minutes ago only one point was there.
     let past = progress(&mut db, &alice, &format!("'{job}', '2026-01-15 23:01:30Z'")).unwrap();
-    assert_eq!((&past["step"], &past["eta"]["reason"]), (&json!(1), &json!("one_point")));
+    assert_eq!((&past["step"], &past["eta"]["method"]), (&json!(1), &json!("estimate")));
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
         ("create_training_job", json!({"dataset_id": dataset, "gpu_config": gpus()})),
         ("training_job_progress", json!({"job_id": job})),
         ("mark_notifications_read", json!({"ids": []})),
+        ("training_jobs_overview", json!({})),
         ("cost_summary", json!({"from_date": "2026-01-01", "to_date": "2026-02-01"})),
     ]
 }

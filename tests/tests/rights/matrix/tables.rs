@@ -162,6 +162,7 @@ const TRAINING_JOBS: Section = Section {
         ("resume_from", "'{}'", [NO, NO, OURS, YES]),
         ("stage_changed_at", "'2000-01-01'", [NO, NO, OURS, YES]),
         ("best_metrics", "'{}'", [NO, NO, OURS, YES]),
+        ("estimate", "'{}'", [NO, NO, OURS, OURS]),
     ],
     whole: &[
         SELECT,
@@ -226,6 +227,7 @@ const COMPLETED_JOBS: Section = Section {
         ("resume_from", "'{}'", ["", NO, "", FROZEN]),
         ("stage_changed_at", "'2000-01-01'", ["", NO, "", FROZEN]),
         ("best_metrics", "'{}'", ["", NO, "", FROZEN]),
+        ("estimate", "'{}'", ["", NO, "", FROZEN]),
     ],
     ..Section::NOTHING
 };

@@ -9,7 +9,7 @@ use postgres::Client;
 use serde_json::json;
 
 /// Everything that an attack could change.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "public.datasets",
     "public.training_jobs",
     "public.metrics_points",
@@ -20,6 +20,7 @@ const TABLES: [&str; 13] = [
     "public.gpu_prices",
     "public.cost_budgets",
     "lora_private.dataset_chunks",
+    "lora_private.training_job_paces",
     "lora_private.finished_dataset_validations",
     "storage.objects",
     "auth.users",

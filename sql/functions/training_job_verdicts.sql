@@ -1,0 +1,80 @@
+-- Whether a job is well, and how long it has to wait.
+
+-- A job is judged by the clocks as they are now: of an instant of the past they say nothing any more.
+create or replace function lora_private.training_job_verdict(
+  job public.training_jobs, at timestamptz default null, pace jsonb default null
+)
+returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  now constant pg_catalog.timestamptz := coalesce(at, lora_private.clock());
+  answer pg_catalog.jsonb;
+  newest pg_catalog.timestamptz := job.last_progress_at;
+begin
+  if now < lora_private.clock() then
+    return pg_catalog.jsonb_build_object('verdict', null, 'verdict_reason', 'past', 'silence', null);
+  end if;
+  if newest is null and job.status in ('initializing', 'running') then
+    -- An application may insert points by itself. Their time is that of the worker's clock.
+    select least(point."timestamp", now) into newest from public.metrics_points as point
+    where point.job_id = job.id and point.attempt = job.attempt and point."timestamp" is not null
+    order by point.step desc limit 1;
+  end if;
+  answer := lora.job_verdict(
+    job.status, job.current_stage, now, job.last_heartbeat_at, newest, job.lease_expires_at,
+    -- Whoever drives a job without claiming it need not say where it is: silence is then no sign.
+    case when job.status = 'queued' then job.queued_at when job.claimed_by is not null then job.stage_changed_at end,
+    pace);
+  return pg_catalog.jsonb_build_object(
+    'verdict', answer -> 'verdict',
+    'verdict_reason', answer -> 'reason',
+    'silence', case when answer ->> 'silent_seconds' is not null then pg_catalog.jsonb_build_object(
+      'seconds', answer -> 'silent_seconds', 'budget_seconds', answer -> 'budget_seconds') end);
+end
+$$;
+
+-- How many jobs are claimed before this one, and when its turn comes if workers go on as in the last hour. As the owner of the
+-- tables, who sees everybody's jobs: nothing but a number and an instant leaves.
+create or replace function lora_private.place_in_queue(job_id uuid)
+returns jsonb
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+  job public.training_jobs;
+  before pg_catalog.int8;
+  starts pg_catalog.int8;
+  first_start pg_catalog.timestamptz;
+begin
+  select * into job from public.training_jobs as candidate where candidate.id = place_in_queue.job_id;
+  if job.status = 'queued' then
+    -- A place far behind is not worth the time to count it exactly.
+    select pg_catalog.count(*) into before from (
+      select from public.training_jobs as other
+      where other.status = 'queued' and (other.queued_at, other.id) < (job.queued_at, job.id)
+      limit 10000
+    ) as earlier;
+    select pg_catalog.count(*), pg_catalog.min(start.started_at) into starts, first_start from (
+      select other.started_at from public.training_jobs as other
+      where other.claimed_by is not null and other.started_at > lora_private.clock() - '1 hour'::pg_catalog.interval
+      order by other.started_at desc limit 100
+    ) as start;
+  end if;
+  return pg_catalog.jsonb_build_object(
+    'queue_position', before + 1,
+    -- Of fewer starts no pace follows.
+    'expected_start_at', case when starts >= 5 and lora_private.clock() > first_start then
+      lora_private.clock() + (lora_private.clock() - first_start) * ((before + 1) / starts::pg_catalog.float8)
+    end);
+end
+$$;
+revoke all on function
+  lora_private.training_job_verdict(public.training_jobs, timestamptz, jsonb),
+  lora_private.place_in_queue(uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  lora_private.training_job_verdict(public.training_jobs, timestamptz, jsonb),
+  lora_private.place_in_queue(uuid)
+  to authenticated, service_role;
