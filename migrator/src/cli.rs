@@ -121,6 +121,15 @@ pub enum Command {
     /// message", each with what to do about it. Only --dataset connects to a database.
     Validate(Validate),
 
+    /// List training jobs, the newest first: progress, time left, cost, and whether they are well; write nothing
+    Jobs(Jobs),
+
+    /// Watch a training job until it is over; write nothing
+    ///
+    /// In front of a terminal a bar with time left, cost and the loss, else a line whenever something has changed. Exit 14 when
+    /// the job failed or was cancelled.
+    Watch(Watch),
+
     /// Print a script that completes commands and options in a shell
     Completions(Completions),
 }
@@ -139,6 +148,12 @@ pub struct Migrate {
     /// This build has no portable edition: auto is the extension, as native is, and portable is refused.
     #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Auto)]
     pub provider: Provider,
+
+    /// Have the database call sweep_training_jobs every minute, by pg_cron, which has to be installed there
+    ///
+    /// Never done unless it is asked for; a schedule of that name that is there is left as it is.
+    #[arg(long)]
+    pub schedule_sweep: bool,
 
     #[command(flatten)]
     pub waiting: Waiting,
@@ -287,6 +302,69 @@ pub struct Buckets {
     pub environment: Environment,
 }
 
+/// Options of `jobs`.
+#[derive(Debug, Args)]
+pub struct Jobs {
+    /// Jobs of this status alone
+    #[arg(long, value_name = "STATUS", value_enum)]
+    pub status: Option<JobStatus>,
+
+    /// How many, 1 to 100
+    #[arg(long, value_name = "NUMBER", default_value_t = 25, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub page_size: u8,
+
+    /// Those after the job of this id: the "next" of the page before
+    #[arg(long, value_name = "ID")]
+    pub before: Option<Uuid>,
+}
+
+/// The states of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JobStatus {
+    /// Waits for a worker
+    Queued,
+    /// Was claimed by a worker
+    Initializing,
+    /// Has reported a step
+    Running,
+    /// Is done
+    Completed,
+    /// Has failed
+    Failed,
+    /// Was cancelled
+    Cancelled,
+}
+
+impl JobStatus {
+    /// As the database names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Initializing => "initializing",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Options of `watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// The id of the job
+    #[arg(value_name = "JOB")]
+    pub job: Uuid,
+
+    /// How often to look: 5s, 1m, or a number of seconds
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = interval)]
+    pub every: Duration,
+
+    /// Look once, say where it stands, and end with 0
+    #[arg(long)]
+    pub once: bool,
+}
+
 /// Options of `completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
@@ -394,6 +472,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     match number.parse::<u32>() {
         Ok(number) if seconds != 0 => Ok(Duration::from_secs(u64::from(number) * seconds)),
         _ => Err("write a number and s, m or h, as in 60s".to_owned()),
+    }
+}
+
+/// The same, at least a second: the database has other things to do.
+fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("write one second or more, as in 5s".to_owned()),
+        duration => Ok(duration),
     }
 }
 

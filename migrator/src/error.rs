@@ -39,6 +39,8 @@ pub enum Exit {
     TableLock = 12,
     /// `validate`: the dataset has errors.
     Dataset = 13,
+    /// `watch`: the job failed or was cancelled.
+    Job = 14,
     /// SIGINT; rolled back.
     Interrupted = 130,
     /// SIGTERM; rolled back.
@@ -47,7 +49,7 @@ pub enum Exit {
 
 /// Every exit code of the program: its meaning, and whether the same command may succeed when it is run again.
 /// The help and docs/migrate.md say these words.
-pub const EXIT_CODES: [(u8, &str, bool); 16] = [
+pub const EXIT_CODES: [(u8, &str, bool); 17] = [
     (0, "done, or nothing to do", false),
     (1, "internal error", false),
     (2, "the command line or the connection string cannot be understood", false),
@@ -66,6 +68,7 @@ pub const EXIT_CODES: [(u8, &str, bool); 16] = [
     (11, "refused before anything was written", false),
     (12, "a table lock was not obtained in time", true),
     (13, "the dataset has errors (validate)", false),
+    (14, "the training job failed or was cancelled (watch)", false),
     (130, "interrupted, rolled back", true),
     (143, "terminated, rolled back", true),
 ];

@@ -40,6 +40,7 @@ mod foreign;
 mod further;
 mod history;
 mod interrupt;
+mod jobs;
 mod layer;
 mod lock;
 mod migrate;
@@ -56,6 +57,7 @@ mod remarks;
 mod repair;
 mod report;
 mod runs;
+mod schedule;
 mod secret;
 mod settings;
 mod sql_error;
@@ -97,6 +99,8 @@ fn main() -> ExitCode {
         Command::Validate(_) => "validate",
         Command::Export(_) => "export",
         Command::Buckets(_) => "buckets",
+        Command::Jobs(_) => "jobs",
+        Command::Watch(_) => "watch",
         Command::Completions(_) => "completions",
     };
     let mut report = Report::new(name, flags.cli.global.output);
@@ -129,6 +133,9 @@ fn run(flags: Flags, report: &mut Report) -> Result<(), Error> {
         Command::Wait => wait::run(&mut connect()?, began, report),
         // Connects only if it is asked to record what it finds, and may find it after a signal.
         Command::Validate(options) => return validate::run(options, &connect, &interrupt, report),
+        Command::Jobs(options) => jobs::list(&mut connect()?, options, report),
+        // Connects again when the connection is lost.
+        Command::Watch(options) => jobs::watch(options, &connect, &interrupt, report),
         Command::Export(options) => return export::run(options, report),
         Command::Completions(options) => {
             completions::print(options.shell, report);

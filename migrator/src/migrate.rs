@@ -11,7 +11,7 @@ use crate::report::{Report, say};
 use crate::step::{self, Done, Task};
 use crate::{
     broken, buckets, environment, history, layer, obstacles, outside, plan, platform, preflight, provider,
-    remarks, standing, survey, verify,
+    remarks, schedule, standing, survey, verify,
 };
 
 /// Runs the command.
@@ -25,7 +25,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
             "obstacles",
             "differences",
         ],
-        &["extension", "functions"],
+        &["extension", "functions", "sweep_scheduled"],
     );
     if options.provider == cli::Provider::Portable {
         return Err(provider::no_portable_edition());
@@ -51,6 +51,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     }
     preflight::check(&survey, &plan, standalone)?;
     outside::check(session, plan.versions)?;
+    let schedules = options.schedule_sweep && schedule::is_needed(session, &survey.facts)?;
     if !plan.is_empty() {
         refuse_obstacles(session, patience, standalone, report)?;
         session.announce("migrating", &survey.facts);
@@ -97,6 +98,9 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         )?
     {
         report.buckets_changed(&done.made);
+    }
+    if schedules && schedule::sweep(session, patience)? {
+        report.sweep_scheduled();
     }
     report.storage_notes(&plan);
     if report.changed {

@@ -18,6 +18,7 @@ use crate::layer::{Object, Replaced};
 use crate::patience::counted;
 use crate::plan::Plan;
 use crate::provider::Provider;
+use crate::schedule;
 use crate::settings::Settings;
 use crate::step::Effort;
 use crate::survey::Facts;
@@ -110,6 +111,13 @@ impl Report {
         self.changed = true;
         self.line("labelled", label.unwrap_or_default());
         self.set("environment", label);
+    }
+
+    /// The sweep is called by the database.
+    pub fn sweep_scheduled(&mut self) {
+        self.changed = true;
+        self.line("scheduled", &format!("{}, every minute", schedule::NAME));
+        self.set("sweep_scheduled", schedule::NAME);
     }
 
     /// How the database stands to this build.

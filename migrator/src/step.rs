@@ -35,7 +35,7 @@ pub struct FailedStatement {
 /// What a step does: for the run log and for messages.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// version, statement, layer, platform, rules, buckets, environment, repair or adopt.
+    /// version, statement, layer, platform, rules, buckets, environment, schedule, repair or adopt.
     pub kind: &'static str,
     pub name: String,
     /// For messages.

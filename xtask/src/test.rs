@@ -13,8 +13,8 @@ use pg_lora_tests::{Account, Scratch, environment};
 use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
 use crate::{
-    isolation, old_server, packages, pgrx, plpgsql_check, postgrest, process, regress, supabase_cli, tidy,
-    typescript,
+    isolation, old_server, packages, pgrx, postgrest, process, regress, server_extensions, supabase_cli,
+    tidy, typescript,
 };
 
 /// proptest reads it by this name.
@@ -161,7 +161,7 @@ impl Suite<'_> {
 
     fn end_to_end(&self) -> anyhow::Result<()> {
         self.prepared.with_extension()?;
-        plpgsql_check::provide(self.prepared.checkout, &self.prepared.tree)?;
+        server_extensions::provide(self.prepared.checkout, &self.prepared.tree)?;
         let mut cargo = process::cargo(self.prepared.checkout.root());
         cargo.args(["test", "--no-fail-fast", "--package", "pg-lora-tests"]).args(&self.args.filter);
         cargo.env(environment::PG_CONFIG, self.prepared.tree.pg_config());

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use boon::{Compiler, SchemaIndex, Schemas};
+use pg_lora_tests::story::{claim, complete, point, queue_job, ready_dataset, report, sign_up};
 use pg_lora_tests::{Database, Outcome, Scratch, program};
 use serde_json::{Value, json};
 
@@ -72,7 +73,10 @@ fn every_command_prints_what_the_schema_says() {
         &["verify"],
         &["verify", "--datasets"],
         &["buckets"],
+        &["jobs"],
+        &["watch", "00000000-0000-4000-8000-000000000000"],
         &["migrate"],
+        &["migrate", "--schedule-sweep"],
         &["repair"],
         &["repair", "--resume"],
     ] {
@@ -126,6 +130,7 @@ fn every_command_prints_what_the_schema_says() {
         .unwrap();
     assert_eq!(schema.of(&database, &["status"])["partial"][0]["version"], 9999);
     db.batch_execute("delete from lora_migrate.progress").unwrap();
+    watched(&mut schema, &database);
     db.batch_execute("update storage.buckets set file_size_limit = null, public = true").unwrap();
     schema.of(&database, &["status"]);
     schema.of(&database, &["migrate"]);
@@ -187,6 +192,27 @@ fn every_command_prints_what_the_schema_says() {
             assert!(!fails || schema.seen.contains(&(command.clone(), true)), "{command} never failed");
         }
     }
+}
+
+/// Jobs, from the queue to their end.
+fn watched(schema: &mut Schema, database: &Database) {
+    assert_eq!(schema.of(database, &["jobs"])["jobs"], json!([]));
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let jobs: Vec<String> = (0..2).map(|_| queue_job(&mut db, &alice, &dataset, 10)).collect();
+    schema.of(database, &["watch", &jobs[1], "--once"]);
+    assert_eq!(claim(&mut db, "w"), jobs[0]);
+    schema.of(database, &["watch", &jobs[0], "--once"]);
+    report(&mut db, &jobs[0], json!([point(1, json!(2.0)), point(2, json!(1.5))])).unwrap();
+    schema.of(database, &["watch", &jobs[0], "--once"]);
+    assert!(schema.of(database, &["jobs", "--page-size", "1"])["next"].is_string());
+    complete(&mut db, &jobs[0]).unwrap();
+    schema.of(database, &["watch", &jobs[0]]);
+    let cancel = format!("update public.training_jobs set status = 'cancelled' where id = '{}'", jobs[1]);
+    alice.write(&mut db, &cancel).unwrap();
+    assert_eq!(schema.of(database, &["watch", &jobs[1]])["error"]["exit_code"], 14);
+    schema.of(database, &["jobs"]);
 }
 
 /// A schema that takes everything would say nothing.

@@ -229,7 +229,7 @@ fn read_dataset(client: &mut Client, user: &Caller, id: &str, report: &Value) ->
 
 fn read_job(client: &mut Client, user: &Caller, id: &str, recorded: i64) -> anyhow::Result<Job> {
     let sql = "select *, id::text as id_text, progress::float8 as percent, \
-               estimated_total_cost::float8 as estimate, final_cost::float8 as final, \
+               estimated_total_cost::float8 as estimated, final_cost::float8 as final, \
                to_json(queued_at) #>> '{}' as queued, to_json(started_at) #>> '{}' as started, \
                to_json(completed_at) #>> '{}' as completed \
                from public.training_jobs where id = $1::text::uuid";
@@ -246,7 +246,7 @@ fn read_job(client: &mut Client, user: &Caller, id: &str, recorded: i64) -> anyh
         queued_at: row.get("queued"),
         started_at: row.get("started"),
         completed_at: row.get("completed"),
-        estimated_total_cost: row.get("estimate"),
+        estimated_total_cost: row.get("estimated"),
         final_cost: row.get("final"),
         current_metrics: row.get("current_metrics"),
         points_recorded_by_a_retry: recorded,

@@ -1,8 +1,8 @@
-//! plpgsql_check, which reads the bodies of functions as a compiler would: for the tests, in the private Postgres
-//! only.
+//! Extensions of others that the tests run ours beside, in the private Postgres only: plpgsql_check, which reads the bodies of
+//! functions as a compiler would, and pg_cron, which calls them by the clock.
 //!
-//! The packages of a distribution have it for the servers that they have. It is downloaded and unpacked, not
-//! installed, and so needs no rights; a server that came in another way goes without, and the tests say so.
+//! The packages of a distribution have them for the servers that they have. They are downloaded and unpacked, not
+//! installed, and so need no rights; a server that came in another way goes without, and the tests say so.
 
 use std::fs;
 use std::path::Path;
@@ -27,28 +27,37 @@ apt download "$1"
 dpkg -x ./*.deb files
 "#;
 
-/// Puts it into a private tree, if the tree's server is a distribution's.
+/// The end of a package's name, and the extension's own.
+const EXTENSIONS: [(&str, &str); 2] = [("plpgsql-check", "plpgsql_check"), ("cron", "pg_cron")];
+
+/// Puts them into a private tree, if the tree's server is a distribution's.
 pub fn provide(checkout: &Checkout, tree: &Tree) -> anyhow::Result<()> {
-    let library = tree.pkglibdir().join("plpgsql_check.so");
-    if library.is_file() || !tree.is_of_a_distribution() {
-        return Ok(());
+    for (package, extension) in EXTENSIONS {
+        let library = tree.pkglibdir().join(extension).with_extension("so");
+        if !library.is_file() && tree.is_of_a_distribution() {
+            provide_one(checkout, tree, package, extension)?;
+        }
     }
+    Ok(())
+}
+
+fn provide_one(checkout: &Checkout, tree: &Tree, package: &str, extension: &str) -> anyhow::Result<()> {
     let major = tree.major();
-    let package = format!("postgresql-{major}-plpgsql-check");
+    let package = format!("postgresql-{major}-{package}");
     say(&format!("fetching {package} for the tests"));
     let scratch = Scratch::new()?;
     let mut download = Command::new("/bin/sh");
     download.args(["-c", DOWNLOAD, "sh", &package]).current_dir(scratch.path());
-    process::run_silently(checkout, "plpgsql_check", &mut download)
+    process::run_silently(checkout, extension, &mut download)
         .with_context(|| format!("could not fetch {package}\nhint: apt-get has to reach its mirror"))?;
     let files = scratch.path().join("files/usr");
     copy(
         &files.join(format!("share/postgresql/{major}/extension")),
-        "plpgsql_check",
+        extension,
         &tree.sharedir().join("extension"),
     )?;
     // Last: with it the thing is complete.
-    copy(&files.join(format!("lib/postgresql/{major}/lib")), "plpgsql_check.so", tree.pkglibdir())
+    copy(&files.join(format!("lib/postgresql/{major}/lib")), &format!("{extension}.so"), tree.pkglibdir())
 }
 
 /// Copies the files of a folder whose names begin with a word.
