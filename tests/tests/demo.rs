@@ -119,7 +119,20 @@ fn the_run_is_told(figures: &Value) {
 
     let notifications: Vec<&str> =
         figures["notifications"].as_array().unwrap().iter().map(|n| n["type"].as_str().unwrap()).collect();
-    assert_eq!(notifications, ["dataset_ready", "job_queued", "job_started", "job_completed"]);
+    assert_eq!(
+        notifications,
+        ["dataset_ready", "job_queued", "job_started", "job_completed", "artifact_ready"]
+    );
+    let model = &figures["model"];
+    assert_eq!(
+        (&model["name"], &model["version"], &model["status"]),
+        (&json!("demo"), &json!("1.0.0"), &json!("stored"))
+    );
+    // Filled in by the database: what the job was, and what came of it.
+    assert_eq!(model["training_summary"]["steps"], 360);
+    assert_eq!(model["configuration"]["gpu_config"], figures["job"]["gpu_config"]);
+    let log = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sample-trace.jsonl")).unwrap();
+    assert_eq!(model["artifacts"]["trainer_log.jsonl"]["size"], log.len());
     the_second_user_sees_nothing(figures);
     assert_eq!(figures["second_user"]["job"]["code"], "PT404");
 }

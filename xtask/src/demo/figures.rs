@@ -18,6 +18,8 @@ pub struct Figures {
     pub metrics: Vec<Metric>,
     /// What `cost_summary` answers, as it answers it: its figures have more places than a float holds.
     pub cost: Option<Box<RawValue>>,
+    /// What the run left; `null` when there was none.
+    pub model: Option<Model>,
     pub notifications: Vec<Notification>,
     pub second_user: SecondUser,
 }
@@ -86,6 +88,16 @@ pub struct Metric {
     pub step: i32,
     pub training_loss: f64,
     pub validation_loss: Option<f64>,
+}
+
+#[derive(Serialize)]
+pub struct Model {
+    pub name: String,
+    pub version: String,
+    pub status: String,
+    pub artifacts: Value,
+    pub training_summary: Value,
+    pub configuration: Value,
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ use postgres::{Client, Row};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::figures::{Dataset, Figures, Job, Metric, Moment, Notification, Refused, SecondUser};
+use super::figures::{Dataset, Figures, Job, Metric, Model, Moment, Notification, Refused, SecondUser};
 use super::trace::Trace;
 
 /// The six tables of the specification.
@@ -37,6 +37,7 @@ pub fn play(client: &mut Client, file_name: &str, content: &str, trace: &Trace) 
         set_clock(client, trace.start() - SignedDuration::from_mins(1))?;
         let id = create_job(client, &user, &dataset_id, trace)?;
         (progress, recorded) = train(client, &user, &id, trace)?;
+        register_model(client, &owner, &id, trace)?;
         job_id = Some(id);
     }
 
@@ -45,6 +46,7 @@ pub fn play(client: &mut Client, file_name: &str, content: &str, trace: &Trace) 
     let second_user = look_as(client, &Caller::user(&stranger), job_id.as_deref())?;
     Ok(Figures {
         metrics: read_metrics(client, &user)?,
+        model: ready.then(|| read_model(client, &user)).transpose()?,
         cost: ready.then(|| read_cost(client, &user, trace)).transpose()?,
         notifications: read_notifications(client, &user)?,
         dataset,
@@ -178,6 +180,20 @@ fn report(
     Ok(())
 }
 
+/// Nothing is trained here, so what there is to be stored of the run is its log.
+fn register_model(client: &mut Client, owner: &str, job_id: &str, trace: &Trace) -> anyhow::Result<()> {
+    set_clock(client, trace.end() + SignedDuration::from_secs(5))?;
+    let path = format!("{owner}/{job_id}/trainer_log.jsonl");
+    let sql = "select id from public.register_model_artifact($1::text::uuid, 1, 'demo', \
+               jsonb_build_object('trainer_log.jsonl', jsonb_build_object('path', $2::text, 'size', $3::bigint, \
+               'sha256', encode(sha256($4), 'hex'))))";
+    let log = trace.log.as_bytes();
+    let registered =
+        Caller::service().run(client, |t| t.execute(sql, &[&job_id, &path, &(log.len() as i64), &log]));
+    registered.context("the model could not be registered")?;
+    Ok(())
+}
+
 fn count_points(client: &mut Client, job_id: &str) -> anyhow::Result<i64> {
     let sql = "select count(*) from public.metrics_points where job_id = $1::text::uuid";
     Ok(Caller::service().run(client, |t| t.query_one(sql, &[&job_id]))?.get(0))
@@ -258,6 +274,19 @@ fn read_metrics(client: &mut Client, user: &Caller) -> anyhow::Result<Vec<Metric
     let metric =
         |row: &Row| Metric { step: row.get(0), training_loss: row.get(1), validation_loss: row.get(2) };
     Ok(user.run(client, |t| t.query(sql, &[]))?.iter().map(metric).collect())
+}
+
+fn read_model(client: &mut Client, user: &Caller) -> anyhow::Result<Model> {
+    let sql = "select name, version, status, artifacts, training_summary, configuration from public.model_artifacts";
+    let row = user.run(client, |t| t.query_one(sql, &[]))?;
+    Ok(Model {
+        name: row.get(0),
+        version: row.get(1),
+        status: row.get(2),
+        artifacts: row.get(3),
+        training_summary: row.get(4),
+        configuration: row.get(5),
+    })
 }
 
 fn read_cost(client: &mut Client, user: &Caller, trace: &Trace) -> anyhow::Result<Box<RawValue>> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use textplots::{Chart, Plot, Shape};
 
-use super::figures::{Dataset, Figures, Job, Metric, Moment};
+use super::figures::{Dataset, Figures, Job, Metric, Model, Moment};
 
 /// The whole text.
 pub fn render(figures: &Figures) -> anyhow::Result<String> {
@@ -20,6 +20,9 @@ pub fn render(figures: &Figures) -> anyhow::Result<String> {
     }
     if let Some(cost_figures) = &figures.cost {
         cost(&mut out, cost_figures)?;
+    }
+    if let Some(model_figures) = &figures.model {
+        model(&mut out, model_figures)?;
     }
     heading(&mut out, "Notifications")?;
     for notification in &figures.notifications {
@@ -192,6 +195,21 @@ fn cost(out: &mut String, answer: &RawValue) -> anyhow::Result<()> {
         line(out, key, format!("{:>16} {currency}", entry.amount.get()))?;
     }
     line(out, "total", format!("{:>16} {currency}", summary.total.get()))?;
+    Ok(())
+}
+
+fn model(out: &mut String, model: &Model) -> std::fmt::Result {
+    heading(out, &format!("Model \"{}\" {}", model.name, model.version))?;
+    line(out, "status", &model.status)?;
+    for (file, facts) in model.artifacts.as_object().into_iter().flatten() {
+        let digest = facts["sha256"].as_str().and_then(|digest| digest.get(..12)).unwrap_or("–");
+        line(out, file, format!("{} bytes, SHA-256 {digest}…", facts["size"]))?;
+    }
+    for (fact, value) in model.training_summary.as_object().into_iter().flatten() {
+        if !value.is_object() {
+            line(out, &fact.replace('_', " "), value.to_string().trim_matches('"'))?;
+        }
+    }
     Ok(())
 }
 

@@ -23,6 +23,8 @@ pub struct Trace {
     pub total_steps: i64,
     /// Last epoch of the run.
     pub total_epochs: i64,
+    /// The lines themselves: the worker's log.
+    pub log: String,
 }
 
 #[derive(Deserialize)]
@@ -36,7 +38,7 @@ struct Line {
 impl Trace {
     /// Reads JSON lines. The error says which line is wrong and why.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut trace = Self { messages: Vec::new(), total_steps: 0, total_epochs: 0 };
+        let mut trace = Self { messages: Vec::new(), total_steps: 0, total_epochs: 0, log: text.to_owned() };
         for (index, text) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let number = index + 1;
             let body: Value =
