@@ -1,4 +1,4 @@
-//! The logic of pg_lora: dataset validation, job progress, exact cost.
+//! The logic of pg_lora: dataset validation, job progress, curves of metrics, exact cost.
 //!
 //! Invariant: this crate never learns that Postgres exists. It does no I/O, reads no clock and draws no
 //! random number, so the extension, the command line and the tests all get the same answer from the same
@@ -12,6 +12,7 @@ pub mod document;
 pub mod error;
 pub mod job;
 pub mod limits;
+pub mod metric;
 
 pub use error::{Error, ErrorCode, Result};
 

@@ -85,3 +85,10 @@ pub const PACE_PAUSES: usize = 16;
 
 /// Points of an attempt that a reader who keeps no pace needs: the newest ones, enough for the stretches of their own steps.
 pub const PACE_POINTS: usize = 64;
+
+/// Points of a series that a curve is drawn of, at 16 bytes each in memory: 320 MB. A run has a hundred thousand. Beyond: error
+/// `OutOfRange`.
+pub const SERIES_POINTS: usize = 20_000_000;
+
+/// Most points that a curve is asked for: no screen has more, and its JSON has 4 MB. Beyond: error `InvalidArgument`.
+pub const CURVE_POINTS: i32 = 100_000;

@@ -1,0 +1,12 @@
+//! Curves of metrics: collected in any order, smoothed as a whole, sampled without losing an extreme.
+//!
+//! Invariant: a curve follows from the set of its points alone, whatever order they came in and however they were split; first, last, lowest
+//! and highest point are always in it, and nothing that is not a point of the series ever is.
+
+mod sampling;
+mod series;
+mod smoothing;
+
+pub use sampling::Method;
+pub use series::{Abscissa, Curve, Mark, Request, Series};
+pub use smoothing::{smooth, smoothed};

@@ -1,0 +1,189 @@
+//! Which points of a series are drawn when there is no room for all of them.
+//!
+//! A series here is sorted and holds numbers only. A method answers indexes in rising order: the first, the last, the lowest and the
+//! highest point always (of several that are equal the first one), and never more than was asked for.
+
+use super::series::Abscissa;
+use crate::{Error, Result};
+
+/// Points that are selected beforehand for each one that is wanted, by `minmaxlttb`: the ratio that its authors recommend
+/// (Van Der Donckt et al., 2023).
+const PRESELECTED: usize = 4;
+
+/// A way to select.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// The lowest and the highest point of stretches of equally many points.
+    MinMax,
+    /// Largest triangle three buckets (Steinarsson, 2013): what the eye would keep. It does not guarantee an extreme, so both are added.
+    Lttb,
+    /// The same of what `minmax` selects: as good to look at, many times faster.
+    MinMaxLttb,
+    /// The newest points.
+    Last,
+}
+
+impl Method {
+    const NAMES: [(&'static str, Self); 4] = [
+        ("minmax", Self::MinMax),
+        ("lttb", Self::Lttb),
+        ("minmaxlttb", Self::MinMaxLttb),
+        ("last", Self::Last),
+    ];
+
+    /// By its name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a name that is none.
+    pub fn from_name(name: &str) -> Result<Self> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, method)| *method);
+        found.ok_or_else(|| {
+            let shown: String = name.chars().take(50).collect();
+            Error::invalid_argument(
+                format!("\"method\" is \"{shown}\""),
+                "Use minmax, lttb, minmaxlttb or last.",
+            )
+        })
+    }
+
+    /// Indexes of at most `most` points of a sorted series of numbers; `most` is at least 4.
+    pub(super) fn select<X: Abscissa>(self, points: &[(X, f64)], most: usize) -> Vec<usize> {
+        if points.len() <= most {
+            return (0..points.len()).collect();
+        }
+        let extremes = extremes(points);
+        let mut chosen = match self {
+            Self::MinMax => return min_max(points, most),
+            Self::Lttb => lttb(points, &Vec::from_iter(0..points.len()), most - 2),
+            Self::MinMaxLttb => {
+                let before = match most.saturating_mul(PRESELECTED) {
+                    before if before < points.len() => min_max(points, before),
+                    _ => (0..points.len()).collect(),
+                };
+                lttb(points, &before, most - 2)
+            }
+            Self::Last => {
+                // So many that there is room for the others, which may be among them.
+                let mut chosen: Vec<usize> = (points.len() - (most - 3)..points.len()).collect();
+                chosen.insert(0, 0);
+                chosen
+            }
+        };
+        for extreme in extremes {
+            if let Err(place) = chosen.binary_search(&extreme) {
+                chosen.insert(place, extreme);
+            }
+        }
+        if self == Self::Last {
+            // Room that the extremes did not need.
+            let mut next = points.len() - (most - 3);
+            while chosen.len() < most && next > 1 {
+                next -= 1;
+                if let Err(place) = chosen.binary_search(&next) {
+                    chosen.insert(place, next);
+                }
+            }
+        }
+        chosen
+    }
+}
+
+/// The first lowest and the first highest point.
+fn extremes<X: Abscissa>(points: &[(X, f64)]) -> [usize; 2] {
+    let (mut lowest, mut highest) = (0, 0);
+    for (index, (_, y)) in points.iter().enumerate() {
+        if *y < points[lowest].1 {
+            lowest = index;
+        }
+        if *y > points[highest].1 {
+            highest = index;
+        }
+    }
+    [lowest, highest]
+}
+
+fn min_max<X: Abscissa>(points: &[(X, f64)], most: usize) -> Vec<usize> {
+    let inner = points.len() - 2;
+    let buckets = (most - 2) / 2;
+    let mut chosen = Vec::with_capacity(most);
+    chosen.push(0);
+    for bucket in 0..buckets {
+        // Products of counts of points: far from what a usize holds.
+        let (from, to) = (1 + bucket * inner / buckets, 1 + (bucket + 1) * inner / buckets);
+        let [lowest, highest] = extremes(&points[from..to]).map(|index| from + index);
+        chosen.push(lowest.min(highest));
+        if lowest != highest {
+            chosen.push(lowest.max(highest));
+        }
+    }
+    chosen.push(points.len() - 1);
+    chosen
+}
+
+/// Of the points at these indexes, at least as many as are wanted. `wanted` is at least 2.
+fn lttb<X: Abscissa>(points: &[(X, f64)], among: &[usize], wanted: usize) -> Vec<usize> {
+    let last = among.len() - 1;
+    let mut chosen = Vec::with_capacity(wanted + 2);
+    chosen.push(among[0]);
+    if wanted > 2 {
+        let buckets = wanted - 2;
+        let start = |bucket: usize| 1 + bucket * (last - 1) / buckets;
+        let origin = points[among[0]].0;
+        let at = |place: usize| {
+            let (x, y) = points[among[place]];
+            (x.distance(origin), y)
+        };
+        let mut before = at(0);
+        for bucket in 0..buckets {
+            let (from, to) = (start(bucket), start(bucket + 1));
+            // The middle of the bucket that follows; behind the last one there is the last point alone.
+            let (next_from, next_to) =
+                if bucket + 1 == buckets { (last, last + 1) } else { (to, start(bucket + 2)) };
+            let count = (next_to - next_from) as f64;
+            let sum = (next_from..next_to).map(at).fold((0.0, 0.0), |sum, (x, y)| (sum.0 + x, sum.1 + y));
+            let after = (sum.0 / count, sum.1 / count);
+            let (mut best, mut largest) = (from, -1.0);
+            for place in from..to {
+                let (x, y) = at(place);
+                let area =
+                    ((before.0 - after.0) * (y - before.1) - (before.0 - x) * (after.1 - before.1)).abs();
+                // An area beyond all numbers compares as larger once; one that is none never does.
+                if area > largest {
+                    (best, largest) = (place, area);
+                }
+            }
+            chosen.push(among[best]);
+            before = at(best);
+        }
+    }
+    chosen.push(among[last]);
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_found_by_its_name_and_no_other() {
+        for (name, method) in Method::NAMES {
+            assert_eq!(Method::from_name(name).unwrap(), method);
+        }
+        let refused = Method::from_name(&"x".repeat(500)).unwrap_err();
+        assert_eq!(refused.message, format!("\"method\" is \"{}\"", "x".repeat(50)));
+    }
+
+    #[test]
+    fn the_newest_points_leave_room_for_the_others() {
+        let select = |values: &[f64], most| {
+            let points: Vec<(i64, f64)> = values.iter().enumerate().map(|(x, y)| (x as i64, *y)).collect();
+            Method::Last.select(&points, most)
+        };
+        let rising: Vec<f64> = (0..20).map(f64::from).collect();
+        assert_eq!(select(&rising, 4), [0, 17, 18, 19]);
+        let mut spiked = rising.clone();
+        (spiked[5], spiked[9]) = (-1.0, 99.0);
+        assert_eq!(select(&spiked, 6), [0, 5, 9, 17, 18, 19]);
+        assert_eq!(select(&spiked, 4), [0, 5, 9, 19]);
+    }
+}
