@@ -44,6 +44,16 @@ comment on function lora.add_stage_to_job_pace(jsonb, text, timestamptz) is
   'Adds the stage that a worker announces to the pace that is kept of its attempt, in the order in which stages are announced';
 comment on function lora.describe_job_pace(jsonb) is
   'What a pace says: seconds per step, pauses and how often they come; NULL while that is not known';
+comment on aggregate lora.curve(double precision, double precision, integer, text) is
+  'The points of a series that are worth drawing: the first, last, lowest and highest always, and marks where it is no number';
+comment on aggregate lora.curve(double precision, double precision, integer, text, double precision) is
+  'The points of a series that are worth drawing: the first, last, lowest and highest always, smoothed as a whole before, and marks where it is no number';
+comment on aggregate lora.curve(bigint, double precision, integer, text) is
+  'The points of a series that are worth drawing: the first, last, lowest and highest always, and marks where it is no number';
+comment on aggregate lora.curve(bigint, double precision, integer, text, double precision) is
+  'The points of a series that are worth drawing: the first, last, lowest and highest always, smoothed as a whole before, and marks where it is no number';
+comment on function lora.smooth(double precision[], double precision) is
+  'Smooths a series as TensorBoard does: a moving average with exponential weights, without the pull towards 0 at its beginning';
 comment on function lora.interval_cost(tstzrange, numeric, integer, interval, interval) is
   'Exact cost of an interval of GPU time: hourly_rate x gpus x billed time, rounded once to ten places';
 comment on function lora.estimate_cost(integer, double precision, integer, double precision, numeric, integer) is

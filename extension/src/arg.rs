@@ -94,3 +94,38 @@ unsafe impl SqlTranslatable for TextBytes<'_> {
     const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("text"));
     const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal("text")));
 }
+
+/// A `text` value that is read only if somebody asks: as the argument of an aggregate, which is the same in each of a million rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LazyText<'a>(pg_sys::Datum, std::marker::PhantomData<&'a ()>);
+
+impl<'a> LazyText<'a> {
+    /// Its bytes.
+    pub fn bytes(&self) -> &'a [u8] {
+        // SAFETY: the datum is a text, as `ArgAbi` promises below, and lives as long as the call; reading it as bytea detoasts it
+        // and looks at no byte.
+        unsafe { <&'a [u8]>::from_datum(self.0, false) }.unwrap_or_default()
+    }
+}
+
+impl FromDatum for LazyText<'_> {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        (!is_null).then_some(Self(datum, std::marker::PhantomData))
+    }
+}
+
+// SAFETY: nothing is read here.
+unsafe impl<'fcx> ArgAbi<'fcx> for LazyText<'fcx> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the caller passes an argument that was declared as text and is not NULL.
+        unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or_else(|| unreachable!("a strict function"))
+    }
+}
+
+// SAFETY: only ever an argument, of type text.
+unsafe impl SqlTranslatable for LazyText<'_> {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(LazyText);
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("text"));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal("text")));
+}

@@ -18,6 +18,7 @@ mod document;
 mod error;
 mod job;
 mod meta;
+mod metric;
 mod pace;
 mod segment;
 mod state;

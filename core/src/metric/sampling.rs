@@ -24,20 +24,25 @@ pub enum Method {
 }
 
 impl Method {
-    const NAMES: [(&'static str, Self); 4] = [
-        ("minmax", Self::MinMax),
-        ("lttb", Self::Lttb),
-        ("minmaxlttb", Self::MinMaxLttb),
-        ("last", Self::Last),
-    ];
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::MinMax, Self::Lttb, Self::MinMaxLttb, Self::Last];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MinMax => "minmax",
+            Self::Lttb => "lttb",
+            Self::MinMaxLttb => "minmaxlttb",
+            Self::Last => "last",
+        }
+    }
 
     /// By its name.
     ///
     /// # Errors
     /// `InvalidArgument` for a name that is none.
     pub fn from_name(name: &str) -> Result<Self> {
-        let found = Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, method)| *method);
-        found.ok_or_else(|| {
+        Self::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
             let shown: String = name.chars().take(50).collect();
             Error::invalid_argument(
                 format!("\"method\" is \"{shown}\""),
@@ -166,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_method_is_found_by_its_name_and_no_other() {
-        for (name, method) in Method::NAMES {
-            assert_eq!(Method::from_name(name).unwrap(), method);
+        for method in Method::ALL {
+            assert_eq!(Method::from_name(method.name()).unwrap(), method);
         }
         let refused = Method::from_name(&"x".repeat(500)).unwrap_err();
         assert_eq!(refused.message, format!("\"method\" is \"{}\"", "x".repeat(50)));

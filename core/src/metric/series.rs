@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::sampling::Method;
 use super::smoothing;
@@ -20,6 +20,10 @@ pub trait Abscissa: Copy + Serialize {
     fn distance(self, from: Self) -> f64;
     /// Whether it can be drawn.
     fn is_number(self) -> bool;
+    /// Its bits.
+    fn to_bytes(self) -> [u8; 8];
+    /// Of its bits.
+    fn from_bytes(bytes: [u8; 8]) -> Self;
 }
 
 impl Abscissa for f64 {
@@ -33,6 +37,14 @@ impl Abscissa for f64 {
 
     fn is_number(self) -> bool {
         self.is_finite()
+    }
+
+    fn to_bytes(self) -> [u8; 8] {
+        self.to_le_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self::from_le_bytes(bytes)
     }
 }
 
@@ -49,13 +61,21 @@ impl Abscissa for i64 {
     fn is_number(self) -> bool {
         true
     }
+
+    fn to_bytes(self) -> [u8; 8] {
+        self.to_le_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self::from_le_bytes(bytes)
+    }
 }
 
 /// What is asked of a series.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Request {
     most: u32,
-    method: u8,
+    method: Method,
     weight: Option<f64>,
 }
 
@@ -74,18 +94,39 @@ impl Request {
             ));
         }
         weight.map_or(Ok(()), smoothing::check_weight)?;
-        Ok(Self { most: most.unsigned_abs(), method: Method::from_name(method)? as u8, weight })
+        Ok(Self { most: most.unsigned_abs(), method: Method::from_name(method)?, weight })
     }
 
-    fn method(self) -> Method {
-        match self.method {
-            0 => Method::MinMax,
-            1 => Method::Lttb,
-            2 => Method::MinMaxLttb,
-            _ => Method::Last,
-        }
+    /// It in a state of an aggregate, behind its points.
+    pub fn encode(&self) -> [u8; REQUEST_BYTES] {
+        let mut bytes = [0; REQUEST_BYTES];
+        bytes[..4].copy_from_slice(&self.most.to_le_bytes());
+        bytes[4] = self.method as u8;
+        bytes[5..].copy_from_slice(&self.weight.unwrap_or(0.0).to_le_bytes());
+        bytes
+    }
+
+    /// The request at the end of a state, and the points before it.
+    ///
+    /// # Errors
+    /// `DamagedState` for what is none.
+    pub fn split(state: &[u8]) -> Result<(Self, &[u8])> {
+        let damaged = || Error::damaged_state("curve");
+        let (points, request) = state.split_last_chunk::<REQUEST_BYTES>().ok_or_else(damaged)?;
+        let (most, rest) = request.split_at(4);
+        let most = i32::from_le_bytes(most.try_into().map_err(|_| damaged())?);
+        let weight = f64::from_le_bytes(rest[1..].try_into().map_err(|_| damaged())?);
+        let method = Method::ALL.into_iter().find(|method| *method as u8 == rest[0]).ok_or_else(damaged)?;
+        let request = Self::new(most, method.name(), Some(weight)).map_err(|_| damaged())?;
+        Ok((request, points))
     }
 }
+
+/// Bytes of a request in a state.
+const REQUEST_BYTES: usize = 13;
+
+/// Bytes of a point in a state.
+const POINT_BYTES: usize = 16;
 
 /// Points that are collected.
 #[derive(Debug, Clone)]
@@ -147,6 +188,10 @@ impl<X: Abscissa> Series<X> {
         {
             self.sorted = order(last, &(x, y)) != Ordering::Greater;
         }
+        if self.points.len() == self.points.capacity() {
+            // A server that runs out of memory in Rust would end as a whole.
+            self.points.try_reserve(self.points.len().max(512)).map_err(|_| no_memory())?;
+        }
         self.points.push((x, y));
         Ok(())
     }
@@ -165,13 +210,42 @@ impl<X: Abscissa> Series<X> {
                 (Some(last), Some(first)) => order(last, first) != Ordering::Greater,
                 _ => true,
             };
+        self.points.try_reserve(other.points.len()).map_err(|_| no_memory())?;
         self.points.extend_from_slice(&other.points);
         Ok(())
     }
 
-    /// The points as they were collected: for a state on its way to another process.
-    pub fn points(&self) -> &[(X, f64)] {
-        &self.points
+    /// Whether it has no point.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// The points as they were collected, on their way to another process: 16 bytes each.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.points.len() * POINT_BYTES);
+        for (x, y) in &self.points {
+            bytes.extend_from_slice(&x.to_bytes());
+            bytes.extend_from_slice(&y.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// `DamagedState` for bytes that are no whole points.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let (points, rest) = bytes.as_chunks::<POINT_BYTES>();
+        if !rest.is_empty() {
+            return Err(Error::damaged_state("curve"));
+        }
+        let mut series = Self::default();
+        for point in points {
+            let (x, y) = point.split_at(POINT_BYTES / 2);
+            let half = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).unwrap_or_default();
+            series.push(X::from_bytes(half(x)), f64::from_le_bytes(half(y)))?;
+        }
+        Ok(series)
     }
 
     /// The curve. The series is sorted by it and else left as it is.
@@ -194,7 +268,7 @@ impl<X: Abscissa> Series<X> {
             tick();
         }
         let most = request.most as usize;
-        let chosen = request.method().select(&numbers, most);
+        let chosen = request.method.select(&numbers, most);
         Curve {
             x: chosen.iter().map(|&index| numbers[index].0).collect(),
             y: chosen.iter().map(|&index| numbers[index].1).collect(),
@@ -235,6 +309,13 @@ impl<X: Abscissa> Series<X> {
         }
         marks
     }
+}
+
+fn no_memory() -> Error {
+    Error::out_of_range(
+        "there is no memory for the series",
+        "Ask for a part of it, such as a range of steps.",
+    )
 }
 
 fn too_long() -> Error {

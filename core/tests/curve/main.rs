@@ -118,7 +118,7 @@ proptest! {
         prop_assert_eq!(text(&series(&other).curve(&request, &mut || ())), text(&expected));
         let middle = cut.index(points.len() + 1);
         let mut left = series(&points[..middle]);
-        left.append(&series(&points[middle..])).unwrap();
+        left.append(&Series::decode(&series(&points[middle..]).encode()).unwrap()).unwrap();
         prop_assert_eq!(text(&left.curve(&request, &mut || ())), text(&expected));
         prop_assert_eq!(expected.points, points.len());
         let numbers = points.iter().filter(|(x, y)| x.is_finite() && y.is_finite()).count();
@@ -197,6 +197,15 @@ fn smoothing_is_of_the_whole_series() {
     let request = Request::new(50, "minmaxlttb", Some(0.6)).unwrap();
     let curve = series(&points).curve(&request, &mut || ());
     assert!(curve.x.iter().zip(&curve.y).all(|(x, y)| whole[*x as usize] == *y));
+}
+
+#[test]
+fn a_damaged_state_is_refused() {
+    let state = series(&[(1.0, 2.0), (3.0, 4.0)]).encode();
+    assert_eq!(state.len(), 32);
+    for length in [1, 15, 17, 31] {
+        assert!(Series::<f64>::decode(&state[..length]).is_err(), "{length}");
+    }
 }
 
 #[test]

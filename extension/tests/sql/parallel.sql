@@ -46,3 +46,20 @@ set max_parallel_workers_per_gather = 4;
 select lora.job_pace(case when step = 8999 then -1 else step end, reported_at) from points;
 \echo :SQLSTATE
 drop table points;
+
+-- A curve, whose points come to each worker in an order of their own.
+create table points as
+  select (n * 7919) % 50000 as step, case when n % 977 = 0 then 'NaN' else sin(n / 300.0) * (n % 13) end :: float8 as loss
+  from generate_series(1, 50000) as n;
+analyze points;
+alter table points set (parallel_workers = 4);
+explain (costs off) select lora.curve(step, loss, 100, 'minmaxlttb', 0.6) from points;
+create temporary table parallel_curve as
+  select method, lora.curve(step, loss, 100, method, 0.6) as curve, lora.curve(step::bigint, loss, 100, method) as of_integers
+  from points, unnest(array['minmax', 'lttb', 'minmaxlttb', 'last']) as method group by method;
+set max_parallel_workers_per_gather = 0;
+select method, curve = lora.curve(step, loss, 100, method, 0.6) as same,
+  of_integers = lora.curve(step::bigint, loss, 100, method) as same_of_integers,
+  jsonb_array_length(curve -> 'x') as points, curve -> 'non_finite' as non_finite
+from points, parallel_curve group by method, curve, of_integers order by method;
+drop table points;

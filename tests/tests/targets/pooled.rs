@@ -21,13 +21,24 @@ fn only_a_pooler_in_transaction_mode_is_one() {
     }
 }
 
-/// Others that come and go give the question another answer each time; it stays the right one.
+/// Tells the others to stop, whatever becomes of the test: they would be waited for without end.
+struct Stop<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// Others that come and go give the question another answer each time; it is never the wrong one. (Where they leave no second
+/// connection within its time it stays open.)
 #[test]
 fn it_is_told_among_other_clients() {
     let database = Database::empty();
     let pgbouncer = Pgbouncer::start(database.server(), PoolMode::Transaction, 3).unwrap();
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut client = pgbouncer.connect(database.name()).unwrap();
@@ -36,10 +47,10 @@ fn it_is_told_among_other_clients() {
                 }
             });
         }
-        for _ in 0..5 {
-            assert_eq!(transaction_pooler(&pgbouncer.url(database.name())), true);
-        }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let answers: Vec<Value> =
+            (0..5).map(|_| transaction_pooler(&pgbouncer.url(database.name()))).collect();
+        assert!(answers.iter().all(|answer| *answer != false), "{answers:?}");
+        assert!(answers.iter().any(|answer| *answer == true), "{answers:?}");
     });
 }
 

@@ -1,0 +1,47 @@
+-- Curves: what is kept, what is marked, what is refused.
+select lora.curve(step, loss, 4, 'minmax') as curve
+from (values (1, 2.5), (2, 2.4), (3, 9.9), (4, 2.2), (5, 0.5), (6, 1.9)) as point (step, loss);
+
+-- Each method keeps a spike, the dip and both ends.
+select method, jsonb_array_length(curve -> 'x') as points,
+  curve -> 'x' @> '[1, 54321, 70000, 100000]' as has_all, curve -> 'points' as of
+from unnest(array['minmax', 'lttb', 'minmaxlttb', 'last']) as method
+cross join lateral (
+  select lora.curve(step, case step when 54321 then 9.9 when 70000 then -3 else 2 + sin(step / 500.0) end, 320, method) as curve
+  from generate_series(1, 100000) as step
+) as sampled order by method;
+
+-- Order does not matter, and ties in x are ordered by y.
+select lora.curve(x, y, 4, 'lttb' order by y) = lora.curve(x, y, 4, 'lttb' order by y desc) as same,
+  lora.curve(x, y, 10, 'lttb' order by y desc) -> 'y' as y
+from (values (1, 3.0), (1, 1.0), (1, 2.0), (2, 0.0)) as point (x, y);
+
+-- What is no number is marked, and what is NULL is left out.
+select jsonb_pretty(lora.curve(x, y, 4, 'last')) as curve
+from (values (1, 1.0::float8), (2, 'NaN'), (3, 'NaN'), (4, 'Infinity'), (5, 2.0), (6, null), (null, 3.0)) as point (x, y);
+select lora.curve(x, 'NaN'::float8, 4, 'lttb') as diverged from generate_series(1, 5) as x;
+select lora.curve(x::float8, 1.0, 4, 'lttb') as nothing from generate_series(1, 0) as x;
+select lora.curve(null::float8, 1.0, 4, 'lttb') as nothing;
+
+-- Integers of any size are exact.
+select lora.curve(x, 1.0, 4, 'minmax') -> 'x' as x
+from unnest(array[9223372036854775807, -9223372036854775808, 1767225600000001]) as x;
+
+-- Smoothed as a whole, then sampled.
+select lora.curve(x, (x % 5)::float8, 4, 'minmax', 0.6) as curve from generate_series(1, 100) as x;
+select lora.smooth(array[1, null, 'NaN', 2, 4]::float8[], 0.5) as smoothed, lora.smooth('{}', 0.6) as empty;
+
+select lora.curve(1, 1.0, 3, 'minmax');
+\echo :SQLSTATE
+select lora.curve(1, 1.0, 100001, 'minmax');
+\echo :SQLSTATE
+select lora.curve(1, 1.0, null, 'minmax');
+\echo :SQLSTATE
+select lora.curve(1, 1.0, 4, 'random');
+\echo :SQLSTATE
+select lora.curve(1, 1.0, 4, null);
+\echo :SQLSTATE
+select lora.curve(1, 1.0, 4, 'lttb', 1);
+\echo :SQLSTATE
+select lora.smooth(array[1.0], -0.1);
+\echo :SQLSTATE
