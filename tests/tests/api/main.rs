@@ -2,6 +2,7 @@
 
 mod chunks;
 mod costs;
+mod curves;
 mod datasets;
 mod endings;
 mod hostile;

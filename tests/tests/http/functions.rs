@@ -20,6 +20,7 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
         ("training_job_progress", json!({"job_id": job})),
         ("mark_notifications_read", json!({"ids": []})),
         ("training_jobs_overview", json!({})),
+        ("training_metrics_curve", json!({"job_ids": []})),
         ("cost_summary", json!({"from_date": "2026-01-01", "to_date": "2026-02-01"})),
     ]
 }

@@ -1,0 +1,116 @@
+-- training_metrics_curve: what is drawn of runs, of many jobs and metrics at once, each metric sampled by itself.
+create or replace function public.training_metrics_curve(
+  job_ids uuid[], metrics text[] default '{training_loss}', from_step integer default null, to_step integer default null,
+  max_points integer default 320, method text default 'minmaxlttb', smoothing double precision default null
+)
+returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  known constant text[] := array[
+    'training_loss', 'validation_loss', 'learning_rate', 'gradient_norm', 'throughput', 'gpu_utilization'];
+  unknown text;
+  job public.training_jobs;
+  job_id uuid;
+  answer jsonb := '[]';
+begin
+  if job_ids is null or pg_catalog.cardinality(job_ids) > 100 then
+    raise exception '"job_ids" has % jobs', coalesce(pg_catalog.cardinality(job_ids)::text, 'no')
+      using errcode = '22023', hint = 'Pass the ids of at most 100 jobs.';
+  elsif metrics is null or pg_catalog.cardinality(metrics) not between 1 and 20 then
+    raise exception '"metrics" has % names', coalesce(pg_catalog.cardinality(metrics)::text, 'no')
+      using errcode = '22023', hint = 'Name 1 to 20 metrics.';
+  elsif from_step > to_step then
+    raise exception '"from_step" is %, behind "to_step" %', from_step, to_step
+      using errcode = '22023', hint = 'Pass the first step first.';
+  end if;
+  select name into unknown from pg_catalog.unnest(metrics) as name where (name = any (known)) is not true limit 1;
+  if found then
+    raise exception 'unknown metric %', coalesce('"' || pg_catalog.left(unknown, 100) || '"', 'null')
+      using errcode = '22023', hint = pg_catalog.format('Use %s.', pg_catalog.array_to_string(known, ', '));
+  end if;
+  foreach job_id in array job_ids loop
+    select * into job from public.training_jobs as candidate where candidate.id = job_id;
+    if not found then
+      raise exception 'training job "%" does not exist', coalesce(job_id::text, 'null')
+        using errcode = 'PT404', hint = 'Pass ids of jobs of your own.';
+    end if;
+    answer := answer || lora_private.metrics_curves(
+      job, metrics, coalesce(from_step, -2147483648), coalesce(to_step, 2147483647), max_points, method, smoothing);
+  end loop;
+  return answer;
+end
+$$;
+comment on function public.training_metrics_curve(uuid[], text[], integer, integer, integer, text, double precision) is
+  'Points of metrics that are worth drawing, for each job and metric, with marks where they are no numbers';
+revoke all on function public.training_metrics_curve(uuid[], text[], integer, integer, integer, text, double precision)
+  from public, anon, authenticated, service_role;
+grant execute on function public.training_metrics_curve(uuid[], text[], integer, integer, integer, text, double precision)
+  to authenticated, service_role;
+
+-- The curves of one job, in one scan of its points. A step that a later attempt has begun at or behind is that attempt's: what an
+-- earlier one had reached there is no part of the model any more.
+create or replace function lora_private.metrics_curves(
+  job public.training_jobs, metrics text[], from_step integer, to_step integer, max_points integer, method text,
+  smoothing double precision
+)
+returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  selected constant pg_catalog.text := (
+    select pg_catalog.string_agg(
+      pg_catalog.format('%L, lora.curve(point.step::pg_catalog.int8, point.%I, $1, $2%s)', name, name,
+        case when smoothing is not null then ', $3' end), ', ')
+    from pg_catalog.unnest(metrics) as name);
+  parts constant pg_catalog.text := lora_private.parts_of_attempts(job, from_step, to_step);
+  curves pg_catalog.jsonb;
+begin
+  execute pg_catalog.format(
+    'select pg_catalog.jsonb_build_object(%s) from public.metrics_points as point where point.job_id = $4 and (%s)', selected, parts)
+    into curves using max_points, method, smoothing, job.id;
+  return (
+    select pg_catalog.jsonb_agg(
+      pg_catalog.jsonb_build_object('job_id', job.id, 'metric', asked.name)
+      || coalesce(nullif(curves -> asked.name, 'null'), '{"x": [], "y": [], "marks": [], "points": 0, "non_finite": 0}')
+      order by asked.place)
+    from pg_catalog.unnest(metrics) with ordinality as asked (name, place)
+  );
+end
+$$;
+
+-- A condition on the points that are part of a job's curve: of each attempt the steps before the first one of any later attempt.
+create or replace function lora_private.parts_of_attempts(job public.training_jobs, from_step integer, to_step integer)
+returns text
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  conditions pg_catalog.text[] := array[]::pg_catalog.text[];
+  last_step pg_catalog.int4 := to_step;
+  first_step pg_catalog.int4;
+begin
+  for number in reverse job.attempt .. 1 loop
+    if last_step >= from_step then
+      conditions := conditions || pg_catalog.format(
+        'point.attempt = %s::pg_catalog.int2 and point.step between %s and %s', number, from_step, last_step);
+    end if;
+    if number > 1 then
+      select pg_catalog.min(point.step) into first_step from public.metrics_points as point
+      where point.job_id = job.id and point.attempt = number::pg_catalog.int2;
+      last_step := least(last_step, first_step - 1);
+    end if;
+  end loop;
+  return coalesce(nullif(pg_catalog.array_to_string(conditions, ' or '), ''), 'false');
+end
+$$;
+revoke all on function
+  lora_private.metrics_curves(public.training_jobs, text[], integer, integer, integer, text, double precision),
+  lora_private.parts_of_attempts(public.training_jobs, integer, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  lora_private.metrics_curves(public.training_jobs, text[], integer, integer, integer, text, double precision),
+  lora_private.parts_of_attempts(public.training_jobs, integer, integer)
+  to authenticated, service_role;
