@@ -15,6 +15,20 @@ pub(crate) fn get_or_insert<T: Default>(
     state: Option<Internal>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> Result<(Internal, &'static mut T), ErrorReport> {
+    // A state that is there was made below, in its group's context: asking for the context again would take a sixth of the
+    // time of a row of `curve`.
+    let datum = match state.and_then(Internal::into_datum) {
+        Some(datum) => datum,
+        None => PgMemoryContexts::For(context(fcinfo)?).leak_and_drop_on_delete(T::default()).into(),
+    };
+    // SAFETY: a datum of type internal reaches this aggregate's functions only from one of them, and all of
+    // them make it here as a T in the aggregate's context, which outlives every call for the group. Postgres
+    // calls them one after the other, so no second reference exists.
+    let value = unsafe { &mut *datum.cast_mut_ptr::<T>() };
+    Ok((Internal::from(Some(datum)), value))
+}
+
+fn context(fcinfo: pg_sys::FunctionCallInfo) -> Result<pg_sys::MemoryContext, ErrorReport> {
     let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
     // SAFETY: fcinfo is the one that Postgres called this function with.
     if unsafe { pg_sys::AggCheckCallContext(fcinfo, &mut context) } == 0 {
@@ -25,15 +39,7 @@ pub(crate) fn get_or_insert<T: Default>(
         )
         .set_hint("Call the aggregate in place of its parts."));
     }
-    let datum = match state.and_then(Internal::into_datum) {
-        Some(datum) => datum,
-        None => PgMemoryContexts::For(context).leak_and_drop_on_delete(T::default()).into(),
-    };
-    // SAFETY: a datum of type internal reaches this aggregate's functions only from one of them, and all of
-    // them make it here as a T in the aggregate's context, which outlives every call for the group. Postgres
-    // calls them one after the other, so no second reference exists.
-    let value = unsafe { &mut *datum.cast_mut_ptr::<T>() };
-    Ok((Internal::from(Some(datum)), value))
+    Ok(context)
 }
 
 /// The value of a state; `None` before the first row.

@@ -56,22 +56,22 @@ impl Method {
         if points.len() <= most {
             return (0..points.len()).collect();
         }
-        let extremes = extremes(points);
-        let mut chosen = match self {
+        let whole = || (0..points.len()).collect::<Vec<_>>();
+        // The lowest and the highest of all are among those of the stretches, and looked for there.
+        let (mut chosen, extremes) = match self {
             Self::MinMax => return min_max(points, most),
-            Self::Lttb => lttb(points, &Vec::from_iter(0..points.len()), most - 2),
+            Self::Lttb => (lttb(points, &whole(), most - 2), extremes(points, whole())),
             Self::MinMaxLttb => {
                 let before = match most.saturating_mul(PRESELECTED) {
                     before if before < points.len() => min_max(points, before),
-                    _ => (0..points.len()).collect(),
+                    _ => whole(),
                 };
-                lttb(points, &before, most - 2)
+                (lttb(points, &before, most - 2), extremes(points, before))
             }
             Self::Last => {
                 // So many that there is room for the others, which may be among them.
-                let mut chosen: Vec<usize> = (points.len() - (most - 3)..points.len()).collect();
-                chosen.insert(0, 0);
-                chosen
+                let newest = points.len() - (most - 3)..points.len();
+                (std::iter::once(0).chain(newest).collect(), extremes(points, whole()))
             }
         };
         for extreme in extremes {
@@ -93,18 +93,17 @@ impl Method {
     }
 }
 
-/// The first lowest and the first highest point.
-fn extremes<X: Abscissa>(points: &[(X, f64)]) -> [usize; 2] {
-    let (mut lowest, mut highest) = (0, 0);
-    for (index, (_, y)) in points.iter().enumerate() {
-        if *y < points[lowest].1 {
-            lowest = index;
-        }
-        if *y > points[highest].1 {
-            highest = index;
-        }
-    }
-    [lowest, highest]
+/// The first lowest and the first highest point of those at these indexes, of which there is one.
+fn extremes<X: Abscissa>(points: &[(X, f64)], among: impl IntoIterator<Item = usize>) -> [usize; 2] {
+    let mut among = among.into_iter();
+    let first = among.next().unwrap_or_default();
+    among.fold([first; 2], |[lowest, highest], index| {
+        let y = points[index].1;
+        [
+            if y < points[lowest].1 { index } else { lowest },
+            if y > points[highest].1 { index } else { highest },
+        ]
+    })
 }
 
 fn min_max<X: Abscissa>(points: &[(X, f64)], most: usize) -> Vec<usize> {
@@ -115,7 +114,7 @@ fn min_max<X: Abscissa>(points: &[(X, f64)], most: usize) -> Vec<usize> {
     for bucket in 0..buckets {
         // Products of counts of points: far from what a usize holds.
         let (from, to) = (1 + bucket * inner / buckets, 1 + (bucket + 1) * inner / buckets);
-        let [lowest, highest] = extremes(&points[from..to]).map(|index| from + index);
+        let [lowest, highest] = extremes(points, from..to);
         chosen.push(lowest.min(highest));
         if lowest != highest {
             chosen.push(lowest.max(highest));
