@@ -83,8 +83,8 @@ pub const PACE_RECENT: usize = 16;
 /// older ones are left out.
 pub const PACE_PAUSES: usize = 16;
 
-/// Points of an attempt that a reader who keeps no pace needs: the newest ones, enough for the stretches of their own steps.
-pub const PACE_POINTS: usize = 64;
+/// Points of an attempt that a reader who keeps no pace looks at: the newest ones, of which more are thinned to the same number.
+pub const PACE_POINTS: usize = 1_000;
 
 /// Points of a series that a curve is drawn of, at 16 bytes each in memory: 320 MB. A run has a hundred thousand. Beyond: error
 /// `OutOfRange`.
@@ -92,3 +92,6 @@ pub const SERIES_POINTS: usize = 20_000_000;
 
 /// Most points that a curve is asked for: no screen has more, and its JSON has 4 MB. Beyond: error `InvalidArgument`.
 pub const CURVE_POINTS: i32 = 100_000;
+
+/// Points of a run whose health is judged, at 104 bytes each in memory: 200 MB. Beyond: error `OutOfRange`.
+pub const HEALTH_POINTS: usize = 2_000_000;

@@ -4,6 +4,7 @@ mod page;
 
 use page::{compare, root};
 use pg_lora_core::dataset::{Profile, Shape, all_rules, metric_rules};
+use pg_lora_core::metric::RULES;
 use std::fmt::Write;
 
 #[test]
@@ -134,10 +135,16 @@ fn the_budgets_are_those_of_the_code() {
 #[test]
 fn sql_reads_as_many_points_as_the_pace_looks_at() {
     let limit = format!("limit {}\n", pg_lora_core::limits::PACE_POINTS);
-    let sql = std::fs::read_to_string(root().join("sql/functions/training_job_progress.sql")).unwrap();
-    assert_eq!(
-        sql.matches(&limit).count(),
-        1,
-        "fewer would change the answer, more would be read for nothing"
-    );
+    let sql = std::fs::read_to_string(root().join("sql/functions/training_job_paces.sql")).unwrap();
+    assert_eq!(sql.matches(&limit).count(), 1);
+}
+
+#[test]
+fn the_table_of_the_rules_of_health_is_that_of_the_code() {
+    let mut table = String::from("\n| rule | severity | broken when | suggestion |\n|---|---|---|---|\n");
+    for rule in RULES {
+        writeln!(table, "| `{}` | {} | {} | {} |", rule.name, rule.severity, rule.when, rule.suggestion)
+            .unwrap();
+    }
+    compare(&root().join("docs/metrics.md"), "health", &table);
 }

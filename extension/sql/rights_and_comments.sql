@@ -52,6 +52,8 @@ comment on aggregate lora.curve(bigint, double precision, integer, text) is
   'The points of a series that are worth drawing: the first, last, lowest and highest always, and marks where it is no number';
 comment on aggregate lora.curve(bigint, double precision, integer, text, double precision) is
   'The points of a series that are worth drawing: the first, last, lowest and highest always, smoothed as a whole before, and marks where it is no number';
+comment on aggregate lora.curve_health(bigint, double precision, double precision, double precision, double precision, double precision, double precision) is
+  'What is wrong with a run, as its points show it: rule, severity, steps, evidence and what to do about it';
 comment on function lora.smooth(double precision[], double precision) is
   'Smooths a series as TensorBoard does: a moving average with exponential weights, without the pull towards 0 at its beginning';
 comment on function lora.interval_cost(tstzrange, numeric, integer, interval, interval) is

@@ -16,6 +16,7 @@ mod cost;
 mod dataset;
 mod document;
 mod error;
+mod health;
 mod job;
 mod meta;
 mod metric;

@@ -10,7 +10,9 @@ set search_path = ''
 as $$
 declare
   subject pg_catalog.text := case
-    when type in ('job_queued', 'job_started', 'job_completed', 'job_failed', 'job_cancelled', 'job_stalled') then 'job_id'
+    when type in (
+      'job_queued', 'job_started', 'job_completed', 'job_failed', 'job_cancelled', 'job_stalled', 'job_non_finite', 'job_diverged'
+    ) then 'job_id'
     when type in ('dataset_ready', 'dataset_error') then 'dataset_id'
     when type = 'artifact_ready' then 'artifact_id'
   end;

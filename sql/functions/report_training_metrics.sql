@@ -230,7 +230,8 @@ begin
     last_heartbeat_at = lora_private.clock(),
     lease_expires_at = lora_private.renewed_lease(job)
   where id = job.id
-  returning progress into job.progress;
+  returning * into job;
+  perform lora_private.note_bad_health(job, newest);
   return job.progress;
 end
 $$;

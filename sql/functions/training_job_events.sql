@@ -38,16 +38,24 @@ set search_path = ''
 as $$
 begin
   insert into public.notifications (user_id, type, title, message, priority, metadata)
-  select job.user_id, 'job_stalled', 'Training stands still',
-    pg_catalog.format('The training on "%s" has reported nothing for %s, in stage "%s".', dataset.name,
-      coalesce(pg_catalog.round(case when pg_catalog.jsonb_typeof(new.payload #> '{silence,seconds}') = 'number'
-        then (new.payload #>> '{silence,seconds}')::pg_catalog.numeric end) || ' s', 'too long'),
-      pg_catalog.left(job.current_stage, 50)),
-    'high',
+  select job.user_id, notice.type, notice.title,
+    pg_catalog.format('The training on "%s" %s.', dataset.name, notice.what), 'high',
     pg_catalog.jsonb_build_object('job_id', job.id, 'dataset_id', job.dataset_id, 'attempt', new.attempt)
   from public.training_jobs as job
   left join public.datasets as dataset on dataset.id = job.dataset_id
-  where job.id = new.job_id and job.attempt = new.attempt;
+  cross join lateral (
+    values
+      ('stalled', 'job_stalled', 'Training stands still', pg_catalog.format(
+        'has reported nothing for %s, in stage "%s"',
+        coalesce(pg_catalog.round(case when pg_catalog.jsonb_typeof(new.payload #> '{silence,seconds}') = 'number'
+          then (new.payload #>> '{silence,seconds}')::pg_catalog.numeric end) || ' s', 'too long'),
+        pg_catalog.left(job.current_stage, 50))),
+      ('non_finite', 'job_non_finite', 'Training loss is no number', pg_catalog.format(
+        'reports what is no number, since step %s', coalesce(pg_catalog.left(new.payload ->> 'from_step', 20), '?'))),
+      ('divergence', 'job_diverged', 'Training diverges', pg_catalog.format(
+        'has a loss far above its best one, since step %s', coalesce(pg_catalog.left(new.payload ->> 'from_step', 20), '?')))
+  ) as notice (kind, type, title, what)
+  where job.id = new.job_id and job.attempt = new.attempt and notice.kind = new.kind;
   return null;
 end
 $$;
@@ -59,5 +67,5 @@ create or replace trigger b_number_training_job_event
   for each row execute function lora_private.number_training_job_event();
 create or replace trigger notify_of_training_job_event
   after insert on public.training_job_events
-  for each row when (new.kind = 'stalled')
+  for each row when (new.kind in ('stalled', 'non_finite', 'divergence'))
   execute function lora_private.notify_of_training_job_event();

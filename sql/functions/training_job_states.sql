@@ -246,7 +246,8 @@ begin
   if tg_op = 'UPDATE' and new.status = 'queued' then
     -- The next attempt tells of itself.
     perform lora_private.release_notifications(
-      new.user_id, new.id, array['job_queued', 'job_started', 'job_completed', 'job_failed', 'job_cancelled', 'job_stalled']);
+      new.user_id, new.id, array['job_queued', 'job_started', 'job_completed', 'job_failed', 'job_cancelled', 'job_stalled',
+        'job_non_finite', 'job_diverged']);
   end if;
   select name into dataset_name from public.datasets where id = new.dataset_id;
   insert into public.notifications (user_id, type, title, message, priority, metadata)

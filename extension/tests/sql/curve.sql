@@ -31,6 +31,16 @@ from unnest(array[9223372036854775807, -9223372036854775808, 1767225600000001]) 
 select lora.curve(x, (x % 5)::float8, 4, 'minmax', 0.6) as curve from generate_series(1, 100) as x;
 select lora.smooth(array[1, null, 'NaN', 2, 4]::float8[], 0.5) as smoothed, lora.smooth('{}', 0.6) as empty;
 
+-- What is wrong with a run, in any order of its points.
+select jsonb_pretty(lora.curve_health(step, loss, evaluation, 0.0002, norm, 1800, 95 order by random())) as findings
+from generate_series(1, 300) as step
+cross join lateral (
+  select case when step < 250 then 2.5 - step / 200.0 when step = 300 then 'NaN' else 9 end :: float8 as loss,
+    case step when 40 then 2.5 end as evaluation, case step when 100 then 20 else 0.8 end as norm
+) as figures;
+select lora.curve_health(step, 2.5 - step / 200.0, null, null, null, null, null) as well from generate_series(1, 300) as step;
+select lora.curve_health(null::bigint, 1, null, null, null, null, null) as nothing;
+
 select lora.curve(1, 1.0, 3, 'minmax');
 \echo :SQLSTATE
 select lora.curve(1, 1.0, 100001, 'minmax');

@@ -58,6 +58,10 @@ create temporary table parallel_curve as
   select method, lora.curve(step, loss, 100, method, 0.6) as curve, lora.curve(step::bigint, loss, 100, method) as of_integers
   from points, unnest(array['minmax', 'lttb', 'minmaxlttb', 'last']) as method group by method;
 set max_parallel_workers_per_gather = 0;
+select lora.curve_health(step, loss, null, 0, null, null, null) as health from points;
+set max_parallel_workers_per_gather = 4;
+select lora.curve_health(step, loss, null, 0, null, null, null) as same_health from points;
+set max_parallel_workers_per_gather = 0;
 select method, curve = lora.curve(step, loss, 100, method, 0.6) as same,
   of_integers = lora.curve(step::bigint, loss, 100, method) as same_of_integers,
   jsonb_array_length(curve -> 'x') as points, curve -> 'non_finite' as non_finite

@@ -5,7 +5,7 @@ use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::call;
+use crate::{call, events};
 
 /// A job of so many steps that is claimed, and its owner.
 fn claimed(db: &mut Client, name: &str, steps: u32) -> (Caller, String) {
@@ -102,7 +102,7 @@ fn what_a_later_attempt_overtook_is_no_part_of_the_curve() {
     let (alice, job) = claimed(&mut db, "alice", 100);
     report_again(&mut db, &job, 1, 1..=50, 3.0);
     let again = format!("update public.training_jobs set status = 'queued' where id = '{job}'");
-    let mut begin = |db: &mut Client| {
+    let begin = |db: &mut Client| {
         Caller::service().write(db, &again).unwrap();
         assert_eq!(claim(db, "w"), job);
     };
@@ -169,4 +169,57 @@ fn what_cannot_be_drawn_is_refused() {
     let hidden = refused(&mut db, &bob, &mine);
     hidden.is("PT404", &format!("training job \"{job}\" does not exist"));
     assert_eq!(curves(&mut db, &bob, "'{}'"), json!([]));
+}
+
+#[test]
+fn a_run_that_diverges_is_told_of_once_in_an_attempt() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (alice, job) = claimed(&mut db, "alice", 1_000);
+    let bob = sign_up(&mut db, "bob");
+    let health = |db: &mut Client, who: &Caller| call(db, who, &format!("training_job_health('{job}')"));
+    assert_eq!(health(&mut db, &alice).unwrap(), json!([]));
+    report_again(&mut db, &job, 1, 1..=50, 2.0);
+    assert_eq!(health(&mut db, &alice).unwrap(), json!([]));
+    // One loss is a spike, and ten are none.
+    report_again(&mut db, &job, 1, 51..=51, 9.0);
+    assert_eq!(events(&mut db, &job, "divergence"), Vec::<Value>::new());
+    report_again(&mut db, &job, 1, 52..=60, 9.0);
+    report_again(&mut db, &job, 1, 61..=70, 9.5);
+    let told = events(&mut db, &job, "divergence");
+    assert_eq!((told.len(), &told[0]["from_step"], &told[0]["to_step"]), (1, &json!(51), &json!(60)));
+    report(&mut db, &job, json!([point(71, json!("NaN"))])).unwrap();
+    report(&mut db, &job, json!([point(72, json!("-Infinity"))])).unwrap();
+    assert_eq!(events(&mut db, &job, "non_finite").len(), 1);
+    let messages = "select jsonb_agg(jsonb_build_array(type, message) order by type) from public.notifications where type in ('job_diverged', 'job_non_finite')";
+    assert_eq!(
+        alice.ask(&mut db, messages).unwrap(),
+        json!([
+            [
+                "job_diverged",
+                "The training on \"practice\" has a loss far above its best one, since step 51."
+            ],
+            ["job_non_finite", "The training on \"practice\" reports what is no number, since step 71."]
+        ])
+    );
+    let found = health(&mut db, &alice).unwrap();
+    let rules: Vec<&Value> = found.as_array().unwrap().iter().map(|finding| &finding["rule"]).collect();
+    assert_eq!(rules, ["non_finite", "divergence"]);
+    assert_eq!((&found[1]["from_step"], &found[1]["evidence"]["best"]), (&json!(51), &json!(2.0)));
+
+    // The next attempt goes on from before, is well, and would be told of anew.
+    Caller::service()
+        .write(&mut db, &format!("update public.training_jobs set status = 'queued' where id = '{job}'"))
+        .unwrap();
+    assert_eq!(claim(&mut db, "w"), job);
+    report_again(&mut db, &job, 2, 41..=60, 1.9);
+    assert_eq!(health(&mut db, &alice).unwrap(), json!([]));
+    report_again(&mut db, &job, 2, 61..=61, f64::MAX);
+    report_again(&mut db, &job, 2, 62..=80, 8.0);
+    assert_eq!(events(&mut db, &job, "divergence").len(), 2);
+    assert_eq!(
+        alice.ask(&mut db, "select count(*) from public.notifications where type = 'job_diverged'").unwrap(),
+        json!(2)
+    );
+    Refusal::of(health(&mut db, &bob)).is("PT404", &format!("training job \"{job}\" does not exist"));
 }

@@ -18,7 +18,7 @@ const TABLES: [(&str, &str, &str); 9] = [
 ];
 
 /// Every function in `public`, and whether users may call it; the service may call all of them.
-const FUNCTIONS: [(&str, bool); 20] = [
+const FUNCTIONS: [(&str, bool); 21] = [
     ("append_dataset_chunk(uuid,integer,text,text,text,jsonb)", false),
     ("cancel_training_job(uuid,text)", true),
     ("check_dataset(text,jsonb)", true),
@@ -35,6 +35,7 @@ const FUNCTIONS: [(&str, bool); 20] = [
     ("retry_training_job(uuid)", true),
     ("set_model_artifact_status(uuid,text)", false),
     ("sweep_training_jobs(boolean,integer)", false),
+    ("training_job_health(uuid)", true),
     ("training_job_progress(uuid,timestamp with time zone)", true),
     ("training_jobs_overview(text,integer,uuid)", true),
     ("training_metrics_curve(uuid[],text[],integer,integer,integer,text,double precision)", true),

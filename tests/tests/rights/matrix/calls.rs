@@ -7,7 +7,7 @@ const USERS: Callers = [DENIED, YES, YES, YES];
 /// Something of the owner.
 const OWN: Callers = [DENIED, YES, UNKNOWN, YES];
 
-pub const CALLS: [(&str, Callers); 26] = [
+pub const CALLS: [(&str, Callers); 27] = [
     ("append_dataset_chunk('{uploading}', 1, '{}')", SERVICE),
     ("append_dataset_chunk('{ready}', 1, '{}')", [DENIED, DENIED, DENIED, "PT409, hint"]),
     ("cancel_training_job('{queued}')", OWN),
@@ -31,6 +31,7 @@ pub const CALLS: [(&str, Callers); 26] = [
     ("heartbeat_training_job('{running}', 1)", SERVICE),
     ("mark_notifications_read('{}')", USERS),
     ("training_jobs_overview()", USERS),
+    ("training_job_health('{completed}')", OWN),
     ("training_metrics_curve('{{completed}}')", OWN),
     (
         "register_model_artifact('{bare}', 1, 'adapter', '{\"a\": {\"path\": \"{owner}/a\", \"size\": 1, \"sha256\": \"\
