@@ -209,7 +209,7 @@ fn sweep(database: &Database, world: &World, jobs: i64) {
         if done != seen {
             (seen, moved) = (done, Instant::now());
         }
-        if done >= ended_at + jobs / 8 || moved.elapsed() > Duration::from_secs(1) {
+        if done >= ended_at + jobs / 40 || moved.elapsed() > Duration::from_secs(1) {
             (ended_at, moved) = (done, Instant::now());
             db.execute("update test.clock set ahead = ahead + interval '1 hour'", &[]).unwrap();
         }
