@@ -126,9 +126,9 @@ fn lose(life: &mut Life, hours: &mut u32) {
              set search_path = '' as 'select now() + interval ''{hours} hours'''"
         );
         life.db.batch_execute(&sql).unwrap();
-        let swept = life.service.rpc("sweep_training_jobs", &json!({})).rows();
-        if let [row] = swept.as_slice() {
-            assert_eq!(row["action"], "queued again");
+        let rows = life.service.rpc("sweep_training_jobs", &json!({})).rows();
+        // It tells of jobs that wait as well.
+        if rows.iter().any(|row| row["action"] == "queued again") {
             return;
         }
         assert!(*hours < 100, "the sweep finds nothing");
