@@ -133,6 +133,32 @@ fn the_budgets_are_those_of_the_code() {
 }
 
 #[test]
+fn the_diagram_of_states_is_that_of_the_code() {
+    use pg_lora_core::job::Status::{self, Cancelled, Completed, Failed, Initializing, Queued, Running};
+    let way = |from: Status, to: Status| match (from, to) {
+        (Queued, Initializing) => "claimed",
+        (Initializing, Running) => "first point reported",
+        (Initializing | Running, Queued) => "lease over, attempt + 1",
+        (Failed, Queued) => "retried, attempt + 1",
+        (Running, Completed) => "completed by its worker",
+        (Queued, Failed) => "given up by the service",
+        (_, Failed) => "failed, or its lease is over and no attempt is left",
+        (_, Cancelled) => "cancelled by its owner",
+        (from, to) => panic!("nobody says how {} becomes {}", from.name(), to.name()),
+    };
+    let mut diagram = String::from("\n```mermaid\nstateDiagram-v2\n  [*] --> queued\n");
+    for from in Status::ALL {
+        for to in from.next() {
+            writeln!(diagram, "  {} --> {}: {}", from.name(), to.name(), way(from, *to)).unwrap();
+        }
+        if from.next().is_empty() {
+            writeln!(diagram, "  {} --> [*]", from.name()).unwrap();
+        }
+    }
+    compare(&root().join("docs/jobs.md"), "states", &format!("{diagram}```\n"));
+}
+
+#[test]
 fn sql_reads_as_many_points_as_the_pace_looks_at() {
     let limit = format!("limit {}\n", pg_lora_core::limits::PACE_POINTS);
     let sql = std::fs::read_to_string(root().join("sql/functions/training_job_paces.sql")).unwrap();

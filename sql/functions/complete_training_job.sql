@@ -7,17 +7,13 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  job public.training_jobs := lora_private.lock_attempt(complete_training_job.job_id, complete_training_job.attempt);
+  job public.training_jobs := lora_private.lock_attempt(complete_training_job.job_id, complete_training_job.attempt, 'completed');
   reason constant text := nullif(pg_catalog.btrim(result ->> 'reason_without_steps'), '');
 begin
   if pg_catalog.jsonb_typeof(coalesce(result, '{}')) <> 'object' then
     raise exception '"result" is not an object' using errcode = '22023', hint = 'Pass a JSON object, or leave it out.';
   end if;
   perform lora_private.check_document_size('result', result, 65536);
-  if job.status = 'cancelled' then
-    raise exception 'training job "%" is cancelled', job.id
-      using errcode = 'PT409', hint = 'Stop this worker: the job was cancelled.';
-  end if;
   -- Platforms that run containers call a run COMPLETED when the container has ended, whatever happened inside.
   if 'failed' in (pg_catalog.lower(result ->> 'status'), pg_catalog.lower(result #>> '{output,status}')) then
     perform lora_private.record_result(job, result);

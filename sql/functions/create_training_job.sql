@@ -17,6 +17,7 @@ declare
   owner_id uuid;
   job public.training_jobs;
   sent_gpu_config jsonb;
+  differences text;
 begin
   if lora_private.is_client() then
     owner_id := (select auth.uid());
@@ -68,13 +69,26 @@ begin
     sent_gpu_config := sent_gpu_config
       || pg_catalog.jsonb_build_object('cost_per_gpu_hour', job.gpu_config -> 'cost_per_gpu_hour');
   end if;
-  if job.dataset_id is distinct from create_training_job.dataset_id
-    or job.preset_id is distinct from lora_private.standard_preset(create_training_job.preset_id)
-    or job.hyperparameters is distinct from lora.normalize_hyperparameters(
-      coalesce(create_training_job.hyperparameters, '{}'), create_training_job.preset_id)
-    or job.gpu_config is distinct from sent_gpu_config then
+  select pg_catalog.string_agg(
+    pg_catalog.format('"%s" was %s and is %s', name, coalesce(known, 'missing'), coalesce(sent, 'missing')), ', ' order by name)
+  into differences
+  from (
+    select prefix || key as name, pg_catalog.left((known -> key)::text, 100) as known, pg_catalog.left((sent -> key)::text, 100) as sent
+    from (values
+      ('', pg_catalog.jsonb_build_object('dataset_id', job.dataset_id, 'preset_id', job.preset_id),
+        pg_catalog.jsonb_build_object('dataset_id', create_training_job.dataset_id,
+          'preset_id', lora_private.standard_preset(create_training_job.preset_id))),
+      ('hyperparameters.', job.hyperparameters, lora.normalize_hyperparameters(
+        coalesce(create_training_job.hyperparameters, '{}'), create_training_job.preset_id)),
+      ('gpu_config.', job.gpu_config, sent_gpu_config)
+    ) as document (prefix, known, sent)
+    cross join lateral pg_catalog.jsonb_object_keys(known || sent) as key
+    where known -> key is distinct from sent -> key
+    order by name limit 10
+  ) as difference;
+  if differences is not null then
     raise exception 'idempotency key "%" was used for another request', create_training_job.idempotency_key
-      using errcode = 'PT409', detail = pg_catalog.format('It made job "%s".', job.id),
+      using errcode = 'PT409', detail = pg_catalog.format('It made job "%s"; %s.', job.id, differences),
         hint = 'Use a new key for a new job, or repeat the request unchanged.';
   end if;
   return job;

@@ -8,7 +8,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  job public.training_jobs := lora_private.lock_attempt(fail_training_job.job_id, fail_training_job.attempt);
+  job public.training_jobs := lora_private.lock_attempt(fail_training_job.job_id, fail_training_job.attempt, 'failed');
 begin
   if (failure_class = any (lora_private.failure_classes())) is not true then
     raise exception '"failure_class" is %', coalesce('"' || pg_catalog.left(failure_class, 50) || '"', 'null')
@@ -16,9 +16,6 @@ begin
         'Use one of %s.', pg_catalog.array_to_string(lora_private.failure_classes(), ', '));
   elsif coalesce(message, '') = '' then
     raise exception '"message" is empty' using errcode = '22023', hint = 'Say in a sentence what went wrong.';
-  elsif job.status = 'cancelled' then
-    raise exception 'training job "%" is cancelled', job.id
-      using errcode = 'PT409', hint = 'Stop this worker: the job was cancelled.';
   end if;
   return lora_private.end_with_failure(job, failure_class, message, stack);
 end

@@ -1,8 +1,9 @@
 -- What every write of a worker has in common: it names its attempt, and renews its lease.
 
 -- The job that a worker writes to, locked, after the checks that every such write has in common. A write of
--- an attempt that is over is refused: its worker lost the job and must stop.
-create or replace function lora_private.lock_attempt(job_id uuid, attempt integer)
+-- an attempt that is over is refused: its worker lost the job and must stop. Whoever ends it says how: a cancelled job
+-- answers its worker, and yet it is over.
+create or replace function lora_private.lock_attempt(job_id uuid, attempt integer, becoming text default null)
 returns public.training_jobs
 language plpgsql
 set search_path = ''
@@ -24,6 +25,11 @@ begin
     raise exception 'attempt % of training job "%" is over', lock_attempt.attempt, job.id
       using errcode = 'PT409', detail = pg_catalog.format('The current attempt is %s.', job.attempt),
         hint = 'Stop this worker: the job was given to another one.';
+  elsif becoming is not null and job.status not in ('initializing', 'running') then
+    raise exception 'training job "%" is % and cannot become %', job.id, job.status, becoming
+      using errcode = 'PT409', hint = case job.status
+        when 'queued' then 'Claim the job first.' else 'Stop this worker: the job is over.'
+      end;
   elsif job.status not in ('initializing', 'running', 'cancelled') then
     raise exception 'training job "%" is %', job.id, job.status
       using errcode = 'PT409', hint = 'Report only on a job that is initializing or running.';
@@ -41,7 +47,7 @@ as $$
   select lora_private.clock() + coalesce(job.lease_expires_at - job.last_heartbeat_at, '5 minutes')
 $$;
 
-revoke all on function lora_private.lock_attempt(uuid, integer), lora_private.renewed_lease(public.training_jobs)
+revoke all on function lora_private.lock_attempt(uuid, integer, text), lora_private.renewed_lease(public.training_jobs)
   from public, anon, authenticated, service_role;
-grant execute on function lora_private.lock_attempt(uuid, integer), lora_private.renewed_lease(public.training_jobs)
+grant execute on function lora_private.lock_attempt(uuid, integer, text), lora_private.renewed_lease(public.training_jobs)
   to service_role;

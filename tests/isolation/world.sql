@@ -39,6 +39,50 @@ exception when others then
 end
 $$;
 
+-- What can happen to a job at work, as whoever does it: what is answered, or what it is refused with. Nothing of it may be
+-- refused by anything but the state.
+create function isolation.play(what text)
+returns text
+language plpgsql
+as $$
+declare
+  job constant uuid := isolation.id('job');
+  answer text;
+begin
+  call isolation.become(case when what in ('cancel', 'retry') then 'alice' else 'service' end);
+  case what
+    when 'cancel' then answer := (public.cancel_training_job(job)).status;
+    when 'retry' then
+      select case when again.id = job then 'attempt ' || again.attempt else 'a new job' end into answer
+      from public.retry_training_job(job) as again;
+    when 'complete' then answer := (public.complete_training_job(job, 1, isolation.document('result'))).status;
+    when 'fail' then answer := (public.fail_training_job(job, 1, 'out_of_memory', 'out of memory')).status;
+    when 'sweep' then
+      select coalesce(string_agg(action, ', '), 'nothing') into answer from public.sweep_training_jobs() where kind = 'job';
+    when 'beat' then
+      answer := public.heartbeat_training_job(job, 1, 'saving', 'run-1', isolation.document('checkpoint')) ->> 'cancel_requested';
+    when 'report' then
+      select format('%s accepted, %s', said ->> 'accepted', said ->> 'cancel_requested') into answer
+      from public.report_training_metrics(job, 1, isolation.document('points')) as said;
+  end case;
+  return answer;
+exception when others then
+  return case when sqlstate <> 'PT409' then 'WRONG ' else '' end || regexp_replace(
+    sqlstate || ': ' || sqlerrm, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', '…', 'g');
+end
+$$;
+
+create function isolation.document(name text)
+returns jsonb
+language sql immutable
+as $$
+  select case name
+    when 'result' then '{"output": {"status": "success"}}'
+    when 'checkpoint' then '{"step": 1, "path": "checkpoints/1"}'
+    when 'points' then '[{"step": 2, "epoch": 1, "training_loss": 1, "learning_rate": 0.0002}]'
+  end::jsonb
+$$;
+
 -- A file with two training pairs.
 create function isolation.content(question text)
 returns text
@@ -123,7 +167,8 @@ begin
     isolation.id('job'), 1, '[{"step": 1, "epoch": 1, "training_loss": 2, "learning_rate": 0.0002}]');
   -- A claim cannot be dated back, so nothing looks.
   set local session_replication_role = replica;
-  update public.training_jobs set started_at = started_at - interval '1 hour', lease_expires_at = '2026-01-01'
+  update public.training_jobs set
+    started_at = started_at - interval '1 hour', last_heartbeat_at = '2025-12-31 23:55Z', lease_expires_at = '2026-01-01 00:00Z'
   where id = isolation.id('job');
   set local session_replication_role = origin;
 end
@@ -157,6 +202,48 @@ cross join lateral (
   from public.training_job_events as event where event.job_id = job.id
 ) as history
 cross join lateral (select count(*) as charged from public.cost_records where job_id = job.id) as ledger;
+
+-- How jobs ended: each attempt once, with one charge; each change follows from the one before it, is told once, and the last
+-- one is where the job stands. Asked for another attempt, a job is repeated once.
+create view isolation.ended as
+select
+  job.status, job.attempt, history.events, ledger.charged, told.told,
+  case
+    when history.broken or history.last <> job.status or job.attempt <> 1 + history.returned
+      or ledger.charged <> history.ended or ledger.attempts <> ledger.charged
+      or history.tellable <> told.told or told.kinds <> history.kinds
+      or job.status = 'queued' and job.claimed_by is not null
+      or (job.status in ('initializing', 'running')) <> (job.lease_expires_at is not null)
+      or (job.status in ('completed', 'failed', 'cancelled')) <> (job.completed_at is not null)
+      or (select count(*) from public.training_jobs) > 2
+    then 'WRONG' else 'right'
+  end as verdict
+from public.training_jobs as job
+cross join lateral (
+  select
+    string_agg(coalesce(to_status, kind), ', ' order by sequence) as events,
+    (array_agg(to_status order by sequence desc) filter (where to_status is not null))[1] as last,
+    bool_or(to_status is not null and from_status is distinct from before) as broken,
+    count(*) filter (where to_status = 'queued' and from_status is not null) as returned,
+    count(*) filter (where from_status in ('initializing', 'running') and to_status not in ('initializing', 'running')) as ended,
+    count(*) filter (where to_status <> 'running') as tellable,
+    array_agg(case to_status when 'initializing' then 'job_started' else 'job_' || to_status end order by to_status, sequence)
+      filter (where to_status <> 'running') as kinds
+  from (
+    select *, lag(to_status) over (partition by to_status is null order by sequence) as before
+    from public.training_job_events as event where event.job_id = job.id
+  ) as event
+) as history
+cross join lateral (
+  select count(*) as charged, count(distinct details ->> 'attempt') as attempts
+  from public.cost_records where job_id = job.id
+) as ledger
+cross join lateral (
+  select count(*) as told,
+    array_agg(type::text order by case type when 'job_started' then 'initializing' else substr(type, 5) end) as kinds
+  from public.notifications where metadata ->> 'job_id' = job.id::text
+) as told
+order by job.created_at;
 
 -- Either the account is there with what it had, or nothing of it is.
 create view isolation.account as

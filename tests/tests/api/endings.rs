@@ -105,12 +105,15 @@ fn a_worker_fails_a_job_and_says_how() {
     }
     let charged = format!("select count(*) from public.cost_records where job_id = '{job}'");
     assert_eq!(alice.ask(&mut db, &charged).unwrap(), 1);
-    Refusal::of(call(&mut db, &service, &fail("1, 'diverged', 'again'"))).is("PT409", "is failed");
+    let again = Refusal::of(call(&mut db, &service, &fail("1, 'diverged', 'again'")));
+    again.is("PT409", "is failed and cannot become failed");
+    let done = Refusal::of(call(&mut db, &service, &format!("complete_training_job('{job}', 1)")));
+    done.is("PT409", "is failed and cannot become completed");
 
     let cancelled = running_job(&mut db, &alice, &dataset);
     call(&mut db, &alice, &format!("cancel_training_job('{cancelled}')")).unwrap();
     let late = format!("fail_training_job('{cancelled}', 1, 'diverged', 'x')");
-    Refusal::of(call(&mut db, &service, &late)).is("PT409", "is cancelled");
+    Refusal::of(call(&mut db, &service, &late)).is("PT409", "is cancelled and cannot become failed");
 }
 
 /// Platforms that run containers say COMPLETED when the container has ended.

@@ -83,17 +83,33 @@ fn the_same_key_is_the_same_job() {
     assert_eq!(digests(&mut db), before, "the repeated request left something behind");
 
     let cheaper = GPUS.replace("3.50", "0.01");
-    for changed in [
-        request(&other, "custom", r#"{"num_epochs": 1}"#, GPUS),
-        request(&dataset, "balanced", r#"{"num_epochs": 1}"#, GPUS),
-        request(&dataset, "custom", r#"{"num_epochs": 2}"#, GPUS),
-        request(&dataset, "custom", r#"{"num_epochs": 1, "seed": 1}"#, GPUS),
-        request(&dataset, "custom", r#"{"num_epochs": 1}"#, &cheaper),
-        request(&dataset, "custom", "{}", GPUS),
+    for (changed, difference) in [
+        (
+            request(&other, "custom", r#"{"num_epochs": 1}"#, GPUS),
+            format!("\"dataset_id\" was \"{dataset}\" and is \"{other}\""),
+        ),
+        (
+            request(&dataset, "balanced", r#"{"num_epochs": 1}"#, GPUS),
+            "\"preset_id\" was \"custom\" and is \"balanced\"".to_owned(),
+        ),
+        (
+            request(&dataset, "custom", r#"{"num_epochs": 2}"#, GPUS),
+            "; \"hyperparameters.num_epochs\" was 1 and is 2.".to_owned(),
+        ),
+        (
+            request(&dataset, "custom", r#"{"num_epochs": 1, "seed": 1}"#, GPUS),
+            "; \"hyperparameters.seed\" was missing and is 1.".to_owned(),
+        ),
+        (
+            request(&dataset, "custom", r#"{"num_epochs": 1}"#, &cheaper),
+            "; \"gpu_config.cost_per_gpu_hour\" was 3.50 and is 0.01.".to_owned(),
+        ),
+        (request(&dataset, "custom", "{}", GPUS), "\"hyperparameters.num_epochs\" was 1 and is".to_owned()),
     ] {
         let refusal = Refusal::of(create(&mut db, &alice, &changed));
         refusal.is("PT409", "idempotency key \"key-1\" was used for another request");
-        assert!(refusal.detail.contains(job["id"].as_str().unwrap()), "{refusal:?}");
+        assert!(refusal.detail.starts_with(&format!("It made job {}; ", job["id"])), "{refusal:?}");
+        assert!(refusal.detail.contains(&difference), "{refusal:?} without {difference}");
     }
     assert_eq!(digests(&mut db), before);
 

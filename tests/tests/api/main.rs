@@ -2,6 +2,7 @@
 
 mod chunks;
 mod costs;
+mod crashes;
 mod curves;
 mod datasets;
 mod endings;

@@ -127,6 +127,8 @@ fn an_impossible_claim_is_refused() {
         ("'w', 1001", "\"max_jobs\" is 1001"),
         ("'w', null", "\"max_jobs\" is null"),
         ("'w', 1, 0", "\"lease_seconds\" is 0"),
+        ("'w', 1, -1", "\"lease_seconds\" is -1"),
+        ("'w', 1, -300", "\"lease_seconds\" is -300"),
         ("'w', 1, 86401", "\"lease_seconds\" is 86401"),
         ("'w', 1, null", "\"lease_seconds\" is null"),
     ] {
@@ -183,6 +185,7 @@ fn only_the_worker_of_the_current_attempt_is_heard() {
             format!("select public.heartbeat_training_job('{job}', {attempt})"),
             format!("select public.report_training_metrics('{job}', {attempt}, '[]')"),
             format!("select to_jsonb(public.complete_training_job('{job}', {attempt}))"),
+            format!("select to_jsonb(public.fail_training_job('{job}', {attempt}, 'stalled', 'x'))"),
         ]
     };
     let check = |db: &mut Client, attempt: &str, code: &str, what: &str| {
@@ -234,7 +237,8 @@ fn a_cancelled_job_answers_its_worker_and_is_not_written_to() {
     assert_eq!(digests(&mut db), before);
     // It cannot be completed any more.
     let complete = format!("select to_jsonb(public.complete_training_job('{job}', 1))");
-    Refusal::of(Caller::service().ask(&mut db, &complete)).is("PT409", "cancelled");
+    let refusal = Refusal::of(Caller::service().ask(&mut db, &complete));
+    refusal.is("PT409", "is cancelled and cannot become completed");
 }
 
 #[test]
@@ -247,7 +251,10 @@ fn a_stage_or_an_external_id_that_does_not_fit_is_refused() {
     assert_eq!([claim(&mut db, "w"), claim(&mut db, "w")], [first.clone(), second.clone()]);
     assert!(beat(&mut db, &format!("'{first}', 1, external_job_id => 'runpod-7'")).is_ok());
     let before = digests(&mut db);
-    Refusal::of(beat(&mut db, &format!("'{first}', 1, repeat('x', 51)"))).is("22023", "51 characters");
+    for length in [51, 10_240] {
+        let stage = beat(&mut db, &format!("'{first}', 1, repeat('x', {length})"));
+        Refusal::of(stage).is("22023", &format!("\"stage\" has {length} characters"));
+    }
     Refusal::of(beat(&mut db, &format!("'{second}', 1, external_job_id => 'runpod-7'")))
         .is("PT409", "has the external id");
     assert_eq!(digests(&mut db), before);

@@ -2,7 +2,7 @@
 
 mod crashes;
 mod file;
-mod proxy;
+pub mod proxy;
 mod refusals;
 
 use std::thread;

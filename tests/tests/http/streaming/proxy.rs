@@ -60,7 +60,7 @@ impl<'a> LossyProxy<'a> {
 }
 
 /// A message of HTTP, as it comes: with a length, in pieces that end with an empty one, or of a head alone.
-fn message(stream: &TcpStream) -> io::Result<Vec<u8>> {
+pub fn message(stream: &TcpStream) -> io::Result<Vec<u8>> {
     let mut reader = BufReader::new(stream);
     let (mut message, mut length, mut in_pieces) = (Vec::new(), 0, false);
     loop {
