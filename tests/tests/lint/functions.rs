@@ -61,6 +61,13 @@ fn plpgsql_check_finds_nothing() {
     assert!(findings.is_empty(), "{findings:#?}");
 }
 
+#[test]
+fn plpgsql_check_finds_nothing_in_the_portable_edition() {
+    let database = Database::portable();
+    let Some(findings) = findings(&mut database.connect()) else { return };
+    assert!(findings.is_empty(), "{findings:#?}");
+}
+
 /// One offence for each kind of warning.
 #[test]
 fn plpgsql_check_finds_what_is_planted() {
