@@ -39,7 +39,7 @@ grant execute on function lora._renamed(jsonb, text[]) to public;
 
 create or replace function lora._refuse_field(name text, field text, document jsonb, hint text)
 returns void
-language plpgsql immutable strict parallel safe
+language plpgsql stable strict parallel safe
 set search_path = ''
 as $$
 begin

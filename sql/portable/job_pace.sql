@@ -113,7 +113,7 @@ grant execute on function lora.add_stage_to_job_pace(jsonb, text, timestamptz) t
 
 create or replace function lora._refuse_step(step bigint)
 returns void
-language plpgsql immutable strict parallel safe
+language plpgsql stable strict parallel safe
 set search_path = ''
 as $$
 begin

@@ -115,7 +115,7 @@ grant execute on function lora._job_pace_write(
 
 create or replace function lora._refuse_state(aggregate text)
 returns void
-language plpgsql immutable strict parallel safe
+language plpgsql stable strict parallel safe
 set search_path = ''
 as $$
 begin

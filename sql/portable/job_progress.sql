@@ -132,7 +132,7 @@ grant execute on function lora._job_prior(jsonb) to public;
 
 create or replace function lora._refuse_estimate()
 returns void
-language plpgsql immutable parallel safe
+language plpgsql stable parallel safe
 set search_path = ''
 as $$
 begin
