@@ -78,7 +78,11 @@ fn plpgsql_check_finds_nothing() {
 fn plpgsql_check_finds_nothing_in_the_portable_edition() {
     let database = Database::portable();
     let Some(mut findings) = findings(&mut database.connect()) else { return };
-    findings.retain(|line| !PORTABLE_NOT_TAKEN.iter().any(|(function, advice)| line.starts_with(function) && line.contains(advice)));
+    findings.retain(|line| {
+        !PORTABLE_NOT_TAKEN
+            .iter()
+            .any(|(function, advice)| line.starts_with(function) && line.contains(advice))
+    });
     assert!(findings.is_empty(), "{findings:#?}");
 }
 
