@@ -92,9 +92,7 @@ set search_path = ''
 as $$
 declare
   sorted double precision[];
-  weight double precision;
-  below double precision := 0;
-  half double precision := 0;
+  half double precision;
   count constant integer := pg_catalog.cardinality(figures);
 begin
   if count = 0 then
@@ -106,23 +104,19 @@ begin
     end if;
     return (sorted[count / 2] + sorted[count / 2 + 1]) / 2;
   end if;
-  -- In their own order: a sum of floats depends on it.
-  foreach weight in array weights loop
-    half := half + weight;
-  end loop;
-  half := half / 2;
-  select pg_catalog.array_agg(one.figure order by one.figure, one.place), pg_catalog.array_agg(one.weight order by one.figure, one.place)
-  into sorted, weights
-  from unnest(figures, weights) with ordinality as one (figure, weight, place);
-  for place in 1 .. count loop
-    below := below + weights[place];
-    if below > half then
-      return sorted[place];
-    elsif below = half then
-      return (sorted[place] + sorted[least(place + 1, count)]) / 2;
-    end if;
-  end loop;
-  return 0;
+  -- Both sums are made in their order, on which a sum of floats depends.
+  half := (select pg_catalog.sum(weight) from pg_catalog.unnest(weights) as weight) / 2;
+  return (
+    select case when one.below > half then one.figure else (one.figure + coalesce(one.next, one.figure)) / 2 end
+    from (
+      select element.figure, element.place, pg_catalog.lead(element.figure) over sorted as next,
+        pg_catalog.sum(element.weight) over (sorted rows unbounded preceding) as below
+      from unnest(figures, weights) with ordinality as element (figure, weight, place)
+      window sorted as (order by element.figure, element.place)
+    ) as one
+    where one.below >= half
+    order by one.figure, one.place limit 1
+  );
 end
 $$;
 grant execute on function lora._median(double precision[], double precision[]) to public;

@@ -50,7 +50,7 @@ begin
   end if;
   tempo := lora._job_tempo(
     kept.steps, kept.times, kept.evaluations, kept.evaluating_steps, kept.evaluating_micros,
-    kept.checkpointing_steps, kept.checkpointing_micros);
+    kept.checkpointing_steps, kept.checkpointing_micros, false);
   newest := kept.steps[pg_catalog.cardinality(kept.steps)];
   stage := coalesce(stage, '');
   band := lora._job_band(stage, newest is not null);

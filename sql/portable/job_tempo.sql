@@ -12,7 +12,7 @@ declare
   kept record := lora._job_pace_read(pace);
   tempo record := lora._job_tempo(
     kept.steps, kept.times, kept.evaluations, kept.evaluating_steps, kept.evaluating_micros,
-    kept.checkpointing_steps, kept.checkpointing_micros);
+    kept.checkpointing_steps, kept.checkpointing_micros, true);
   paused double precision := 0;
 begin
   if tempo.seconds_per_step is null then
@@ -42,10 +42,11 @@ comment on function lora.describe_job_pace(jsonb) is
   'What a pace says: seconds per step, pauses and how often they come; NULL while that is not known';
 grant execute on function lora.describe_job_pace(jsonb) to public;
 
--- NULL throughout without an interval in which the clock ran forward. Three columns are NULL without pauses of a kind.
+-- NULL throughout without an interval in which the clock ran forward. Three columns are NULL without pauses of a kind, and those
+-- from slowest_report on where they are not asked for.
 create or replace function lora._job_tempo(
   steps bigint[], times bigint[], evaluations bigint[], evaluating_steps bigint[], evaluating_micros bigint[],
-  checkpointing_steps bigint[], checkpointing_micros bigint[],
+  checkpointing_steps bigint[], checkpointing_micros bigint[], with_recent boolean,
   out seconds_per_step double precision, out error double precision, out measured_steps double precision,
   out unannounced_per_step double precision,
   out evaluating_seconds double precision, out evaluating_period double precision, out evaluating_last bigint,
@@ -73,11 +74,11 @@ begin
   end loop;
   shortest := least_pause * lora._median(gaps);
   tempo := lora._job_tempo_by(steps, times, evaluations, evaluating_steps, evaluating_micros, checkpointing_steps,
-    checkpointing_micros, shortest, true);
+    checkpointing_micros, shortest, true, with_recent);
   -- Evaluations that take no longer than a report does are a part of the pace.
   if tempo.evaluating_seconds < shortest then
     tempo := lora._job_tempo_by(steps, times, evaluations, evaluating_steps, evaluating_micros, checkpointing_steps,
-      checkpointing_micros, shortest, false);
+      checkpointing_micros, shortest, false, with_recent);
   end if;
   seconds_per_step := tempo.seconds_per_step;
   error := tempo.error;
@@ -98,11 +99,12 @@ begin
   longest_unannounced := tempo.longest_unannounced;
 end
 $$;
-grant execute on function lora._job_tempo(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) to public;
+grant execute on function lora._job_tempo(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], boolean) to public;
 
 create or replace function lora._job_tempo_by(
   steps bigint[], times bigint[], evaluations bigint[], evaluating_steps bigint[], evaluating_micros bigint[],
   checkpointing_steps bigint[], checkpointing_micros bigint[], shortest double precision, by_validation_losses boolean,
+  with_recent boolean,
   out seconds_per_step double precision, out error double precision, out measured_steps double precision,
   out unannounced_per_step double precision,
   out evaluating_seconds double precision, out evaluating_period double precision, out evaluating_last bigint,
@@ -132,18 +134,16 @@ declare
   counts double precision[] := '{}';
   rates double precision[] := '{}';
   report_counts double precision[] := '{}';
-  steady_counts double precision[] := '{}';
-  steady_lengths double precision[] := '{}';
   old bigint;
   since bigint;
   total integer;
-  newer integer := 0;
+  newer integer;
   begins integer;
   usual double precision;
   mean double precision;
   squares double precision := 0;
   worked double precision := 0;
-  steady double precision;
+  steady double precision := 0;
   excess double precision;
   unannounced double precision := 0;
   every_count double precision := 0;
@@ -162,11 +162,7 @@ begin
     return;
   end if;
   old := firsts[1] + (lasts[total] - firsts[1]) / old_part;
-  for place in 1 .. total loop
-    if lasts[place] > old then
-      newer := newer + 1;
-    end if;
-  end loop;
+  newer := total - pg_catalog.width_bucket(old, lasts);
   begins := greatest(1, total - greatest(newer, fewest_intervals) + 1);
   for place in begins .. total loop
     counts := counts || (lasts[place] - firsts[place])::double precision;
@@ -177,33 +173,29 @@ begin
   measured_steps := 0;
   for place in 1 .. pg_catalog.cardinality(rates) loop
     times_usual := rates[place] / usual;
+    every_count := every_count + counts[place];
     if times_usual >= 1.0 / pause_factor and times_usual <= pause_factor then
-      steady_counts := steady_counts || counts[place];
-      steady_lengths := steady_lengths || lengths[begins + place - 1];
       measured_steps := measured_steps + counts[place];
       worked := worked + lengths[begins + place - 1];
+      steady := steady + 1;
     end if;
   end loop;
   mean := worked / measured_steps;
   seconds_per_step := mean;
-  -- Each interval's distance from what its steps should have taken, as for any ratio of two sums.
-  for place in 1 .. pg_catalog.cardinality(steady_counts) loop
-    excess := steady_lengths[place] - mean * steady_counts[place];
-    squares := squares + excess * excess;
-  end loop;
-  steady := pg_catalog.cardinality(steady_counts);
-  error := case when steady < 2 then 1
-    else pg_catalog.sqrt(squares * steady / (steady - 1.0)) / measured_steps / mean end;
-
+  -- Each steady interval's distance from what its steps should have taken, as for any ratio of two sums. What takes far longer
+  -- holds a pause.
   for place in 1 .. pg_catalog.cardinality(rates) loop
-    every_count := every_count + counts[place];
-    if rates[place] > pause_factor * usual then
-      excess := lengths[begins + place - 1] - mean * counts[place];
-      if excess <= longest_pause then
-        unannounced := unannounced + excess;
-      end if;
+    excess := lengths[begins + place - 1] - mean * counts[place];
+    times_usual := rates[place] / usual;
+    if times_usual >= 1.0 / pause_factor and times_usual <= pause_factor then
+      squares := squares + excess * excess;
+    end if;
+    if rates[place] > pause_factor * usual and excess <= longest_pause then
+      unannounced := unannounced + excess;
     end if;
   end loop;
+  error := case when steady < 2 then 1
+    else pg_catalog.sqrt(squares * steady / (steady - 1.0)) / measured_steps / mean end;
   unannounced_per_step := unannounced / every_count;
 
   -- Reports: the newest sixteen.
@@ -223,10 +215,17 @@ begin
   evaluating_period := evaluation.period;
   evaluating_last := evaluation.last;
 
+  if not with_recent then
+    return;
+  end if;
   -- For a verdict every pause is taken out, short as it may be.
-  exact := lora._job_intervals(
-    steps, times, evaluations, evaluating_steps, evaluating_micros, checkpointing_steps, checkpointing_micros, 0, true);
-  exact := lora._clear_intervals(exact.firsts, exact.lasts, exact.seconds, exact.unclear);
+  exact := plain;
+  -- The same intervals where none is shorter, and a little more.
+  if not by_validation_losses or shortest * 1000001 > any (evaluating_micros || checkpointing_micros) then
+    exact := lora._job_intervals(
+      steps, times, evaluations, evaluating_steps, evaluating_micros, checkpointing_steps, checkpointing_micros, 0, true);
+    exact := lora._clear_intervals(exact.firsts, exact.lasts, exact.seconds, exact.unclear);
+  end if;
   firsts := exact.firsts;
   lasts := exact.lasts;
   lengths := exact.seconds;
@@ -268,4 +267,4 @@ begin
 end
 $$;
 grant execute on function lora._job_tempo_by(
-  bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], double precision, boolean) to public;
+  bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], double precision, boolean, boolean) to public;

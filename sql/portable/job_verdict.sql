@@ -59,7 +59,7 @@ begin
   end if;
   tempo := lora._job_tempo(
     kept.steps, kept.times, kept.evaluations, kept.evaluating_steps, kept.evaluating_micros,
-    kept.checkpointing_steps, kept.checkpointing_micros);
+    kept.checkpointing_steps, kept.checkpointing_micros, true);
   budget := lora._silence_budget(stage, tempo);
   if silent > budget then
     return lora._verdict('stalled', case stage when 'training' then 'no_progress' else 'stage_too_long' end, budget, silent);

@@ -64,6 +64,12 @@ fn stage(random: &mut Random) -> String {
     or_null(random, stage)
 }
 
+/// The stage that a pace was told of last, or any.
+fn stage_of(random: &mut Random, pace: &str) -> String {
+    let told = read(pace).and_then(|document| Some(literal(document.get("stage")?.as_str()?)));
+    told.filter(|_| !random.once_in(3)).unwrap_or_else(|| stage(random))
+}
+
 fn total(random: &mut Random) -> String {
     let total = random.pick(&[0, 1, 50, 100, 250, 1_000, 1_000, 5_000, 200_000, i32::MAX, -1]);
     or_null(random, total.to_string())
@@ -72,6 +78,20 @@ fn total(random: &mut Random) -> String {
 fn at(random: &mut Random) -> String {
     let at = literal(&any_instant(random));
     or_null(random, format!("{at}::timestamptz"))
+}
+
+/// An instant soon after the newest point of a pace, or any.
+fn at_of(random: &mut Random, pace: &str) -> String {
+    /// 2026-01-01, in microseconds since 2000.
+    const BEGIN: i64 = 820_540_800_000_000;
+    let newest = read(pace).and_then(|document| document.get("reported_at")?.as_array()?.last()?.as_i64());
+    match newest.and_then(|newest| newest.checked_sub(BEGIN)).filter(|micros| micros.abs() < 1 << 50) {
+        Some(micros) if !random.once_in(4) => {
+            let later = random.pick(&[1_000_000, 20_000_000, 400_000_000]);
+            format!("{}::timestamptz", literal(&instant(micros + random.below(later) as i64)))
+        }
+        _ => at(random),
+    }
 }
 
 /// A number as JSON writes it, of any size.
@@ -176,9 +196,14 @@ impl Paces {
     }
 }
 
+/// The document that a literal holds.
+fn read(pace: &str) -> Option<Map<String, Value>> {
+    let text = pace.strip_prefix('\'')?.strip_suffix("'::jsonb")?.replace("''", "'");
+    serde_json::from_str(&text).ok()
+}
+
 fn damaged(random: &mut Random, pace: &str) -> String {
-    let text = pace.trim_end_matches("::jsonb").trim_matches('\'').replace("''", "'");
-    let mut document: Map<String, Value> = serde_json::from_str(&text).expect("a pace is an object");
+    let mut document = read(pace).expect("a pace is an object");
     let keys: Vec<String> = document.keys().cloned().collect();
     let key = keys[random.below(keys.len())].clone();
     let junk = [
@@ -253,7 +278,8 @@ fn random_points_in_arrays() {
 fn random_paces_and_what_is_left() {
     agree("job_progress_of_pace", |random, paces| {
         let pace = paces.one(random)?;
-        let (status, stage, total, at) = (status(random), stage(random), total(random), at(random));
+        let (status, stage, total, at) =
+            (status(random), stage_of(random, &pace), total(random), at_of(random, &pace));
         let (estimate, started) = (estimate(random), self::at(random));
         Ok(format!(
             "lora.job_progress_of_pace({status}, {stage}, {total}, {pace}, {at}, {estimate}, {started})"
