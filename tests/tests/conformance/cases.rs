@@ -1,6 +1,6 @@
 //! The cases of `tests/cases`: a function, its arguments, and its answer or refusal.
 //!
-//! The answers are the extension's, written by `cargo xtask test --only end-to-end --bless conformance` and read before they
+//! The answers are the extension's, written by `cargo xtask test --only end-to-end --bless every_case` and read before they
 //! are committed. An argument is written as in JSON; one of type jsonb that is a string is the text of the document, and
 //! null is NULL everywhere. An aggregate has `rows` in place of `arguments`.
 
