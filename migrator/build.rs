@@ -61,7 +61,10 @@ fn main() {
     )
     .expect("a String");
 
-    for file in &functions {
+    // Checked only: no layer of this build is made of them.
+    let portable = read(&root, "portable", &mut problems);
+
+    for file in functions.iter().chain(&portable) {
         if !snake_case(Path::new(&file.path).file_stem().and_then(|stem| stem.to_str()).unwrap_or("")) {
             problems.push(format!("{}: a file of functions is named in snake_case", file.path));
         }

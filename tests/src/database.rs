@@ -63,6 +63,36 @@ impl Database {
         Self::create(TEMPLATE)
     }
 
+    /// With schema `lora` of the portable edition and nothing else, made in one batch by a role that may do nothing but
+    /// create in its own database.
+    ///
+    /// # Panics
+    /// If there is no server, or it refuses one of the files.
+    pub fn portable() -> Self {
+        let database = Self::empty();
+        let mut db = database.connect();
+        db.batch_execute(
+            "do $$ begin create role portable_owner; exception when duplicate_object or unique_violation then null; end $$;
+             create schema lora authorization portable_owner; grant usage on schema lora to public;
+             set role portable_owner; set search_path = ''",
+        )
+        .unwrap();
+        db.batch_execute(&Self::portable_files()).unwrap();
+        database
+    }
+
+    /// The files of the portable edition in their order.
+    ///
+    /// # Panics
+    /// If they cannot be read.
+    pub fn portable_files() -> String {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sql/portable");
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    }
+
     /// With the platform of this project's own files, on which `before` and then the specification's SQL were run by
     /// hand.
     ///

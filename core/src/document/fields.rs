@@ -68,23 +68,25 @@ impl Fields {
         Error::invalid_argument(format!("\"{}.{field}\" is {shown}", self.name), hint)
     }
 
-    /// A whole number in a range.
-    pub fn whole(&self, field: &str, range: RangeInclusive<u32>) -> Result<u32> {
+    /// Checks a whole number in a range, and writes it as one: 8.0 becomes 8, which readers of integers take.
+    pub fn whole(&mut self, field: &str, range: RangeInclusive<u32>) -> Result<()> {
         let number = self.float(field).filter(|number| number.fract() == 0.0);
-        number
+        let Some(number) = number
             .filter(|number| (f64::from(*range.start())..=f64::from(*range.end())).contains(number))
-            .map_or_else(
-                || {
-                    let (least, most) = (range.start(), range.end());
-                    Err(self.refused(field, format!("Give a whole number from {least} to {most}.")))
-                },
-                |number| Ok(number as u32),
-            )
+            .map(|number| number as u32)
+        else {
+            let (least, most) = (range.start(), range.end());
+            return Err(self.refused(field, format!("Give a whole number from {least} to {most}.")));
+        };
+        if let Some((_, value)) = self.members.iter_mut().find(|(name, _)| name == field) {
+            *value = RawValue::from_string(number.to_string()).expect("a number is JSON");
+        }
+        Ok(())
     }
 
     /// The same of a field that may be left out.
-    pub fn optional_whole(&self, field: &str, range: RangeInclusive<u32>) -> Result<Option<u32>> {
-        self.get(field).map(|_| self.whole(field, range)).transpose()
+    pub fn optional_whole(&mut self, field: &str, range: RangeInclusive<u32>) -> Result<()> {
+        if self.get(field).is_some() { self.whole(field, range) } else { Ok(()) }
     }
 
     /// A number that passes a test.

@@ -20,7 +20,7 @@ pub struct GpuConfig {
 }
 
 /// Names that applications have written, and those that they read.
-const ALIASES: [(&str, &str); 2] = [("type", "gpu_type"), ("count", "num_gpus")];
+pub const GPU_ALIASES: [(&str, &str); 2] = [("type", "gpu_type"), ("count", "num_gpus")];
 
 const NAME: &str = "gpu_config";
 
@@ -34,7 +34,7 @@ const MOST_AN_HOUR: i128 = 100_000;
 /// `InvalidArgument` that names the field.
 pub fn normalize_gpu_config(text: &str) -> Result<String> {
     let mut fields = Fields::parse(NAME, text)?;
-    fields.rename(&ALIASES);
+    fields.rename(&GPU_ALIASES);
     fields.text("gpu_type", 1..=50)?;
     fields.whole("num_gpus", 1..=4096)?;
     fields.optional_number("gpu_memory_gb", "Give the memory of one GPU in GB, or leave it out.", |gb| {
@@ -63,6 +63,7 @@ mod tests {
             normalized(r#"{"type":"H100","count":2,"cost_per_gpu_hour":4.2000000001,"region":"eu"}"#),
             r#"{"gpu_type":"H100","num_gpus":2,"cost_per_gpu_hour":4.2000000001,"region":"eu"}"#
         );
+        assert_eq!(normalized(r#"{"type":"T4","count":2.0}"#), r#"{"gpu_type":"T4","num_gpus":2}"#);
         assert_eq!(
             normalized(
                 r#"{"type":"V100","gpu_type":"H100","num_gpus":1,"count":9,"cost_per_gpu_hour":null}"#

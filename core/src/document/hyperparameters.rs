@@ -63,7 +63,7 @@ pub fn hyperparameter_presets() -> [(&'static str, HyperparameterConfig); 4] {
 }
 
 /// Names that applications have written, and those that they read.
-const ALIASES: [(&str, &str); 4] =
+pub const HYPERPARAMETER_ALIASES: [(&str, &str); 4] =
     [("epochs", "num_epochs"), ("rank", "lora_rank"), ("alpha", "lora_alpha"), ("dropout", "lora_dropout")];
 
 /// Presets of the application that have no twin in the specification: what it sends along counts.
@@ -97,7 +97,7 @@ fn preset(name: &str) -> Result<HyperparameterConfig> {
 pub fn normalize_hyperparameters(text: &str, preset_name: &str) -> Result<String> {
     let preset = preset(preset_name)?;
     let mut fields = Fields::parse(NAME, text)?;
-    fields.rename(&ALIASES);
+    fields.rename(&HYPERPARAMETER_ALIASES);
     fields.complete_from(fields::of(NAME, &preset));
     fields.text("base_model", 1..=200)?;
     fields.number("learning_rate", "Give a number above 0 and at most 1, such as 0.0002.", |rate| {
@@ -153,6 +153,7 @@ mod tests {
             (&64.into(), &128.into(), &7.into())
         );
         assert_eq!((&all["batch_size"], all.get("rank")), (&4.into(), None));
+        assert_eq!(normalized(r#"{"batch_size": 8.0}"#, "custom")["batch_size"], 8);
         assert_eq!(normalized("{}", "fast"), normalized("{}", "custom"));
         let text =
             normalize_hyperparameters(r#"{"learning_rate": 0.00020000000000000001}"#, "custom").unwrap();

@@ -4,5 +4,7 @@ mod fields;
 mod gpus;
 mod hyperparameters;
 
-pub use gpus::{GpuConfig, normalize_gpu_config};
-pub use hyperparameters::{HyperparameterConfig, hyperparameter_presets, normalize_hyperparameters};
+pub use gpus::{GPU_ALIASES, GpuConfig, normalize_gpu_config};
+pub use hyperparameters::{
+    HYPERPARAMETER_ALIASES, HyperparameterConfig, hyperparameter_presets, normalize_hyperparameters,
+};

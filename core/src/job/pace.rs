@@ -224,6 +224,10 @@ impl Pace {
     /// `DamagedState` for anything else.
     pub fn from_json(text: &str) -> Result<Self> {
         let damaged = || Error::damaged_state("job_pace");
+        // serde takes a list of values for a structure as well.
+        if !text.trim_start().starts_with('{') {
+            return Err(damaged());
+        }
         let document: Document = serde_json::from_str(text).map_err(|_| damaged())?;
         let bounded = document.steps.len() <= PACE_STRETCHES + PACE_RECENT
             && [document.evaluations.len(), document.evaluating.len(), document.checkpointing.len()]
@@ -372,6 +376,8 @@ mod tests {
             assert_ne!(damaged, pace);
             assert_eq!(Pace::from_json(&damaged).unwrap_err(), Error::damaged_state("job_pace"), "{damaged}");
         }
-        assert!(Pace::from_json("[]").is_err());
+        for list in ["[]", "[1,0,[],[],[],[],[],null,null,null,0]"] {
+            assert!(Pace::from_json(list).is_err(), "{list}");
+        }
     }
 }

@@ -39,7 +39,9 @@ impl Prior {
     /// # Errors
     /// `InvalidArgument` for anything else, for a pace that is missing, and for what is negative.
     pub fn from_json(text: &str) -> Result<Self> {
-        let prior = serde_json::from_str::<Self>(text).ok();
+        // serde takes a list of values for a structure as well.
+        let object = text.trim_start().starts_with('{').then_some(text);
+        let prior = object.and_then(|text| serde_json::from_str::<Self>(text).ok());
         let sound = prior.filter(|prior| {
             prior.seconds_per_step > 0.0
                 && [prior.preparation_seconds, prior.seconds_per_step, prior.pause_seconds_per_step]
@@ -77,6 +79,7 @@ mod tests {
         for text in [
             "{}",
             "[]",
+            "[0, 2.5, 0, 0]",
             "null",
             r#"{"seconds_per_step": 0}"#,
             r#"{"seconds_per_step": "2"}"#,

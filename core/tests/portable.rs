@@ -1,0 +1,113 @@
+//! The portable edition in `sql/portable` has the tables and the limits of the code: they are written there, between
+//! `-- Generated: NAME.` and `-- End.`, by `PG_LORA_BLESS=1`, and compared otherwise. What it answers is compared with the
+//! extension by the conformance tests.
+
+use pg_lora_core::document::{GPU_ALIASES, HYPERPARAMETER_ALIASES, hyperparameter_presets};
+use pg_lora_core::job::{LEASE, OTHER_STAGE, STAGE_BUDGETS, Status, TRAINING_LEAST, TRAINING_MOST};
+use pg_lora_core::limits::{PACE_PAUSES, PACE_RECENT, PACE_STRETCHES};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../sql/portable")
+}
+
+/// Lines are indented as the marker is.
+#[track_caller]
+fn compare(file: &str, name: &str, lines: &[String]) {
+    static FILES: Mutex<()> = Mutex::new(());
+    let _files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = folder().join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let marker = format!("-- Generated: {name}.\n");
+    let head = text.find(&marker).expect("the file has the marker");
+    let indent = head - text[..head].rfind('\n').map_or(0, |end| end + 1);
+    let begin = head + marker.len();
+    let end = begin + text[begin..].find(&format!("{:indent$}-- End.\n", "")).expect("the block has an end");
+    let expected: String = lines.iter().fold(String::new(), |mut all, line| {
+        writeln!(all, "{:indent$}{line}", "").unwrap();
+        all
+    });
+    if std::env::var_os("PG_LORA_BLESS").is_some() {
+        std::fs::write(&path, format!("{}{expected}{}", &text[..begin], &text[end..])).unwrap();
+    } else {
+        assert_eq!(text[begin..end], expected, "PG_LORA_BLESS=1 writes {name} in {file} anew");
+    }
+}
+
+#[test]
+fn transitions() {
+    let quoted =
+        |names: &[Status]| names.iter().map(|to| format!("'{}'", to.name())).collect::<Vec<_>>().join(", ");
+    let lines: Vec<String> = Status::ALL
+        .iter()
+        .filter(|from| !from.next().is_empty())
+        .map(|from| format!("when '{}' then \"to\" in ({})", from.name(), quoted(from.next())))
+        .collect();
+    compare("job_status.sql", "transitions", &lines);
+    compare("job_status.sql", "statuses", &[quoted(&Status::ALL)]);
+}
+
+#[test]
+fn budgets() {
+    let budgets = STAGE_BUDGETS.iter().map(|(stage, seconds, _)| format!("when '{stage}' then {seconds}"));
+    let lines: Vec<String> = budgets.chain([format!("else {OTHER_STAGE}")]).collect();
+    compare("job_stage.sql", "budgets", &lines);
+}
+
+#[test]
+fn documents() {
+    let presets = hyperparameter_presets();
+    let count = presets.len();
+    let lines: Vec<String> = presets
+        .iter()
+        .enumerate()
+        .map(|(at, (name, preset))| {
+            let preset = serde_json::to_string(preset).unwrap();
+            format!("'{name}', '{preset}'::pg_catalog.jsonb{}", if at + 1 < count { "," } else { "" })
+        })
+        .collect();
+    compare("hyperparameters.sql", "presets", &lines);
+    for (file, name, aliases) in [
+        ("gpu_config.sql", "gpu aliases", GPU_ALIASES.as_slice()),
+        ("hyperparameters.sql", "hyperparameter aliases", HYPERPARAMETER_ALIASES.as_slice()),
+    ] {
+        let pairs = aliases.iter().map(|(alias, standard)| format!("['{alias}', '{standard}']"));
+        compare(file, name, &[pairs.collect::<Vec<_>>().join(", ")]);
+    }
+}
+
+#[test]
+fn versions() {
+    let version = format!("'version', '{}',", pg_lora_core::VERSION);
+    let ruleset = format!("'ruleset_version', '{}',", pg_lora_core::dataset::RULESET_VERSION);
+    compare("build_info.sql", "versions", &[version, ruleset]);
+}
+
+/// `name constant type := value; -- LIMIT`, where the limit is one of the code.
+#[test]
+fn limits() {
+    let limits = [
+        ("PACE_PAUSES", PACE_PAUSES as f64),
+        ("PACE_RECENT", PACE_RECENT as f64),
+        ("PACE_STRETCHES", PACE_STRETCHES as f64),
+        ("TRAINING_LEAST", TRAINING_LEAST),
+        ("TRAINING_MOST", TRAINING_MOST),
+        ("LEASE", LEASE),
+    ];
+    let mut seen = [0; 6];
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text.lines() {
+            let Some((code, limit)) = line.split_once("; -- ") else { continue };
+            let at = limits.iter().position(|(name, _)| *name == limit);
+            let at = at.unwrap_or_else(|| panic!("{}: no such limit: {line}", path.display()));
+            let value = code.rsplit(":= ").next().and_then(|value| value.parse::<f64>().ok());
+            assert_eq!(value, Some(limits[at].1), "{}: {line}", path.display());
+            seen[at] += 1;
+        }
+    }
+    assert!(!seen.contains(&0), "a limit that the portable edition does not name: {seen:?}");
+}

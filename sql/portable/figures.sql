@@ -1,0 +1,122 @@
+-- figures: numbers as the answers of schema lora have them.
+--
+-- What begins with an underscore is a part of this edition, and no API: the extension has none of it.
+
+-- Rounds halves away from zero. Postgres's own round() of a float rounds them to the even number.
+create or replace function lora._rounded(value double precision, scale double precision)
+returns double precision
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+declare
+  scaled constant double precision := value * scale;
+  whole double precision := pg_catalog.trunc(scaled);
+begin
+  if pg_catalog.abs(scaled - whole) >= 0.5 then
+    whole := whole + pg_catalog.sign(scaled);
+  end if;
+  return whole / scale;
+end
+$$;
+grant execute on function lora._rounded(double precision, double precision) to public;
+
+-- A figure of an answer: the shortest decimal that is read back as the same float, and one place where it is whole, so
+-- that both editions print alike. A cast to numeric would keep fifteen digits only.
+create or replace function lora._figure(value double precision)
+returns numeric
+language plpgsql immutable strict parallel safe
+set search_path = ''
+set extra_float_digits = 1
+as $$
+begin
+  if pg_catalog.abs(value) < 1e16 and value = pg_catalog.trunc(value) then
+    return value::bigint::numeric(20, 1);
+  end if;
+  return value::pg_catalog.text::numeric;
+end
+$$;
+grant execute on function lora._figure(double precision) to public;
+
+-- The float next to a decimal; NULL beyond the largest one. Postgres's own cast refuses what is that large or that small.
+create or replace function lora._float(value numeric)
+returns double precision
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+begin
+  if pg_catalog.abs(value) > 1.7976931348623158079e308 then
+    return null;
+  elsif pg_catalog.abs(value) <= 2.4703282292062327e-324 then
+    return 0;
+  end if;
+  return value::double precision;
+end
+$$;
+grant execute on function lora._float(numeric) to public;
+
+-- Microseconds since 2000, as Postgres keeps an instant and sends it; an infinite one is the first or the last of them. What
+-- extract() answers loses the last digits of the latest instants.
+create or replace function lora._micros(instant timestamptz)
+returns bigint
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+begin
+  return ('x' || pg_catalog.encode(pg_catalog.timestamptz_send(instant), 'hex'))::bit(64)::bigint;
+end
+$$;
+grant execute on function lora._micros(timestamptz) to public;
+
+-- Seconds between two instants in microseconds; none when the clock says that the later one was earlier.
+create or replace function lora._seconds(since bigint, until bigint)
+returns double precision
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+begin
+  if until <= since then
+    return 0;
+  elsif 9223372036854775807 + least(since, 0) < until then
+    return 9223372036854775807::double precision / 1e6;
+  end if;
+  return (until - since)::double precision / 1e6;
+end
+$$;
+grant execute on function lora._seconds(bigint, bigint) to public;
+
+-- The value with as much weight below as above; 0 of none. Without weights all weigh the same.
+create or replace function lora._median(figures double precision[], weights double precision[] default null)
+returns double precision
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+declare
+  sorted double precision[];
+  half double precision;
+  count constant integer := pg_catalog.cardinality(figures);
+begin
+  if count = 0 then
+    return 0;
+  elsif weights is null then
+    sorted := array(select figure from pg_catalog.unnest(figures) as figure order by figure);
+    if count % 2 = 1 then
+      return sorted[count / 2 + 1];
+    end if;
+    return (sorted[count / 2] + sorted[count / 2 + 1]) / 2;
+  end if;
+  -- Both sums are made in their order, on which a sum of floats depends.
+  half := (select pg_catalog.sum(weight) from pg_catalog.unnest(weights) as weight) / 2;
+  return (
+    select case when one.below > half then one.figure else (one.figure + coalesce(one.next, one.figure)) / 2 end
+    from (
+      select element.figure, element.place, pg_catalog.lead(element.figure) over sorted as next,
+        pg_catalog.sum(element.weight) over (sorted rows unbounded preceding) as below
+      from unnest(figures, weights) with ordinality as element (figure, weight, place)
+      window sorted as (order by element.figure, element.place)
+    ) as one
+    where one.below >= half
+    order by one.figure, one.place limit 1
+  );
+end
+$$;
+grant execute on function lora._median(double precision[], double precision[]) to public;

@@ -1,0 +1,169 @@
+//! The cases of `tests/cases`: a function, its arguments, and its answer or refusal.
+//!
+//! The answers are the extension's, written by `cargo xtask test --only end-to-end --bless every_case` and read before they
+//! are committed. An argument is written as in JSON; one of type jsonb that is a string is the text of the document, and
+//! null is NULL everywhere. An aggregate has `rows` in place of `arguments`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use pg_lora_tests::{environment, golden};
+use postgres::Client;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::editions::{Editions, Outcome, literal, outcome};
+
+/// The members of a case as they are written.
+type Case = BTreeMap<String, Box<RawValue>>;
+
+const FEWEST: usize = 120;
+
+fn member<'a>(case: &'a Case, name: &str) -> Option<&'a str> {
+    case.get(name).map(|value| value.get())
+}
+
+fn text_of(case: &Case, name: &str) -> String {
+    let text = member(case, name).unwrap_or_else(|| panic!("a case without \"{name}\": {case:?}"));
+    serde_json::from_str(text).unwrap_or_else(|_| panic!("\"{name}\" is {text}"))
+}
+
+/// The types of the arguments of a function, by name in their order.
+fn arguments_of(client: &mut Client, function: &str, count: Option<usize>) -> Vec<(String, String)> {
+    let count = count.map_or(-1, |count| i32::try_from(count).unwrap());
+    let rows = client
+        .query(
+            "select argument.name, pg_catalog.format_type(argument.type, null)
+             from pg_catalog.pg_proc, unnest(proargnames, proargtypes::oid[]) with ordinality as argument (name, type, place)
+             where pronamespace = 'lora'::regnamespace and proname = $1::text and $2::integer in (-1, pronargs)
+             order by argument.place",
+            &[&function, &count],
+        )
+        .unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// A value of a case as an argument of a type.
+fn argument(value: &Value, kind: &str) -> String {
+    let text = match value {
+        Value::Null => return format!("null::{kind}"),
+        Value::String(text) => text.clone(),
+        Value::Array(elements) if kind.ends_with("[]") => {
+            let element = |element: &Value| match element {
+                Value::Null => "null".to_owned(),
+                Value::String(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+                other => other.to_string(),
+            };
+            format!("{{{}}}", elements.iter().map(element).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    };
+    format!("{}::{kind}", literal(&text))
+}
+
+/// The expression that a case asks for.
+fn expression(client: &mut Client, case: &Case) -> String {
+    let function = text_of(case, "function");
+    if let Some(rows) = member(case, "rows") {
+        let rows: Vec<Vec<Value>> = serde_json::from_str(rows).expect("rows are lists");
+        let columns = member(case, "columns")
+            .map_or(rows.first().map_or(2, Vec::len), |columns| columns.parse().expect("a count of columns"));
+        let kinds = arguments_of(client, &function, Some(columns));
+        assert_eq!(kinds.len(), columns, "no aggregate \"{function}\" of {columns} columns");
+        let names: Vec<String> = (1..=columns).map(|at| format!("c{at}")).collect();
+        let nulls: Vec<String> = kinds.iter().map(|(_, kind)| format!("null::{kind}")).collect();
+        let mut values = format!("select {} where false", nulls.join(", "));
+        for row in &rows {
+            let cells: Vec<String> =
+                row.iter().zip(&kinds).map(|(cell, (_, kind))| argument(cell, kind)).collect();
+            write!(values, " union all select {}", cells.join(", ")).unwrap();
+        }
+        let names = names.join(", ");
+        return format!("(select lora.{function}({names}) from ({values}) as point ({names}))");
+    }
+    let arguments: BTreeMap<String, Value> =
+        serde_json::from_str(member(case, "arguments").unwrap_or("{}")).expect("arguments have names");
+    let kinds: BTreeMap<String, String> = arguments_of(client, &function, None).into_iter().collect();
+    let named = arguments.iter().map(|(name, value)| {
+        let kind =
+            kinds.get(name).unwrap_or_else(|| panic!("\"{function}\" has no argument \"{name}\": {case:?}"));
+        format!("\"{name}\" => {}", argument(value, kind))
+    });
+    format!("lora.{function}({})", named.collect::<Vec<_>>().join(", "))
+}
+
+/// What is expected of a case, as the members that say it.
+fn expected(outcome: &Outcome) -> (&'static str, String) {
+    match outcome {
+        Outcome::Answer(text) => ("answer", text.clone()),
+        Outcome::Refusal { code, message, detail, hint } => {
+            let mut refusal = format!(
+                "{{\"sqlstate\": {}, \"message\": {}, \"hint\": {}",
+                Value::from(code.as_str()),
+                Value::from(message.as_str()),
+                Value::from(hint.as_str())
+            );
+            if !detail.is_empty() {
+                write!(refusal, ", \"detail\": {}", Value::from(detail.as_str())).unwrap();
+            }
+            refusal.push('}');
+            ("refusal", refusal)
+        }
+    }
+}
+
+/// A case as the files have it.
+fn written(case: &Case, outcome: &Outcome) -> String {
+    let mut lines = Vec::new();
+    for name in ["about", "function", "arguments", "columns", "rows"] {
+        if let Some(value) = member(case, name) {
+            lines.push(format!("    \"{name}\": {value}"));
+        }
+    }
+    let (name, value) = expected(outcome);
+    lines.push(format!("    \"{name}\": {value}"));
+    format!("  {{\n{}\n  }}", lines.join(",\n"))
+}
+
+#[test]
+fn every_case_has_its_answer_in_both_editions() {
+    let mut editions = Editions::new();
+    let mut count = 0;
+    let mut problems = Vec::new();
+    let mut functions = std::collections::BTreeSet::new();
+    let mut files: Vec<_> =
+        std::fs::read_dir(golden::path("cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let cases: Vec<Case> =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let mut observed = Vec::new();
+        let mut abouts = std::collections::BTreeSet::new();
+        for case in &cases {
+            let about = text_of(case, "about");
+            assert!(abouts.insert(about.clone()), "{}: two cases \"{about}\"", file.display());
+            let expression = expression(&mut editions.native, case);
+            functions.insert(text_of(case, "function"));
+            let native = outcome(&mut editions.native, &expression);
+            let (name, answer) = expected(&native);
+            if !environment::bless() && member(case, name) != Some(answer.as_str()) {
+                problems.push(format!("{}, {about}: native says {name} {answer}", file.display()));
+            }
+            let portable = outcome(&mut editions.portable, &expression);
+            if portable != native {
+                problems.push(format!("{}, {about}: portable says {portable:?}", file.display()));
+            }
+            observed.push(written(case, &native));
+        }
+        count += cases.len();
+        if environment::bless() {
+            std::fs::write(&file, format!("[\n{}\n]\n", observed.join(",\n"))).unwrap();
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert!(count >= FEWEST, "{count} cases only");
+    for function in crate::catalogue::COMPARED {
+        assert!(functions.contains(function) || function == "build_info", "no case of \"{function}\"");
+    }
+}

@@ -1,0 +1,76 @@
+//! Both editions, and what they answer to a call.
+
+use pg_lora_tests::Database;
+use postgres::{Client, SimpleQueryMessage};
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer as the text of its jsonb; `null` for NULL.
+    Answer(String),
+    Refusal {
+        code: String,
+        message: String,
+        detail: String,
+        hint: String,
+    },
+}
+
+/// One database for each edition, on one server.
+pub struct Editions {
+    pub native: Client,
+    pub portable: Client,
+    _databases: [Database; 2],
+}
+
+impl Editions {
+    pub fn new() -> Self {
+        let databases = [Database::migrated(), Database::portable()];
+        let [native, portable] = databases.each_ref().map(Database::connect);
+        Self { native, portable, _databases: databases }
+    }
+
+    /// The outcome of an expression in both: the extension's first.
+    pub fn ask(&mut self, expression: &str) -> [Outcome; 2] {
+        [outcome(&mut self.native, expression), outcome(&mut self.portable, expression)]
+    }
+
+    /// The same outcome of both, or what differs.
+    pub fn agree(&mut self, expression: &str) -> Result<Outcome, String> {
+        let [native, portable] = self.ask(expression);
+        if native == portable {
+            return Ok(native);
+        }
+        let shown: String = expression.chars().take(3_000).collect();
+        Err(format!("select {shown}\nnative:   {native:?}\nportable: {portable:?}"))
+    }
+}
+
+/// Evaluates an expression.
+pub fn outcome(client: &mut Client, expression: &str) -> Outcome {
+    match client.simple_query(&format!("select pg_catalog.to_jsonb({expression})")) {
+        Ok(messages) => {
+            let row = messages.into_iter().find_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            });
+            let row = row.unwrap_or_else(|| panic!("no row of {expression}"));
+            Outcome::Answer(row.get(0).unwrap_or("null").to_owned())
+        }
+        Err(error) => {
+            let error = error.as_db_error().unwrap_or_else(|| panic!("{expression}: {error:?}"));
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            Outcome::Refusal {
+                code: error.code().code().to_owned(),
+                message: error.message().to_owned(),
+                detail: text(error.detail()),
+                hint: text(error.hint()),
+            }
+        }
+    }
+}
+
+/// A text as a literal of SQL.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

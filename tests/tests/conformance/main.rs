@@ -1,0 +1,12 @@
+//! Schema `lora` has two editions, and whoever calls it cannot tell which one answers: the extension in one database and
+//! `sql/portable` in another one of the same server, with the same signatures, and the same answers to the cases of
+//! `tests/cases` and to random ones.
+//!
+//! So far for the topics job, document and meta; others have no portable edition yet.
+
+mod attempts;
+mod cases;
+mod catalogue;
+mod editions;
+mod random;
+mod tables;
