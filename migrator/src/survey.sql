@@ -16,10 +16,12 @@ select jsonb_build_object(
       when 'schema' then exists (select from pg_namespace where nspname = thing.name)
       when 'table' then exists (
         select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where c.relname = split_part(thing.name, '.', 2) and n.nspname || '.' || c.relname = thing.name and c.relkind in ('r', 'p'))
+        where n.nspname || '.' || c.relname = thing.name and c.relkind in ('r', 'p'))
       when 'function' then exists (
         select from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where p.proname = split_part(split_part(thing.name, '(', 1), '.', 2)
+        -- The server asks for all signatures at once, so those of other names are left out first.
+        where p.proname = any (array(
+            select split_part(split_part(any_thing.name, '(', 1), '.', 2) from jsonb_to_recordset($1) as any_thing(name text)))
           and n.nspname || '.' || p.proname || '(' || oidvectortypes(p.proargtypes) || ')' = thing.name)
     end),
   -- 'filtered': row-level security would hide rows from this role without an error.
