@@ -27,8 +27,8 @@ const HOLDER: &str = "select coalesce((select virtualtransaction from pg_catalog
 /// One transaction that held the lock.
 #[derive(Debug, Clone)]
 pub struct Held {
-    /// When it was seen first, in seconds since 1970.
-    pub seen: f64,
+    /// Between which moments it was seen first, in seconds since 1970.
+    pub seen: (f64, f64),
     /// Milliseconds, at least and at most.
     pub at_least: f64,
     pub at_most: f64,
@@ -75,7 +75,7 @@ impl Onlookers {
 fn sample(mut client: Client, relation: u32, stop: &AtomicBool) -> anyhow::Result<Vec<Held>> {
     struct Current {
         transaction: String,
-        seen: f64,
+        seen: (f64, f64),
         /// The question before, the first answer, the last question.
         before: Instant,
         first: Instant,
@@ -86,7 +86,7 @@ fn sample(mut client: Client, relation: u32, stop: &AtomicBool) -> anyhow::Resul
     let mut current: Option<Current> = None;
     let mut before = Instant::now();
     while !stop.load(Ordering::Relaxed) || current.is_some() {
-        let asked = Instant::now();
+        let (asked, from) = (Instant::now(), seconds_since_epoch());
         let transaction: String = client.query_one(&statement, &[&relation])?.get(0);
         let answered = Instant::now();
         match &mut current {
@@ -98,7 +98,7 @@ fn sample(mut client: Client, relation: u32, stop: &AtomicBool) -> anyhow::Resul
                 }
                 current = (!transaction.is_empty()).then(|| Current {
                     transaction,
-                    seen: seconds_since_epoch(),
+                    seen: (from, seconds_since_epoch()),
                     before,
                     first: answered,
                     last: asked,

@@ -75,8 +75,8 @@ pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>, program: &Path, full: boo
     let steps = steps(cluster)?;
     let millions = rows / 1e6;
     for Held { seen, at_least, at_most } in &held {
-        // A step ends with its record; what was seen after that is the next one's.
-        let step = steps.iter().find(|step| (step.from..=step.to).contains(seen));
+        // Of two that it may have been, the later one: the one that rewrites is announced, and has no target.
+        let step = steps.iter().rev().find(|step| seen.0 <= step.to && seen.1 >= step.from);
         let name = step.map_or("a step that wrote nothing", |step| &step.name);
         let announced = announced(&plan, name);
         let target = announced.is_none().then_some(Target::AtMost(LONGEST));
