@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing is written before every check has passed, and nothing at all where the plan is empty.
 
+use std::time::Instant;
+
 use crate::cli::{self, Platform};
 use crate::connect::Session;
 use crate::embedded::{self, BUILD_VERSION, Version};
@@ -32,12 +34,20 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     }
     let patience = options.waiting.patience();
     let standalone = options.platform == Some(Platform::Standalone);
-    let survey = survey::take(session)?;
+    let (survey, plan, found) = survey::look(session, |transaction, survey| {
+        let plan = plan::make(&survey, standalone);
+        // Where nothing is to be done, what there is to remark is seen in the same look.
+        let found = match &plan {
+            Ok(plan) if plan.is_empty() && plan.ahead.is_none() => Some(remarks::look(transaction, &survey)?),
+            _ => None,
+        };
+        Ok((survey, plan, found))
+    })?;
     report.server(&survey.facts);
     report.environment(&survey.settings);
     let label = options.environment.label();
     let relabels = environment::check(&survey.settings, label, options.relabel.as_deref())?.is_some();
-    let plan = plan::make(&survey, standalone)?;
+    let plan = plan?;
     if let Some(ahead) = &plan.ahead {
         report.state(&plan);
         report.storage_notes(&plan);
@@ -103,10 +113,20 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         report.sweep_scheduled();
     }
     report.storage_notes(&plan);
-    if report.changed {
-        verify::check(session, report)?;
+    match found {
+        Some(found) if !report.changed => {
+            report.looked(found.took);
+            found.say(report);
+        }
+        _ => {
+            let began = Instant::now();
+            if report.changed {
+                verify::check(session, report)?;
+            }
+            remarks::make(session, report)?;
+            report.looked(began.elapsed());
+        }
     }
-    remarks::make(session, report)?;
     report.set("state", "up_to_date");
     let state =
         if report.changed { "is up to date now" } else { "was up to date already, nothing was written" };

@@ -3,7 +3,9 @@
 //!
 //! Invariant: it writes nothing and fails nothing; `migrate` and `status --check` end with 0 whatever is remarked.
 
-use postgres::IsolationLevel;
+use std::time::{Duration, Instant};
+
+use postgres::{IsolationLevel, Transaction};
 
 use crate::broken::{self, Broken, Repeated};
 use crate::connect::Session;
@@ -12,60 +14,84 @@ use crate::foreign::{self, Foreign};
 use crate::obstacles::Obstacle;
 use crate::report::{Report, say};
 use crate::standing::Policy;
+use crate::survey::Survey;
 use crate::{embedded, obstacles, plan, sql_error, standing, survey};
 
 /// Everything that there is to remark.
 #[derive(Default)]
-struct Remarks {
+pub struct Remarks {
     obstacles: Vec<Obstacle>,
     foreign: Foreign,
     rules: Vec<Broken>,
     repeated: Option<Repeated>,
+    /// Somebody changes a table right now; what is to remark then will be to remark later.
+    locked: bool,
+    /// What looking took.
+    pub took: Duration,
 }
 
 /// Looks and says.
 pub fn make(session: &mut Session, report: &mut Report) -> Result<(), Error> {
-    report
-        .expect(&["obstacles", "foreign_policies", "foreign_objects", "broken_rules"], &["repeated_points"]);
-    match look(session) {
-        Ok(remarks) => remarks.say(report),
-        // Somebody changes a table right now; what is to remark then will be to remark later.
-        Err(error) if error.exit == Exit::TableLock => {
-            say("note: a table is locked: what others made and rows that break a rule are left out");
-        }
-        Err(error) => return Err(error),
-    }
-    Ok(())
-}
-
-fn look(session: &mut Session) -> Result<Remarks, Error> {
+    expect(report);
     session.interrupt.check()?;
     let failed = |error| sql_error::while_doing(&error, "looking at what is not ours");
     let snapshot = session.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
     let mut transaction = snapshot.read_only(true).start().map_err(failed)?;
-    let survey = survey::read(&mut transaction)?;
+    let survey = survey::read(&mut transaction);
+    let remarks = survey.map_or_else(unseen, |survey| look(&mut transaction, &survey))?;
+    transaction.rollback().map_err(failed)?;
+    remarks.say(report);
+    Ok(())
+}
+
+/// Looks, in a transaction that is over then where a table is locked.
+pub fn look(transaction: &mut Transaction, survey: &Survey) -> Result<Remarks, Error> {
+    let began = Instant::now();
+    let mut remarks = find(transaction, survey).or_else(unseen)?;
+    remarks.took = began.elapsed();
+    Ok(remarks)
+}
+
+fn expect(report: &mut Report) {
+    report
+        .expect(&["obstacles", "foreign_policies", "foreign_objects", "broken_rules"], &["repeated_points"]);
+}
+
+fn unseen(error: Error) -> Result<Remarks, Error> {
+    match error.exit {
+        Exit::TableLock => Ok(Remarks { locked: true, ..Remarks::default() }),
+        _ => Err(error),
+    }
+}
+
+fn find(transaction: &mut Transaction, survey: &Survey) -> Result<Remarks, Error> {
     let applied = survey.history.len();
-    let plan = plan::make(&survey, false)?;
+    let plan = plan::make(survey, false)?;
     if plan.ahead.is_some() {
         // What a newer build made would be taken for somebody else's.
         return Ok(Remarks::default());
     }
-    let standing = standing::look(&mut transaction, applied)?;
-    let mut remarks = Remarks { obstacles: obstacles::find(&survey, &plan, &standing), ..Remarks::default() };
+    let standing = standing::look(transaction, applied)?;
+    let mut remarks = Remarks { obstacles: obstacles::find(survey, &plan, &standing), ..Remarks::default() };
     if applied > 0 {
         remarks.foreign = foreign::find(&standing);
     }
     if applied == embedded::versions().len() {
-        remarks.rules = survey.waiting;
-        remarks.rules.extend(broken::ownership(&mut transaction)?);
-        remarks.repeated = broken::repeated(&mut transaction)?.filter(|repeated| repeated.rows > 0);
+        remarks.rules.clone_from(&survey.waiting);
+        remarks.rules.extend(broken::ownership(transaction)?);
+        remarks.repeated = broken::repeated(transaction)?.filter(|repeated| repeated.rows > 0);
     }
-    transaction.rollback().map_err(failed)?;
     Ok(remarks)
 }
 
 impl Remarks {
-    fn say(&self, report: &mut Report) {
+    /// Says them.
+    pub fn say(&self, report: &mut Report) {
+        expect(report);
+        if self.locked {
+            say("note: a table is locked: what others made and rows that break a rule are left out");
+            return;
+        }
         for Obstacle { r#type, identity, reason, .. } in &self.obstacles {
             report.line("obstacle", &format!("{type} {identity}: {reason}", r#type = r#type));
         }

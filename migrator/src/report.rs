@@ -4,7 +4,7 @@
 //! command failed.
 
 use std::io::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -85,6 +85,11 @@ impl Report {
         for key in things {
             self.set(key, Value::Null);
         }
+    }
+
+    /// Looking at the result took so long, beside what was done before.
+    pub fn looked(&mut self, took: Duration) {
+        self.set("looked_milliseconds", took.as_millis() as u64);
     }
 
     fn push(&mut self, key: &str, value: Value) {

@@ -36,7 +36,14 @@ pub struct Standing {
     /// Functions of our names, and whatever is in our schemas.
     pub functions: Vec<Function>,
     /// What blocks a change of a type or the end of a key.
+    #[serde(default)]
     pub dependants: Vec<Dependant>,
+}
+
+/// What blocks a change; see `standing_dependants.sql`.
+#[derive(Deserialize)]
+struct Dependants {
+    dependants: Vec<Dependant>,
     expressions: Vec<Expression>,
 }
 
@@ -167,10 +174,17 @@ pub fn look(transaction: &mut Transaction, applied: usize) -> Result<Standing, E
     transaction
         .batch_execute("set local search_path = ''; set local lock_timeout = '3s'; set local jit = off")
         .map_err(|error| sql_error::while_doing(&error, DOING))?;
-    let question = question(applied);
+    let mut question = question(applied);
     let mut standing: Standing =
         query::json(transaction, include_str!("standing.sql"), &[(&question, Type::JSONB)], DOING)?;
-    for Expression { dependant, question } in std::mem::take(&mut standing.expressions) {
+    if !keep_changes(&mut question, &standing) {
+        return Ok(standing);
+    }
+    let dependants = include_str!("standing_dependants.sql");
+    let Dependants { dependants, expressions } =
+        query::json(transaction, dependants, &[(&question, Type::JSONB)], DOING)?;
+    standing.dependants = dependants;
+    for Expression { dependant, question } in expressions {
         if !has_meaning(transaction, &question)? {
             standing.dependants.push(dependant);
         }
@@ -187,6 +201,22 @@ fn has_meaning(transaction: &mut Transaction, question: &str) -> Result<bool, Er
         Err(error) if error.as_db_error().is_none() => Err(failed(error)),
         outcome => Ok(outcome.is_ok()),
     }
+}
+
+/// Leaves the changes of tables that are there, and says whether there are any: the second question takes as long to plan as
+/// all the rest to answer, and a database that is new, or up to date, has none.
+fn keep_changes(question: &mut Value, standing: &Standing) -> bool {
+    let mut left = false;
+    for list in ["retyped", "dropped", "updated", "rekeyed"] {
+        if let Some(changes) = question[list].as_array_mut() {
+            changes.retain(|change| {
+                let table = change.as_str().or_else(|| change["table"].as_str());
+                table.is_some_and(|table| standing.relation(table).is_some())
+            });
+            left |= !changes.is_empty();
+        }
+    }
+    left
 }
 
 /// The names to ask for.

@@ -50,6 +50,7 @@ pub struct Facts {
     platform: Vec<String>,
     tables: HashMap<String, Table>,
     pub extension: Option<Extension>,
+    /// What the server offers; not asked where this build's version is installed.
     pub extension_versions: Vec<String>,
     pub extension_updatable: bool,
     pub schema_lora_usable: bool,

@@ -19,7 +19,10 @@ select jsonb_build_object(
         where n.nspname || '.' || c.relname = thing.name and c.relkind in ('r', 'p'))
       when 'function' then exists (
         select from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where n.nspname || '.' || p.proname || '(' || oidvectortypes(p.proargtypes) || ')' = thing.name)
+        -- The server asks for all signatures at once, so those of other names are left out first.
+        where p.proname = any (array(
+            select split_part(split_part(any_thing.name, '(', 1), '.', 2) from jsonb_to_recordset($1) as any_thing(name text)))
+          and n.nspname || '.' || p.proname || '(' || oidvectortypes(p.proargtypes) || ')' = thing.name)
     end),
   -- 'filtered': row-level security would hide rows from this role without an error.
   'tables', (
@@ -34,10 +37,12 @@ select jsonb_build_object(
   'extension', (
     select jsonb_build_object('version', e.extversion, 'schema', n.nspname)
     from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_lora'),
-  'extension_versions', (
-    select coalesce(jsonb_agg(version order by version), '[]') from pg_available_extension_versions where name = 'pg_lora'),
+  -- What the server offers is read off its files, which takes longer than all the rest, so only where it matters.
+  'extension_versions', case when exists (select from pg_extension where extname = 'pg_lora' and extversion = $2) then '[]' else (
+    select coalesce(jsonb_agg(version order by version), '[]') from pg_available_extension_versions where name = 'pg_lora') end,
   -- pg_extension_update_paths raises for an extension whose files are gone, hence the case.
-  'extension_updatable', case when exists (select from pg_available_extensions where name = 'pg_lora') then exists (
+  'extension_updatable', case when exists (select from pg_extension where extname = 'pg_lora' and extversion <> $2)
+    and exists (select from pg_available_extensions where name = 'pg_lora') then exists (
     select from pg_extension e, lateral pg_extension_update_paths(e.extname) as update
     where e.extname = 'pg_lora' and update.source = e.extversion and update.target = $2 and update.path is not null)
     else false end,

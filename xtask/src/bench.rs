@@ -6,7 +6,9 @@
 
 mod bed;
 mod indexes;
+mod jobs;
 mod measurement;
+mod migrate;
 mod plan;
 mod rls;
 mod validate;
@@ -52,6 +54,9 @@ pub struct Args {
     /// What is measured.
     #[arg(value_enum, value_name = "NAME")]
     name: Benchmark,
+    /// At the sizes that a target is stated for, where that takes long; else at a tenth of them.
+    #[arg(long)]
+    full: bool,
     /// Also write the figures to a file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -66,14 +71,20 @@ enum Benchmark {
     Indexes,
     /// What validating a dataset takes.
     Validate,
+    /// What migrating takes, and what it keeps others from.
+    Migrate,
+    /// What working off a queue of jobs takes, and asking for their progress.
+    Jobs,
 }
 
 impl Benchmark {
-    fn run(self, bed: &mut Bed<'_>, prepared: &Prepared<'_>) -> anyhow::Result<()> {
+    fn run(self, bed: &mut Bed<'_>, prepared: &Prepared<'_>, full: bool) -> anyhow::Result<()> {
         match self {
             Self::Rls => rls::run(bed),
             Self::Indexes => indexes::run(bed),
             Self::Validate => validate::run(bed, prepared),
+            Self::Migrate => migrate::run(bed, prepared, full),
+            Self::Jobs => jobs::run(bed, prepared, full),
         }
     }
 }
@@ -82,6 +93,8 @@ impl Benchmark {
 #[derive(Serialize)]
 struct Report {
     benchmark: String,
+    /// Whether at the sizes of `--full`.
+    full: bool,
     postgres: String,
     /// What the extension says of itself; its profile has to be `release`.
     pg_lora: Value,
@@ -101,7 +114,7 @@ struct Report {
 pub fn run(checkout: &Checkout, pg_config: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     let prepared = setup::prepare(checkout, pg_config)?;
     let cluster = cluster(&prepared)?;
-    let report = measure(&prepared, &cluster, args.name)?;
+    let report = measure(&prepared, &cluster, args)?;
     cluster.stop()?;
     print!("{}", report.text());
     if let Some(file) = &args.json {
@@ -123,7 +136,7 @@ fn cluster(prepared: &Prepared<'_>) -> anyhow::Result<Cluster> {
     Ok(cluster)
 }
 
-fn measure(prepared: &Prepared<'_>, cluster: &Cluster, benchmark: Benchmark) -> anyhow::Result<Report> {
+fn measure(prepared: &Prepared<'_>, cluster: &Cluster, args: &Args) -> anyhow::Result<Report> {
     let mut client = cluster.connect(DATABASE)?;
     let mut settings = BTreeMap::new();
     for (name, _) in SETTINGS {
@@ -134,9 +147,10 @@ fn measure(prepared: &Prepared<'_>, cluster: &Cluster, benchmark: Benchmark) -> 
     // Copies of the database are made only while nobody is connected to it.
     client.close()?;
     let mut bed = Bed::new(cluster)?;
-    benchmark.run(&mut bed, prepared)?;
+    args.name.run(&mut bed, prepared, args.full)?;
     Ok(Report {
-        benchmark: name_of(benchmark),
+        benchmark: name_of(args.name),
+        full: args.full,
         postgres: prepared.tree.version().to_owned(),
         pg_lora: serde_json::from_str(&pg_lora)?,
         commit: commit(prepared.checkout.root()),
@@ -155,9 +169,10 @@ impl Report {
             self.settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
         let word = |name: &str| self.pg_lora[name].as_str().unwrap_or("unknown");
         let mut text = format!(
-            "{}: {}; pg_lora {} ({}, {}); commit {}; {} processors\n{}\n\
+            "{}{}: {}; pg_lora {} ({}, {}); commit {}; {} processors\n{}\n\
              medians of {} rounds; select 1 takes {:.3} ms\n\n",
             self.benchmark,
+            if self.full { " --full" } else { "" },
             self.postgres,
             word("version"),
             word("edition"),

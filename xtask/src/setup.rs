@@ -43,6 +43,14 @@ impl Prepared<'_> {
         process::run_or_fail(cargo.args(["build", "--quiet", "--package", "migrator", "--bin", "pg-lora"]))?;
         Ok(self.checkout.built("pg-lora"))
     }
+
+    /// The same as it is shipped.
+    pub fn released_pg_lora(&self) -> anyhow::Result<std::path::PathBuf> {
+        let mut cargo = process::cargo(self.checkout.root());
+        cargo.args(["build", "--quiet", "--release", "--package", "migrator", "--bin", "pg-lora"]);
+        process::run_or_fail(&mut cargo)?;
+        Ok(self.checkout.built_for_release("pg-lora"))
+    }
 }
 
 /// One line about something that setup does.

@@ -98,6 +98,11 @@ impl<'c> Bed<'c> {
         Ok(())
     }
 
+    /// The server, for what needs databases of its own.
+    pub fn cluster(&self) -> &'c Cluster {
+        self.cluster
+    }
+
     /// Runs statements that are not measured.
     pub fn execute(&mut self, sql: &str) -> anyhow::Result<()> {
         Ok(self.client.batch_execute(sql)?)

@@ -31,7 +31,7 @@ pub fn run(
     let lines: Vec<&str> = std::str::from_utf8(&sound.bytes)?.lines().collect();
     bed.execute_with(INSERT, &[&lines])?;
     bed.execute("vacuum (analyze, freeze) bench.lines")?;
-    let program = release_build(prepared)?;
+    let program = prepared.released_pg_lora()?;
     let mut counts =
         bed.ask(&format!("select ({ROWS}) -> 'total_training_pairs'"))? == sound.pairs.to_string();
     let sides = if together.is_ok() { 5 } else { 4 };
@@ -78,12 +78,4 @@ pub fn run(
         }
     }
     bed.execute("drop table bench.lines")
-}
-
-/// The program as it is shipped.
-fn release_build(prepared: &Prepared<'_>) -> anyhow::Result<std::path::PathBuf> {
-    let mut cargo = process::cargo(prepared.checkout.root());
-    cargo.args(["build", "--quiet", "--release", "--package", "migrator"]);
-    process::run_or_fail(&mut cargo)?;
-    Ok(prepared.checkout.built_for_release("pg-lora"))
 }
