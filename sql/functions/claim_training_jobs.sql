@@ -74,9 +74,13 @@ grant execute on function public.claim_training_jobs(text, integer, integer) to 
 -- Jobs that were picked and are locked begin an attempt; answers which. One whose account is being deleted is passed over.
 create or replace function lora_private.start_training_jobs(ids uuid[], worker text, lease_seconds integer)
 returns uuid[]
-language sql
+-- A plan of plpgsql is kept from one claim to the next, one of an SQL function is made anew each time.
+language plpgsql
 set search_path = ''
 as $$
+declare
+  claimed pg_catalog.uuid[];
+begin
   with started as (
     update public.training_jobs set
       status = 'initializing',
@@ -93,7 +97,9 @@ as $$
     where id = any (ids)
     returning id
   )
-  select coalesce(pg_catalog.array_agg(id), '{}') from started
+  select coalesce(pg_catalog.array_agg(id), '{}') into claimed from started;
+  return claimed;
+end
 $$;
 
 -- Whether an error says something about the row, and would not meet every other one: not a lost connection, a deadlock, a

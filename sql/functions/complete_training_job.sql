@@ -41,12 +41,15 @@ grant execute on function public.complete_training_job(uuid, integer, jsonb) to 
 -- What a worker answers is kept as it is, among the events.
 create or replace function lora_private.record_result(job public.training_jobs, result jsonb)
 returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  insert into public.training_job_events (job_id, actor, kind, attempt, payload)
-  select job.id, lora_private.actor(), 'result', job.attempt, result
-  where result <> '{}'
+begin
+  if result <> '{}' then
+    insert into public.training_job_events (job_id, actor, kind, attempt, payload)
+    values (job.id, lora_private.actor(), 'result', job.attempt, result);
+  end if;
+end
 $$;
 
 -- The kind of failure that a result names, or that its words tell; NULL for one that nobody can tell.

@@ -7,11 +7,13 @@
 -- role that a platform adds tomorrow would not be on the list.
 create or replace function lora_private.is_client()
 returns boolean
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select pg_catalog.row_security_active('public.datasets'::pg_catalog.regclass)
-    and not pg_catalog.pg_has_role(current_user, 'service_role', 'member')
+begin
+  return pg_catalog.row_security_active('public.datasets'::pg_catalog.regclass)
+    and not pg_catalog.pg_has_role(current_user, 'service_role', 'member');
+end
 $$;
 
 -- Whether the current user is an owner of the table: the database's own functions are, and whoever administers it.

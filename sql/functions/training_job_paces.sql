@@ -8,22 +8,29 @@ grant select, insert, update, delete on lora_private.training_job_paces to servi
 -- What is kept of the current attempt; NULL before anything was told of it.
 create or replace function lora_private.kept_pace(job public.training_jobs)
 returns jsonb
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select kept.pace from lora_private.training_job_paces as kept
-  where kept.job_id = job.id and kept.attempt = job.attempt
+begin
+  return (
+    select kept.pace from lora_private.training_job_paces as kept
+    where kept.job_id = job.id and kept.attempt = job.attempt
+  );
+end
 $$;
 
 -- The row of a job that is locked.
 create or replace function lora_private.keep_pace(job_id uuid, attempt integer, pace jsonb)
 returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
+#variable_conflict use_column
+begin
   insert into lora_private.training_job_paces as kept (job_id, attempt, pace)
   values (keep_pace.job_id, keep_pace.attempt, keep_pace.pace)
-  on conflict (job_id) do update set attempt = excluded.attempt, pace = excluded.pace
+  on conflict (job_id) do update set attempt = excluded.attempt, pace = excluded.pace;
+end
 $$;
 
 -- The pace of the current attempt at an instant. What is kept knows of no instant, and nothing of points that an application

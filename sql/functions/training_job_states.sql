@@ -222,13 +222,14 @@ $$;
 -- Who does this: the user of the token, else its role, else whoever has the connection.
 create or replace function lora_private.actor()
 returns text
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select pg_catalog.left(coalesce(claims ->> 'sub', claims ->> 'role', session_user), 200)
-  from (
-    select nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::pg_catalog.jsonb as claims
-  ) as token
+declare
+  claims constant pg_catalog.jsonb := nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::pg_catalog.jsonb;
+begin
+  return pg_catalog.left(coalesce(claims ->> 'sub', claims ->> 'role', session_user), 200);
+end
 $$;
 
 -- As the owner of the tables: a client that creates a job has no right to notify, and nobody has one to charge.

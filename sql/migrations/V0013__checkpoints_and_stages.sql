@@ -8,9 +8,6 @@ comment on column public.training_jobs.resume_from is 'Last checkpoint of the at
 comment on column public.training_jobs.stage_changed_at is 'When the current stage began';
 comment on column public.training_jobs.best_metrics is 'Lowest losses so far, each with its step and attempt';
 
--- Which jobs have lost their worker.
-create index if not exists training_jobs_lease_expires_at_idx
-  on public.training_jobs (lease_expires_at) where status in ('initializing', 'running');
 -- How often a job is taken from the queue.
 create index if not exists training_jobs_started_at_idx
   on public.training_jobs (started_at desc) where claimed_by is not null;
