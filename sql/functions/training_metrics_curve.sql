@@ -13,7 +13,7 @@ declare
   unknown text;
   job public.training_jobs;
   job_id uuid;
-  answer jsonb := '[]';
+  answer jsonb := '[]'::jsonb;
 begin
   if job_ids is null or pg_catalog.cardinality(job_ids) > 100 then
     raise exception '"job_ids" has % jobs', coalesce(pg_catalog.cardinality(job_ids)::text, 'no')
@@ -60,16 +60,11 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  selected constant pg_catalog.text := (
-    select pg_catalog.string_agg(
-      pg_catalog.format('%L, lora.curve(point.step::pg_catalog.int8, point.%I, $1, $2%s)', name, name,
-        case when smoothing is not null then ', $3' end), ', ')
-    from pg_catalog.unnest(metrics) as name);
-  parts constant pg_catalog.text := lora_private.parts_of_attempts(job, from_step, to_step);
   curves pg_catalog.jsonb;
 begin
   execute pg_catalog.format(
-    'select pg_catalog.jsonb_build_object(%s) from public.metrics_points as point where point.job_id = $4 and (%s)', selected, parts)
+    'select pg_catalog.jsonb_build_object(%s) from public.metrics_points as point where point.job_id = $4 and (%s)',
+    lora_private.curves_of_metrics(metrics, smoothing is not null), lora_private.parts_of_attempts(job, from_step, to_step))
     into curves using max_points, method, smoothing, job.id;
   return (
     select pg_catalog.jsonb_agg(
@@ -79,6 +74,18 @@ begin
     from pg_catalog.unnest(metrics) with ordinality as asked (name, place)
   );
 end
+$$;
+
+-- The names and the curves of columns, which are known to be there.
+create or replace function lora_private.curves_of_metrics(metrics text[], is_smoothed boolean)
+returns text
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select pg_catalog.string_agg(
+    pg_catalog.format('%L, lora.curve(point.step::pg_catalog.int8, point.%I, $1, $2%s)', name, name,
+      case when is_smoothed then ', $3' end), ', ')
+  from pg_catalog.unnest(metrics) as name
 $$;
 
 -- A condition on the points that are part of a job's curve: of each attempt the steps before the first one of any later attempt.
@@ -108,9 +115,11 @@ end
 $$;
 revoke all on function
   lora_private.metrics_curves(public.training_jobs, text[], integer, integer, integer, text, double precision),
+  lora_private.curves_of_metrics(text[], boolean),
   lora_private.parts_of_attempts(public.training_jobs, integer, integer)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.metrics_curves(public.training_jobs, text[], integer, integer, integer, text, double precision),
+  lora_private.curves_of_metrics(text[], boolean),
   lora_private.parts_of_attempts(public.training_jobs, integer, integer)
   to authenticated, service_role;

@@ -24,9 +24,11 @@ from serial, (
 ) as parallel;
 
 -- A worker's refusal is the query's.
+set parallel_leader_participation = off;
 select lora.cost_breakdown(amount, case when day = '2026-01-31' then 'EUR' else 'USD' end, day, null, null, null, null)
 from records;
 \echo :SQLSTATE
+reset parallel_leader_participation;
 drop table records;
 
 -- The pace of an attempt, whose points come to each worker in parts of their own.

@@ -24,8 +24,10 @@ pub const COMPARED: [&str; 12] = [
 ];
 
 /// What the portable edition has no files for yet.
-const OTHER_TOPICS: [&str; 12] = [
+const OTHER_TOPICS: [&str; 15] = [
     "cost_breakdown",
+    "curve",
+    "curve_health",
     "dataset_findings",
     "dataset_lines_report",
     "dataset_metric_findings",
@@ -37,6 +39,7 @@ const OTHER_TOPICS: [&str; 12] = [
     "merge_segments",
     "scan_segment",
     "segment_report",
+    "smooth",
 ];
 
 /// Name and arguments of each function that can be called, with all that a caller can tell. What takes or answers `internal`
