@@ -294,7 +294,11 @@ pub fn is_transaction_pooled(session: &mut Session) -> Result<bool, Error> {
         other = asked;
         let its = its.map_err(failed)?;
         // Asked before, as a pool of one connection would let the next question wait for the end of that transaction.
-        let shared = its == mine || word(&mut session.client, PID).map_err(failed)? != mine;
+        let mut shared = its == mine;
+        // Among other clients that come and go it may get the one that it had a few times in a row.
+        for _ in 0..LOOKS {
+            shared = shared || word(&mut session.client, PID).map_err(failed)? != mine;
+        }
         other.batch_execute("rollback").map_err(failed)?;
         if shared {
             return Ok(true);
@@ -312,6 +316,8 @@ pub fn backend(client: &mut Client) -> Result<i32, Error> {
 }
 
 const PID: &str = "select pg_backend_pid()";
+/// How often a connection is asked for its process while another one is in a transaction; three times all of it.
+const LOOKS: usize = 6;
 
 /// The one value of a question, by the simple protocol, which every pooler lets through.
 fn word(client: &mut Client, question: &str) -> Result<Option<String>, postgres::Error> {
