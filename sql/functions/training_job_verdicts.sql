@@ -54,7 +54,7 @@ begin
     select pg_catalog.count(*) into before from (
       select from public.training_jobs as other
       where other.status = 'queued' and (other.queued_at, other.id) < (job.queued_at, job.id)
-      limit 10000
+      limit 1000
     ) as earlier;
     select pg_catalog.count(*), pg_catalog.min(start.started_at) into starts, first_start from (
       select other.started_at from public.training_jobs as other
