@@ -236,25 +236,36 @@ begin
 end
 $$;
 
+-- The value of one of the best figures; NULL of what is no number, as the service may write anything there.
+create or replace function lora_private.metric_value(best jsonb)
+returns double precision
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select case when pg_catalog.jsonb_typeof(best -> 'value') = 'number' then (best ->> 'value')::double precision end
+$$;
+
 -- The lower of two figures for each metric; of equal ones the earlier.
 create or replace function lora_private.better_metrics(known jsonb, latest jsonb, attempt integer)
 returns jsonb
 language sql immutable parallel safe
 set search_path = ''
 as $$
-  select coalesce(known, '{}') || coalesce((
+  select case when pg_catalog.jsonb_typeof(known) = 'object' then known else '{}' end || coalesce((
     select pg_catalog.jsonb_object_agg(
       figure.key, figure.value || pg_catalog.jsonb_build_object('attempt', better_metrics.attempt))
     from pg_catalog.jsonb_each(latest) as figure
-    where ((known -> figure.key ->> 'value')::double precision <= (figure.value ->> 'value')::double precision) is not true
+    where (lora_private.metric_value(known -> figure.key) <= lora_private.metric_value(figure.value)) is not true
   ), '{}')
 $$;
 
 revoke all on function
   lora_private.advance_training_job(public.training_jobs, boolean, jsonb, jsonb),
-  lora_private.better_metrics(jsonb, jsonb, integer)
+  lora_private.better_metrics(jsonb, jsonb, integer),
+  lora_private.metric_value(jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.advance_training_job(public.training_jobs, boolean, jsonb, jsonb),
-  lora_private.better_metrics(jsonb, jsonb, integer)
+  lora_private.better_metrics(jsonb, jsonb, integer),
+  lora_private.metric_value(jsonb)
   to service_role;

@@ -31,9 +31,14 @@ begin
       pg_catalog.format('%s chunks of validations that nobody has gone on with for a day', removed), null::timestamptz;
   end if;
   if keep_read_notifications_days is not null then
+    -- One that somebody writes to at this moment is left for the next time: waiting for it, with the locks of all that was swept,
+    -- would be waiting for whoever waits for one of those.
     delete from public.notifications as notification
-    where notification.read
-      and notification.created_at < lora_private.clock() - pg_catalog.make_interval(days => keep_read_notifications_days);
+    where notification.id = any (array(
+      select old.id from public.notifications as old
+      where old.read and old.created_at < lora_private.clock() - pg_catalog.make_interval(days => keep_read_notifications_days)
+      for update skip locked
+    ));
     get diagnostics removed = row_count;
     if removed > 0 then
       return query select 'notifications', null::uuid, null::integer, 'removed',
@@ -96,6 +101,8 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 declare
+  -- Without a lease there is none that could be over: who is lost then can only be told of.
+  silent constant pg_catalog.text[] := array['no_progress', 'stage_too_long', 'no_heartbeat'];
   job public.training_jobs;
   verdict pg_catalog.jsonb;
   words pg_catalog.text;
@@ -104,26 +111,35 @@ begin
   for job in
     select * from public.training_jobs as held
     where held.status in ('initializing', 'running') and held.claimed_by is not null
-      and lora_private.training_job_verdict(held, pace => lora_private.kept_pace(held)) ->> 'verdict' = 'stalled'
+      and lora_private.training_job_verdict(held, pace => lora_private.kept_pace(held)) ->> 'verdict_reason' = any (silent)
     order by held.id
     for no key update skip locked
   loop
-    -- Anew, now that it is locked: a step may have come meanwhile.
-    verdict := lora_private.training_job_verdict(job, pace => lora_private.kept_pace(job));
-    continue when verdict ->> 'verdict' <> 'stalled';
-    words := pg_catalog.format('in stage "%s" nothing was reported for %s s, %s s are usual at most', job.current_stage,
-      pg_catalog.round((verdict #>> '{silence,seconds}')::numeric), pg_catalog.round((verdict #>> '{silence,budget_seconds}')::numeric));
-    is_news := notify and not exists (
-      select from public.training_job_events as event
-      where event.job_id = job.id and event.kind = 'stalled' and event.attempt = job.attempt
-    );
-    if is_news then
-      insert into public.training_job_events (job_id, actor, kind, attempt, payload)
-      values (job.id, lora_private.actor(), 'stalled', job.attempt, pg_catalog.jsonb_build_object(
-        'stage', job.current_stage, 'reason', verdict -> 'verdict_reason', 'silence', verdict -> 'silence'));
-    end if;
-    return query select 'job', job.id, job.attempt, case when is_news then 'notified' else 'stalled' end, words,
-      lora_private.clock() - pg_catalog.make_interval(secs => (verdict #>> '{silence,seconds}')::double precision);
+    begin
+      -- Anew, now that it is locked: a step may have come meanwhile.
+      verdict := lora_private.training_job_verdict(job, pace => lora_private.kept_pace(job));
+      continue when verdict ->> 'verdict_reason' <> all (silent);
+      words := pg_catalog.format('in stage "%s" nothing was reported for %s s, %s s are usual at most', job.current_stage,
+        pg_catalog.round((verdict #>> '{silence,seconds}')::numeric), pg_catalog.round((verdict #>> '{silence,budget_seconds}')::numeric));
+      is_news := notify and not exists (
+        select from public.training_job_events as event
+        where event.job_id = job.id and event.kind = 'stalled' and event.attempt = job.attempt
+      );
+      if is_news then
+        insert into public.training_job_events (job_id, actor, kind, attempt, payload)
+        values (job.id, lora_private.actor(), 'stalled', job.attempt, pg_catalog.jsonb_build_object(
+          'stage', job.current_stage, 'reason', verdict -> 'verdict_reason', 'silence', verdict -> 'silence'));
+      end if;
+      return query select 'job', job.id, job.attempt, case when is_news then 'notified' else 'stalled' end, words,
+        lora_private.clock() - pg_catalog.make_interval(secs => (verdict #>> '{silence,seconds}')::double precision);
+    exception when others then
+      if not lora_private.is_fault_of_row(sqlstate) then
+        raise;
+      end if;
+      -- One whose owner cannot be told must not keep the others from being swept.
+      return query select 'job', job.id, job.attempt, 'left', pg_catalog.format('nobody can be told that it stands still: %s', sqlerrm),
+        job.last_heartbeat_at;
+    end;
   end loop;
 end
 $$;

@@ -34,10 +34,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  best constant pg_catalog.float8 := (job.best_metrics #>> '{training_loss,value}')::pg_catalog.float8;
+  best constant pg_catalog.float8 := lora_private.metric_value(job.best_metrics -> 'training_loss');
 begin
-  -- NaN is above infinity, and so above all.
-  if newest.training_loss <= coalesce(1.5 * best, 'infinity') and pg_catalog.abs(newest.training_loss) < 'infinity' then
+  -- NaN is above infinity, and so above all. (1.5 times the best one may be more than a number holds.)
+  if newest.training_loss / 1.5 <= coalesce(best, 'infinity') and pg_catalog.abs(newest.training_loss) < 'infinity' then
     return;
   end if;
   insert into public.training_job_events (job_id, actor, kind, attempt, payload)

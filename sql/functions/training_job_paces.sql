@@ -5,7 +5,8 @@ revoke all on lora_private.training_job_paces from public, anon, authenticated, 
 grant select on lora_private.training_job_paces to authenticated;
 grant select, insert, update, delete on lora_private.training_job_paces to service_role;
 
--- What is kept of the current attempt; NULL before anything was told of it.
+-- What is kept of the current attempt; NULL before anything was told of it. One that nobody can read, of another version or
+-- written by hand, is none: the attempt begins a new one, and neither a report nor a sweep fails for it.
 create or replace function lora_private.kept_pace(job public.training_jobs)
 returns jsonb
 language plpgsql stable
@@ -13,9 +14,11 @@ set search_path = ''
 as $$
 begin
   return (
-    select kept.pace from lora_private.training_job_paces as kept
+    select lora.add_stage_to_job_pace(kept.pace, null, null) from lora_private.training_job_paces as kept
     where kept.job_id = job.id and kept.attempt = job.attempt
   );
+exception when invalid_parameter_value then
+  return null;
 end
 $$;
 
@@ -43,7 +46,8 @@ as $$
 declare
   pace pg_catalog.jsonb := case when at is null then lora_private.kept_pace(job) end;
 begin
-  if coalesce(pace -> 'steps', '[]') <> '[]' then
+  -- An attempt that waits has no points: none are looked for, on a page of a hundred jobs.
+  if job.status = 'queued' or coalesce(pace -> 'steps', '[]') <> '[]' then
     return pace;
   end if;
   select lora.add_points_to_job_pace(
@@ -59,18 +63,28 @@ begin
 end
 $$;
 
--- What lora.job_progress takes for an estimate, and nothing else of it; NULL of what says nothing.
+-- A number of a document from 0 to this one; NULL of anything else.
+create or replace function lora_private.figure(value jsonb, most numeric)
+returns numeric
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select case when pg_catalog.jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and most
+    then (value #>> '{}')::numeric end
+$$;
+
+-- What lora.job_progress takes for an estimate, and nothing else of it; NULL of what says nothing. An adopted job may hold anything.
 create or replace function lora_private.expected_pace(estimate jsonb, from_step integer default 0)
 returns jsonb
 language sql immutable parallel safe
 set search_path = ''
 as $$
   select pg_catalog.jsonb_build_object(
-    'preparation_seconds', coalesce(estimate -> 'preparation_seconds', '0'),
-    'seconds_per_step', estimate -> 'seconds_per_step',
-    'pause_seconds_per_step', coalesce(estimate -> 'pause_seconds_per_step', '0'),
+    'preparation_seconds', coalesce(lora_private.figure(estimate -> 'preparation_seconds', 1e300), 0),
+    'seconds_per_step', lora_private.figure(estimate -> 'seconds_per_step', 1e300),
+    'pause_seconds_per_step', coalesce(lora_private.figure(estimate -> 'pause_seconds_per_step', 1e300), 0),
     'from_step', coalesce(from_step, 0))
-  where (estimate ->> 'seconds_per_step')::numeric > 0
+  where lora_private.figure(estimate -> 'seconds_per_step', 1e300) > 0
 $$;
 
 -- What an attempt leads one to expect of the next one: its pace, else what was expected of itself.
@@ -80,7 +94,7 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  from_step constant integer := (resume_from ->> 'step')::numeric::integer;
+  from_step constant integer := lora_private.figure(resume_from -> 'step', 2147483647)::integer;
   described constant pg_catalog.jsonb := lora.describe_job_pace(lora_private.training_job_pace(job));
 begin
   return coalesce(
@@ -95,12 +109,14 @@ revoke all on function
   lora_private.keep_pace(uuid, integer, jsonb),
   lora_private.training_job_pace(public.training_jobs, timestamptz),
   lora_private.expected_pace(jsonb, integer),
+  lora_private.figure(jsonb, numeric),
   lora_private.expected_of_next_attempt(public.training_jobs, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.kept_pace(public.training_jobs),
   lora_private.training_job_pace(public.training_jobs, timestamptz),
   lora_private.expected_pace(jsonb, integer),
+  lora_private.figure(jsonb, numeric),
   lora_private.expected_of_next_attempt(public.training_jobs, jsonb)
   to authenticated, service_role;
 grant execute on function lora_private.keep_pace(uuid, integer, jsonb) to service_role;

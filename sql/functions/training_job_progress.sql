@@ -43,9 +43,13 @@ declare
 begin
   pace := coalesce(pace, lora_private.training_job_pace(job, at));
   answer := lora.job_progress_of_pace(
-    job.status, job.current_stage, nullif(greatest(job.total_steps, 0), 0), pace, asked_at, job.estimate, job.started_at);
+    -- An adopted job may have a status that nobody knows: nothing is to be foretold of it.
+    case when lora_private.is_job_status(job.status) then job.status else 'failed' end,
+    job.current_stage, nullif(greatest(job.total_steps, 0), 0), pace, asked_at,
+    lora_private.expected_pace(job.estimate, lora_private.figure(job.estimate -> 'from_step', 2147483647)::integer), job.started_at);
   -- A worker may announce a stage that comes before the last one; percent does not follow it down.
-  if at is null and job.status in ('initializing', 'running') and job.progress > (answer ->> 'percent')::numeric then
+  if at is null and job.status in ('initializing', 'running') and job.progress > (answer ->> 'percent')::numeric
+    and job.progress <= 100 then
     answer := answer || pg_catalog.jsonb_build_object('percent', job.progress);
   end if;
   return answer || pg_catalog.jsonb_build_object(
@@ -56,7 +60,8 @@ begin
       'current', cost,
       'projected', case
         when job.completed_at is not null then cost
-        when job.status = 'queued' then coalesce(cost, 0) + job.estimated_total_cost
+        -- JSON has no NaN.
+        when job.status = 'queued' then coalesce(cost, 0) + nullif(job.estimated_total_cost, 'NaN')
         else lora_private.training_job_cost(
           job, asked_at + pg_catalog.make_interval(secs => (answer #>> '{eta,expected}')::double precision))
       end

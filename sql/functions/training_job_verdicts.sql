@@ -13,7 +13,9 @@ declare
   answer pg_catalog.jsonb;
   newest pg_catalog.timestamptz := job.last_progress_at;
 begin
-  if now < lora_private.clock() then
+  if not lora_private.is_job_status(job.status) then
+    return pg_catalog.jsonb_build_object('verdict', null, 'verdict_reason', 'unknown_status', 'silence', null);
+  elsif now < lora_private.clock() then
     return pg_catalog.jsonb_build_object('verdict', null, 'verdict_reason', 'past', 'silence', null);
   end if;
   if newest is null and job.status in ('initializing', 'running') then
@@ -64,17 +66,27 @@ begin
   end if;
   return pg_catalog.jsonb_build_object(
     'queue_position', before + 1,
-    -- Of fewer starts no pace follows.
-    'expected_start_at', case when starts >= 5 and lora_private.clock() > first_start then
+    -- Of fewer starts no pace follows, and of a place that was not counted no instant.
+    'expected_start_at', case when starts >= 5 and before < 1000 and lora_private.clock() > first_start then
       lora_private.clock() + (lora_private.clock() - first_start) * ((before + 1) / starts::pg_catalog.float8)
     end);
 end
 $$;
+
+create or replace function lora_private.is_job_status(status text)
+returns boolean
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select coalesce(status = any (array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled']), false)
+$$;
 revoke all on function
+  lora_private.is_job_status(text),
   lora_private.training_job_verdict(public.training_jobs, timestamptz, jsonb),
   lora_private.place_in_queue(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function
+  lora_private.is_job_status(text),
   lora_private.training_job_verdict(public.training_jobs, timestamptz, jsonb),
   lora_private.place_in_queue(uuid)
   to authenticated, service_role;

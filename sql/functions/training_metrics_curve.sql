@@ -21,6 +21,13 @@ begin
   elsif metrics is null or pg_catalog.cardinality(metrics) not between 1 and 20 then
     raise exception '"metrics" has % names', coalesce(pg_catalog.cardinality(metrics)::text, 'no')
       using errcode = '22023', hint = 'Name 1 to 20 metrics.';
+  elsif pg_catalog.cardinality(job_ids)::bigint * pg_catalog.cardinality(metrics) * max_points > 2000000 then
+    raise exception '% jobs with % metrics of % points each are more than 2000000 points',
+      pg_catalog.cardinality(job_ids), pg_catalog.cardinality(metrics), max_points
+      using errcode = '22023', hint = 'Ask for fewer jobs, metrics or "max_points" at once.';
+  elsif smoothing is not null and not (smoothing >= 0 and smoothing < 1) then
+    raise exception '"smoothing" is %', smoothing
+      using errcode = '22023', hint = 'Pass 0 (nothing is smoothed) or more, and less than 1, such as 0.6.';
   elsif from_step > to_step then
     raise exception '"from_step" is %, behind "to_step" %', from_step, to_step
       using errcode = '22023', hint = 'Pass the first step first.';
@@ -96,19 +103,19 @@ set search_path = ''
 as $$
 declare
   conditions pg_catalog.text[] := array[]::pg_catalog.text[];
-  last_step pg_catalog.int4 := to_step;
-  first_step pg_catalog.int4;
+  last_step pg_catalog.int8 := to_step;
+  -- From one attempt that has points to the one before it: an adopted job may have any number of attempts.
+  number pg_catalog.int2 := least(job.attempt, 32767);
 begin
-  for number in reverse job.attempt .. 1 loop
-    if last_step >= from_step then
-      conditions := conditions || pg_catalog.format(
-        'point.attempt = %s::pg_catalog.int2 and point.step between %s and %s', number, from_step, last_step);
-    end if;
-    if number > 1 then
-      select pg_catalog.min(point.step) into first_step from public.metrics_points as point
-      where point.job_id = job.id and point.attempt = number::pg_catalog.int2;
-      last_step := least(last_step, first_step - 1);
-    end if;
+  while last_step >= from_step loop
+    select pg_catalog.max(point.attempt) into number from public.metrics_points as point
+    where point.job_id = job.id and point.attempt between 1 and number;
+    exit when number is null;
+    conditions := conditions || pg_catalog.format(
+      'point.attempt = %s::pg_catalog.int2 and point.step between %s and %s', number, from_step, last_step);
+    select least(last_step, pg_catalog.min(point.step)::pg_catalog.int8 - 1) into last_step from public.metrics_points as point
+    where point.job_id = job.id and point.attempt = number;
+    number := number - 1;
   end loop;
   return coalesce(nullif(pg_catalog.array_to_string(conditions, ' or '), ''), 'false');
 end

@@ -162,7 +162,8 @@ fn what_cannot_be_drawn_is_refused() {
     for (arguments, what) in [
         ("max_points => 3", "\"max_points\" is 3"),
         ("method => 'random'", "\"method\" is \"random\""),
-        ("smoothing => 1", "\"weight\" is 1"),
+        ("smoothing => 1", "\"smoothing\" is 1"),
+        ("smoothing => 'NaN'", "\"smoothing\" is NaN"),
     ] {
         refused(&mut db, &alice, &format!("{mine}, {arguments}")).is("22023", what);
     }

@@ -13,6 +13,7 @@ mod models;
 mod progress;
 mod queue;
 mod random;
+mod spoiled;
 mod states;
 mod verdicts;
 

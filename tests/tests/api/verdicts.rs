@@ -267,6 +267,29 @@ fn who_drives_a_job_without_claiming_it_is_not_told_that_it_stands_still() {
 }
 
 #[test]
+fn a_worker_without_a_lease_that_falls_silent_is_told_of() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    set_clock(&mut db, &at(0));
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = queue_job(&mut db, &alice, &dataset, 10);
+    let claim = format!(
+        "update public.training_jobs set status = 'initializing', claimed_by = 'own', last_heartbeat_at = '{}' where id = '{job}'",
+        at(0)
+    );
+    Caller::service().write(&mut db, &claim).unwrap();
+    set_clock(&mut db, &at(300));
+    assert_eq!(sweep(&mut db, ""), json!([]));
+    set_clock(&mut db, &at(301));
+    let answer = progress(&mut db, &alice, &job);
+    assert_eq!((&answer["verdict"], &answer["verdict_reason"]), (&json!("lost"), &json!("no_heartbeat")));
+    assert_eq!(sweep(&mut db, "")[0]["action"], "notified");
+    assert_eq!(sweep(&mut db, "")[0]["action"], "stalled");
+    assert_eq!(events(&mut db, &job, "stalled")[0]["reason"], "no_heartbeat");
+}
+
+#[test]
 fn a_job_that_waits_is_told_its_place_among_all_and_when_its_turn_comes() {
     let database = Database::migrated();
     let mut db = database.connect();
