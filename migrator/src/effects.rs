@@ -417,6 +417,10 @@ fn alteration(text: &str, item: &[Token]) -> Option<(Lock, Work)> {
         ["drop", "constraint", ..] | ["enable" | "disable", "row", "level", "security"] => strict(Work::None),
         ["enable" | "disable", "trigger", ..] => Some((Lock::ShareRowExclusive, Work::None)),
         ["validate", "constraint", ..] => Some((Lock::ShareUpdateExclusive, Work::Scan)),
+        // The one parameter of storage that is known to need no more.
+        ["set", ..] if item.get(1).is_some_and(|next| next.is_sign('(')) && has("fillfactor") => {
+            Some((Lock::ShareUpdateExclusive, Work::None))
+        }
         _ => None,
     }
 }

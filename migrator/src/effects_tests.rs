@@ -46,6 +46,7 @@ fn each_clause_has_its_lock_and_its_work() {
             Work::Index { name: column("c") },
         ),
         ("alter table public.a validate constraint c", Lock::ShareUpdateExclusive, Work::Scan),
+        ("alter table public.a set (fillfactor = 80)", Lock::ShareUpdateExclusive, Work::None),
         ("alter table public.a disable trigger t", Lock::ShareRowExclusive, Work::None),
         ("alter table public.a enable row level security", Lock::AccessExclusive, Work::None),
         (
@@ -161,6 +162,7 @@ fn every_statement_of_the_project_is_understood() {
                 "enable ",
                 "disable ",
                 "validate ",
+                "set (",
             ]
             .iter()
             .any(|start| effect.clause.starts_with(start))

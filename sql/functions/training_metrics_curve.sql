@@ -103,9 +103,9 @@ set search_path = ''
 as $$
 declare
   conditions pg_catalog.text[] := array[]::pg_catalog.text[];
-  last_step pg_catalog.int8 := to_step;
+  last_step pg_catalog.int8 := to_step::pg_catalog.int8;
   -- From one attempt that has points to the one before it: an adopted job may have any number of attempts.
-  number pg_catalog.int2 := least(job.attempt, 32767);
+  number pg_catalog.int2 := least(job.attempt, 32767)::pg_catalog.int2;
 begin
   while last_step >= from_step loop
     select pg_catalog.max(point.attempt) into number from public.metrics_points as point
@@ -115,7 +115,7 @@ begin
       'point.attempt = %s::pg_catalog.int2 and point.step between %s and %s', number, from_step, last_step);
     select least(last_step, pg_catalog.min(point.step)::pg_catalog.int8 - 1) into last_step from public.metrics_points as point
     where point.job_id = job.id and point.attempt = number;
-    number := number - 1;
+    number := number - 1::pg_catalog.int2;
   end loop;
   return coalesce(nullif(pg_catalog.array_to_string(conditions, ' or '), ''), 'false');
 end

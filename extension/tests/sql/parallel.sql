@@ -25,7 +25,7 @@ from serial, (
 
 -- A worker's refusal is the query's.
 set parallel_leader_participation = off;
-select lora.cost_breakdown(amount, case when day = '2026-01-31' then 'EUR' else 'USD' end, day, null, null, null, null)
+select lora.cost_breakdown(amount, currency, day, case when day = '2026-01-31' then repeat('x', 201) end, null, null, null)
 from records;
 \echo :SQLSTATE
 reset parallel_leader_participation;
