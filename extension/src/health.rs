@@ -4,15 +4,11 @@ use crate::arg::JsonText;
 use crate::error::with_sqlstate;
 use crate::job::json;
 use crate::state;
+use crate::tick;
 use pg_lora_core::metric::{Reading, Readings};
 use pgrx::Internal;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-
-/// What the server may want while core is at work.
-fn tick() {
-    pgrx::check_for_interrupts!();
-}
 
 #[pg_extern(immutable, parallel_safe, create_or_replace)]
 #[allow(clippy::too_many_arguments, reason = "the arguments that SQL gives it")]

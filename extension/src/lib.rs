@@ -24,6 +24,11 @@ mod pace;
 mod segment;
 mod state;
 
+/// What the server may want while core is at work.
+fn tick() {
+    pgrx::check_for_interrupts!();
+}
+
 pgrx::extension_sql_file!("../sql/rights_and_comments.sql", name = "rights_and_comments", finalize);
 
 #[cfg(any(test, feature = "pg_test"))]

@@ -4,6 +4,7 @@ use crate::arg::{JsonText, LazyText};
 use crate::error::with_sqlstate;
 use crate::job::json;
 use crate::state;
+use crate::tick;
 use pg_lora_core::metric::{Abscissa, Request, Series, smoothed};
 use pg_lora_core::{Error, Result as CoreResult};
 use pgrx::Internal;
@@ -26,11 +27,6 @@ impl<X> Default for Collected<X> {
     fn default() -> Self {
         Self { series: Series::default(), request: None }
     }
-}
-
-/// What the server may want while core is at work.
-fn tick() {
-    pgrx::check_for_interrupts!();
 }
 
 /// One row.

@@ -4,16 +4,12 @@ use crate::arg::{JsonText, TextBytes};
 use crate::dataset::{as_json, options_of};
 use crate::error::with_sqlstate;
 use crate::state;
+use crate::tick;
 use pg_lora_core::Error;
 use pg_lora_core::dataset::{Runs, Segment};
 use pgrx::Internal;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-
-/// What the server may want while core is at work.
-fn tick() {
-    pgrx::check_for_interrupts!();
-}
 
 /// Reads a part of a dataset file, cut anywhere: merge_segments puts the parts together, segment_report makes the report
 #[pg_extern(immutable, parallel_safe, strict, create_or_replace, cost = 100000)]
