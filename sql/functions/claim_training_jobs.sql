@@ -91,7 +91,6 @@ begin
       current_step = 0,
       current_metrics = null,
       claimed_by = worker,
-      started_at = lora_private.clock(),
       last_heartbeat_at = lora_private.clock(),
       lease_expires_at = lora_private.clock() + pg_catalog.make_interval(secs => lease_seconds)
     where id = any (ids)

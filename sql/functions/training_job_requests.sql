@@ -33,7 +33,9 @@ declare
 begin
   if old.status = 'queued' and new.status = 'initializing' then
     if new.claimed_by is not null then
-      new.started_at := lora_private.clock();
+      -- The clock stands still in a transaction, and this one may have begun before the attempt that went before was
+      -- ended: no time is charged twice.
+      new.started_at := case when new.attempt > 1 then greatest(lora_private.clock(), new.queued_at) else lora_private.clock() end;
     end if;
     return new;
   elsif new.status = 'queued' and old.status <> 'queued' then

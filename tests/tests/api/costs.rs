@@ -108,6 +108,43 @@ fn a_job_that_failed_or_was_cancelled_costs_what_it_used() {
 }
 
 #[test]
+fn no_time_is_charged_twice_when_a_claim_began_before_the_attempt_that_went_before_ended() {
+    let database = Database::migrated();
+    let (mut db, mut worker) = (database.connect(), database.connect());
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = queue_job(&mut db, &alice, &dataset, 10);
+    assert_eq!(claim(&mut db, "first"), job);
+
+    // The clock of a transaction is that of its begin.
+    let mut late = worker.transaction().unwrap();
+    late.execute("select now()", &[]).unwrap();
+    Caller::service()
+        .ask(&mut db, &format!("select to_jsonb(public.fail_training_job('{job}', 1, 'stalled', 'lost'))"))
+        .unwrap();
+    alice.ask(&mut db, &format!("select to_jsonb(public.retry_training_job('{job}'))")).unwrap();
+    let claimed: i64 =
+        late.query_one("select count(*) from public.claim_training_jobs('second')", &[]).unwrap().get(0);
+    assert_eq!(claimed, 1);
+    late.commit().unwrap();
+    Caller::service()
+        .ask(&mut db, &format!("select to_jsonb(public.fail_training_job('{job}', 2, 'stalled', 'lost'))"))
+        .unwrap();
+
+    let rows = ledger(&mut db);
+    assert_eq!(rows.as_array().unwrap().len(), 2, "{rows}");
+    let twice: i64 = db
+        .query_one(
+            "select count(*) from public.cost_records as one join public.cost_records as other \
+               on one.id < other.id and one.job_id = other.job_id and one.period && other.period",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(twice, 0, "{rows}");
+}
+
+#[test]
 fn a_run_across_midnight_is_split_where_the_zone_has_it() {
     let database = Database::migrated();
     let mut db = database.connect();
