@@ -95,3 +95,10 @@ pub const CURVE_POINTS: i32 = 100_000;
 
 /// Points of a run whose health is judged, at 104 bytes each in memory: 200 MB. Beyond: error `OutOfRange`.
 pub const HEALTH_POINTS: usize = 2_000_000;
+
+/// Metrics without a column of their own that are kept of one point: a run has some tens. Beyond: finding `too_many_metrics`,
+/// and those behind are not kept.
+pub const CUSTOM_METRICS: usize = 100;
+
+/// Longest name of such a metric, in characters: it stands in an index for each value. Beyond: finding `not_kept`.
+pub const CUSTOM_METRIC_NAME: usize = 200;

@@ -56,6 +56,8 @@ comment on aggregate lora.curve_health(bigint, double precision, double precisio
   'What is wrong with a run, as its points show it: rule, severity, steps, evidence and what to do about it';
 comment on function lora.smooth(double precision[], double precision) is
   'Smooths a series as TensorBoard does: a moving average with exponential weights, without the pull towards 0 at its beginning';
+comment on function lora.metric_point_findings(jsonb) is
+  'What is wrong with a reported point: errors, for which it cannot be recorded, and warnings';
 comment on function lora.interval_cost(tstzrange, numeric, integer, interval, interval) is
   'Exact cost of an interval of GPU time: hourly_rate x gpus x billed time, rounded once to ten places';
 comment on function lora.estimate_cost(integer, double precision, integer, double precision, numeric, integer) is

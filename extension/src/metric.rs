@@ -5,7 +5,7 @@ use crate::error::with_sqlstate;
 use crate::job::json;
 use crate::state;
 use crate::tick;
-use pg_lora_core::metric::{Abscissa, Request, Series, smoothed};
+use pg_lora_core::metric::{Abscissa, Request, Series, point_findings, smoothed};
 use pg_lora_core::{Error, Result as CoreResult};
 use pgrx::Internal;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -243,3 +243,26 @@ pgrx::extension_sql_file!(
         curve_bigint_final
     ]
 );
+
+/// What is wrong with a reported point: errors, for which it cannot be recorded, and warnings
+#[pg_extern(immutable, parallel_safe, create_or_replace)]
+#[allow(clippy::type_complexity, reason = "pgrx reads the columns off the signature and knows no alias")]
+fn metric_point_findings(
+    point: Option<JsonText>,
+) -> TableIterator<
+    'static,
+    (
+        name!(code, &'static str),
+        name!(severity, &'static str),
+        name!(field, Option<String>),
+        name!(error, String),
+        name!(suggestion, &'static str),
+    ),
+> {
+    let findings = point.map(|point| point_findings(&point.0)).unwrap_or_default();
+    TableIterator::new(
+        findings.into_iter().map(|finding| {
+            (finding.code, finding.severity, finding.field, finding.error, finding.suggestion)
+        }),
+    )
+}

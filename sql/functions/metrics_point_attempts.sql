@@ -47,3 +47,7 @@ create or replace trigger check_metrics_point_attempts
   after insert on public.metrics_points
   referencing new table as new_points
   for each statement execute function lora_private.check_metrics_point_attempts();
+create or replace trigger check_custom_metric_attempts
+  after insert on public.custom_metrics
+  referencing new table as new_points
+  for each statement execute function lora_private.check_metrics_point_attempts();

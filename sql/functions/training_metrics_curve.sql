@@ -8,9 +8,7 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  known constant text[] := array[
-    'training_loss', 'validation_loss', 'learning_rate', 'gradient_norm', 'throughput', 'gpu_utilization'];
-  unknown text;
+  bad text;
   job public.training_jobs;
   job_id uuid;
   answer jsonb := '[]'::jsonb;
@@ -32,10 +30,10 @@ begin
     raise exception '"from_step" is %, behind "to_step" %', from_step, to_step
       using errcode = '22023', hint = 'Pass the first step first.';
   end if;
-  select name into unknown from pg_catalog.unnest(metrics) as name where (name = any (known)) is not true limit 1;
+  select name into bad from pg_catalog.unnest(metrics) as name where (pg_catalog.length(name) between 1 and 200) is not true limit 1;
   if found then
-    raise exception 'unknown metric %', coalesce('"' || pg_catalog.left(unknown, 100) || '"', 'null')
-      using errcode = '22023', hint = pg_catalog.format('Use %s.', pg_catalog.array_to_string(known, ', '));
+    raise exception 'metric % is no name of one', coalesce('"' || pg_catalog.left(bad, 100) || '"', 'null')
+      using errcode = '22023', hint = 'Name metrics as they are reported, with 1 to 200 characters.';
   end if;
   foreach job_id in array job_ids loop
     select * into job from public.training_jobs as candidate where candidate.id = job_id;
@@ -56,8 +54,8 @@ revoke all on function public.training_metrics_curve(uuid[], text[], integer, in
 grant execute on function public.training_metrics_curve(uuid[], text[], integer, integer, integer, text, double precision)
   to authenticated, service_role;
 
--- The curves of one job, in one scan of its points. A step that a later attempt has begun at or behind is that attempt's: what an
--- earlier one had reached there is no part of the model any more.
+-- The curves of one job: those of columns in one scan of its points, each other one from its own values. A step that a later attempt
+-- has begun at or behind is that attempt's: what an earlier one had reached there is no part of the model any more.
 create or replace function lora_private.metrics_curves(
   job public.training_jobs, metrics text[], from_step integer, to_step integer, max_points integer, method text,
   smoothing double precision
@@ -67,12 +65,27 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  curves pg_catalog.jsonb;
+  known constant pg_catalog.text[] := array[
+    'training_loss', 'validation_loss', 'learning_rate', 'gradient_norm', 'throughput', 'gpu_utilization'];
+  columns constant pg_catalog.text[] := array(select name from pg_catalog.unnest(metrics) as name where name = any (known));
+  curves pg_catalog.jsonb := '{}';
+  curve pg_catalog.jsonb;
+  name pg_catalog.text;
 begin
-  execute pg_catalog.format(
-    'select pg_catalog.jsonb_build_object(%s) from public.metrics_points as point where point.job_id = $4 and (%s)',
-    lora_private.curves_of_metrics(metrics, smoothing is not null), lora_private.parts_of_attempts(job, from_step, to_step))
-    into curves using max_points, method, smoothing, job.id;
+  if columns <> '{}' then
+    execute pg_catalog.format(
+      'select pg_catalog.jsonb_build_object(%s) from public.metrics_points as point where point.job_id = $4 and (%s)',
+      lora_private.curves_of_columns(columns, smoothing is not null), lora_private.parts_of_attempts(job, from_step, to_step))
+      into curves using max_points, method, smoothing, job.id;
+  end if;
+  for name in select distinct other from pg_catalog.unnest(metrics) as other where other <> all (known) loop
+    execute pg_catalog.format(
+      'select lora.curve(point.step::pg_catalog.int8, point.value, $1, $2%s) from public.custom_metrics as point
+        where point.job_id = $4 and point.metric = $5 and (%s)',
+      case when smoothing is not null then ', $3' end, lora_private.parts_of_attempts(job, from_step, to_step, name))
+      into curve using max_points, method, smoothing, job.id, name;
+    curves := curves || pg_catalog.jsonb_build_object(name, curve);
+  end loop;
   return (
     select pg_catalog.jsonb_agg(
       pg_catalog.jsonb_build_object('job_id', job.id, 'metric', asked.name)
@@ -84,7 +97,7 @@ end
 $$;
 
 -- The names and the curves of columns, which are known to be there.
-create or replace function lora_private.curves_of_metrics(metrics text[], is_smoothed boolean)
+create or replace function lora_private.curves_of_columns(metrics text[], is_smoothed boolean)
 returns text
 language sql immutable parallel safe
 set search_path = ''
@@ -95,8 +108,11 @@ as $$
   from pg_catalog.unnest(metrics) as name
 $$;
 
--- A condition on the points that are part of a job's curve: of each attempt the steps before the first one of any later attempt.
-create or replace function lora_private.parts_of_attempts(job public.training_jobs, from_step integer, to_step integer)
+-- A condition on the points that are part of a job's curve, or on the values of a metric that are: of each attempt the steps before
+-- the first one of any later attempt.
+create or replace function lora_private.parts_of_attempts(
+  job public.training_jobs, from_step integer, to_step integer, custom_metric text default null
+)
 returns text
 language plpgsql stable
 set search_path = ''
@@ -106,15 +122,26 @@ declare
   last_step pg_catalog.int8 := to_step::pg_catalog.int8;
   -- From one attempt that has points to the one before it: an adopted job may have any number of attempts.
   number pg_catalog.int2 := least(job.attempt, 32767)::pg_catalog.int2;
+  other pg_catalog.int2;
+  first_step pg_catalog.int4;
 begin
   while last_step >= from_step loop
-    select pg_catalog.max(point.attempt) into number from public.metrics_points as point
+    if custom_metric is not null then
+      select pg_catalog.max(value.attempt) into other from public.custom_metrics as value
+      where value.job_id = job.id and value.metric = custom_metric and value.attempt between 1 and number;
+    end if;
+    select greatest(pg_catalog.max(point.attempt), other) into number from public.metrics_points as point
     where point.job_id = job.id and point.attempt between 1 and number;
     exit when number is null;
     conditions := conditions || pg_catalog.format(
       'point.attempt = %s::pg_catalog.int2 and point.step between %s and %s', number, from_step, last_step);
-    select least(last_step, pg_catalog.min(point.step)::pg_catalog.int8 - 1) into last_step from public.metrics_points as point
+    select pg_catalog.min(point.step) into first_step from public.metrics_points as point
     where point.job_id = job.id and point.attempt = number;
+    if custom_metric is not null then
+      select least(first_step, pg_catalog.min(value.step)) into first_step from public.custom_metrics as value
+      where value.job_id = job.id and value.metric = custom_metric and value.attempt = number;
+    end if;
+    last_step := least(last_step, first_step::pg_catalog.int8 - 1);
     number := number - 1::pg_catalog.int2;
   end loop;
   return coalesce(nullif(pg_catalog.array_to_string(conditions, ' or '), ''), 'false');
@@ -122,11 +149,11 @@ end
 $$;
 revoke all on function
   lora_private.metrics_curves(public.training_jobs, text[], integer, integer, integer, text, double precision),
-  lora_private.curves_of_metrics(text[], boolean),
-  lora_private.parts_of_attempts(public.training_jobs, integer, integer)
+  lora_private.curves_of_columns(text[], boolean),
+  lora_private.parts_of_attempts(public.training_jobs, integer, integer, text)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.metrics_curves(public.training_jobs, text[], integer, integer, integer, text, double precision),
-  lora_private.curves_of_metrics(text[], boolean),
-  lora_private.parts_of_attempts(public.training_jobs, integer, integer)
+  lora_private.curves_of_columns(text[], boolean),
+  lora_private.parts_of_attempts(public.training_jobs, integer, integer, text)
   to authenticated, service_role;

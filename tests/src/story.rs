@@ -100,7 +100,21 @@ pub fn point(step: u32, loss: Value) -> Value {
 /// # Errors
 /// Whatever the server says.
 pub fn report(client: &mut Client, job: &str, points: Value) -> Result<Value, postgres::Error> {
-    let sql = format!("select public.report_training_metrics('{job}', 1, $1)");
+    report_of(client, job, 1, points, "refuse")
+}
+
+/// The worker of an attempt reports points, and says what holds where something else is recorded; answers what it is told.
+///
+/// # Errors
+/// Whatever the server says.
+pub fn report_of(
+    client: &mut Client,
+    job: &str,
+    attempt: u32,
+    points: Value,
+    on_conflict: &str,
+) -> Result<Value, postgres::Error> {
+    let sql = format!("select public.report_training_metrics('{job}', {attempt}, $1, '{on_conflict}')");
     Caller::service().run(client, |t| Ok(t.query_one(&sql, &[&points])?.get(0)))
 }
 

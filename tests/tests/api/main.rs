@@ -4,6 +4,7 @@ mod chunks;
 mod costs;
 mod crashes;
 mod curves;
+mod custom;
 mod datasets;
 mod endings;
 mod hostile;

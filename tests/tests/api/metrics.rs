@@ -1,7 +1,7 @@
 //! `report_training_metrics`: each point recorded once, in any order, whatever its values are.
 
 use pg_lora_tests::story::{
-    claim, digests, job_row, point, queue_job, ready_dataset, report, set_clock, sign_up,
+    claim, digests, job_row, point, queue_job, ready_dataset, report, report_of, set_clock, sign_up,
 };
 use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
@@ -185,45 +185,69 @@ fn a_run_that_diverged_is_recorded() {
 }
 
 #[test]
-fn a_bad_point_is_named_and_its_batch_leaves_nothing() {
+fn a_bad_point_is_named_and_the_others_are_recorded() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (_, job) = claimed(&mut db);
-    report(&mut db, &job, json!([point(1, json!(2.5))])).unwrap();
-    let before = digests(&mut db);
-    let good = point(2, json!(2.0));
+    let (alice, job) = claimed(&mut db);
     let with = |field: &str, value: Value| {
-        let mut bad = point(3, json!(2.0));
+        let mut bad = point(300, json!(2.0));
         bad[field] = value;
         bad
     };
-    for (bad, what) in [
-        (json!({"epoch": 1, "training_loss": 1, "learning_rate": 1}), "points[1].step"),
-        (json!({"step": 3, "training_loss": 1, "learning_rate": 1}), "points[1].epoch"),
-        (with("training_loss", Value::Null), "points[1].training_loss"),
-        (with("learning_rate", Value::Null), "points[1].learning_rate"),
-        (with("step", json!(-1)), "points[1].step"),
-        (with("step", json!(2_147_483_648_i64)), "points[1].step"),
-        (with("step", json!(2.5)), "points[1].step"),
-        (with("step", json!("three")), "points[1].step"),
-        (with("step", json!([3])), "points[1].step"),
-        (with("epoch", json!("NaN")), "points[1].epoch"),
-        (with("epoch", json!(true)), "points[1].epoch"),
-        (with("training_loss", json!("high")), "points[1].training_loss"),
-        (with("training_loss", json!(true)), "points[1].training_loss"),
-        (with("training_loss", json!({"a": 1})), "points[1].training_loss"),
-        (with("gradient_norm", json!("?")), "points[1].gradient_norm"),
-        (with("timestamp", json!("yesterday noon")), "points[1].timestamp"),
-        (with("timestamp", json!(17)), "points[1].timestamp"),
-        (with("timestamp", json!("infinity")), "points[1].timestamp"),
-        (json!(7), "points[1]"),
-        (json!(null), "points[1]"),
-        (json!([1, 2]), "points[1]"),
-    ] {
-        let refusal = Refusal::of(report(&mut db, &job, json!([good, bad])));
-        refusal.is("22023", what);
-        assert_eq!(digests(&mut db), before, "{what}");
+    let bad = [
+        (json!({"epoch": 1, "training_loss": 1, "learning_rate": 1}), "step", "missing"),
+        (json!({"step": 300, "training_loss": 1, "learning_rate": 1}), "epoch", "missing"),
+        (with("training_loss", Value::Null), "training_loss", "missing"),
+        (with("learning_rate", Value::Null), "learning_rate", "missing"),
+        (with("step", json!(-1)), "step", "negative"),
+        (with("step", json!(2_147_483_648_i64)), "step", "out_of_range"),
+        (with("step", json!(2.5)), "step", "not_a_whole_number"),
+        (with("step", json!("three")), "step", "not_a_whole_number"),
+        (with("step", json!([3])), "step", "not_a_whole_number"),
+        (with("epoch", json!("NaN")), "epoch", "not_a_whole_number"),
+        (with("epoch", json!(true)), "epoch", "not_a_whole_number"),
+        (with("training_loss", json!("high")), "training_loss", "not_a_number"),
+        (with("training_loss", json!(true)), "training_loss", "not_a_number"),
+        (with("training_loss", json!({"a": 1})), "training_loss", "not_a_number"),
+        (with("gradient_norm", json!("?")), "gradient_norm", "not_a_number"),
+        (with("gpu_utilization", json!(100.5)), "gpu_utilization", "out_of_range"),
+        (with("timestamp", json!("yesterday noon")), "timestamp", "not_an_instant"),
+        (with("timestamp", json!(17)), "timestamp", "not_an_instant"),
+        (with("timestamp", json!("infinity")), "timestamp", "not_an_instant"),
+        (json!({"eval/f1": 0.5}), "step", "missing"),
+        (json!({"step": 300, "eval/f1": null}), "epoch", "missing"),
+        (json!(7), "", "not_an_object"),
+        (json!(null), "", "not_an_object"),
+        (json!([1, 2]), "", "not_an_object"),
+    ];
+    let mut batch = Vec::new();
+    for (number, (bad, field, code)) in (1..).zip(&bad) {
+        let good = point(number, json!(2.0));
+        batch.extend([good.clone(), bad.clone()]);
+        let answer = report(&mut db, &job, json!([good, bad])).unwrap();
+        assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(1), &json!(0)), "{bad}: {answer}");
+        let [refused] = answer["refused"].as_array().unwrap().as_slice() else { panic!("{bad}: {answer}") };
+        assert_eq!(refused["index"], 1, "{bad}");
+        assert_eq!(refused["reason"], refused["findings"][0]["error"], "{bad}");
+        let found = &refused["findings"][0];
+        let named = if field.is_empty() { Value::Null } else { json!(field) };
+        assert_eq!((&found["code"], &found["field"]), (&json!(code), &named), "{bad}: {answer}");
     }
+    let steps = curve(&mut db, &alice);
+    assert_eq!(steps.as_array().unwrap().len(), bad.len());
+
+    // All of them in one batch, sent again: the good ones are known, each bad one is at its place.
+    let answer = report(&mut db, &job, json!(batch)).unwrap();
+    assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(0), &json!(bad.len())));
+    let places: Vec<u64> = answer["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|refused| refused["index"].as_u64().unwrap())
+        .collect();
+    assert_eq!(places, (0..bad.len() as u64).map(|n| 2 * n + 1).collect::<Vec<_>>());
+    assert_eq!(curve(&mut db, &alice), steps);
+
     for not_a_batch in [json!({}), json!("x"), json!(null), point(2, json!(1.0))] {
         Refusal::of(report(&mut db, &job, not_a_batch)).is("22023", "\"points\" is not an array");
     }
@@ -236,9 +260,71 @@ fn a_number_that_no_double_holds_is_named() {
     let database = Database::migrated();
     let mut db = database.connect();
     let (_, job) = claimed(&mut db);
-    let points = r#"[{"step": 1, "epoch": 0, "training_loss": 1e400, "learning_rate": 1e-4}]"#;
+    let points = r#"[{"step": 1, "epoch": 0, "training_loss": 1e400, "learning_rate": 1e-4},
+        {"step": 2, "epoch": 0, "training_loss": 1e-400, "learning_rate": 1e-4}]"#;
     let sql = format!("select public.report_training_metrics('{job}', 1, '{points}')");
-    Refusal::of(Caller::service().ask(&mut db, &sql)).is("22023", "\"points[0].training_loss\" is \"1000");
+    let answer = Caller::service().ask(&mut db, &sql).unwrap();
+    assert_eq!((&answer["accepted"], answer["refused"].as_array().unwrap().len()), (&json!(0), 2));
+    for refused in answer["refused"].as_array().unwrap() {
+        assert_eq!(refused["findings"][0]["code"], "out_of_range", "{answer}");
+    }
+}
+
+#[test]
+fn what_looks_wrong_is_recorded_and_named() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (_, job) = claimed(&mut db);
+    let mut odd = point(2, json!(2.0));
+    odd["learning_rate"] = json!(1000);
+    odd["gradient_norm"] = json!(-1);
+    let answer = report(&mut db, &job, json!([point(1, json!(2.0)), odd])).unwrap();
+    assert_eq!((&answer["accepted"], &answer["refused"]), (&json!(2), &json!([])));
+    let [warning] = answer["warnings"].as_array().unwrap().as_slice() else { panic!("{answer}") };
+    assert_eq!((&warning["index"], &warning["step"]), (&json!(1), &json!(2)));
+    let codes: Vec<&Value> =
+        warning["findings"].as_array().unwrap().iter().map(|found| &found["code"]).collect();
+    assert_eq!(codes, ["learning_rate_too_high", "negative"]);
+}
+
+#[test]
+fn what_is_sent_last_replaces_what_stands_there_when_that_is_asked_for() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (alice, job) = claimed(&mut db);
+    let replace = |db: &mut Client, points: Value| report_of(db, &job, 1, points, "replace").unwrap();
+    let counts =
+        |answer: &Value| ["accepted", "duplicates", "replaced"].map(|count| answer[count].as_i64().unwrap());
+    let first = replace(
+        &mut db,
+        json!([point(1, json!(2.5)), point(2, json!(0.5)), point(3, json!(2.0)), point(1, json!(2.75))]),
+    );
+    assert_eq!(counts(&first), [3, 1, 0], "the later one of a step counts: {first}");
+    let again = replace(
+        &mut db,
+        json!([point(1, json!(2.75)), point(2, json!(2.25)), point(2, json!(2.125)), point(4, json!("NaN"))]),
+    );
+    assert_eq!((counts(&again), &again["refused"]), ([1, 2, 1], &json!([])), "{again}");
+    let last = replace(&mut db, json!([point(4, json!(1.75))]));
+    assert_eq!(counts(&last), [0, 0, 1]);
+
+    assert_eq!(curve(&mut db, &alice), json!([[1, 2.75], [2, 2.125], [3, 2], [4, 1.75]]));
+    let row = job_row(&mut db, &job);
+    // The lowest one was 0.5, which is no longer there.
+    assert_eq!(row["best_metrics"]["training_loss"], json!({"value": 1.75, "step": 4, "attempt": 1}));
+    assert_eq!(row["current_metrics"]["training_loss"], 1.75);
+
+    for (argument, said) in
+        [("'overwrite'", "\"on_conflict\" is \"overwrite\""), ("null", "\"on_conflict\" is null")]
+    {
+        let sql = format!("select public.report_training_metrics('{job}', 1, '[]', {argument})");
+        Refusal::of(Caller::service().ask(&mut db, &sql)).is("22023", said);
+    }
+    // Nobody replaces anything but through this function, not even the service, and only in the current attempt.
+    let update = "update public.metrics_points set training_loss = 0";
+    Refusal::of(Caller::service().write(&mut db, update)).is("42501", "permission denied");
+    let helper = format!("select lora_private.replace_points('{job}', 2, '[]')::text");
+    Refusal::of(Caller::service().ask(&mut db, &helper)).is("22023", "has not begun");
 }
 
 #[test]
@@ -250,7 +336,8 @@ fn an_empty_batch_is_none() {
     let answer = report(&mut db, &job, json!([])).unwrap();
     assert_eq!(
         answer,
-        json!({"accepted": 0, "duplicates": 0, "refused": [], "progress": 0.0, "cancel_requested": false})
+        json!({"accepted": 0, "duplicates": 0, "replaced": 0, "refused": [], "warnings": [], "progress": 0.0,
+            "cancel_requested": false})
     );
     assert_eq!(digests(&mut db), before);
 }

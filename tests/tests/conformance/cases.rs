@@ -2,7 +2,7 @@
 //!
 //! The answers are the extension's, written by `cargo xtask test --only end-to-end --bless every_case` and read before they
 //! are committed. An argument is written as in JSON; one of type jsonb that is a string is the text of the document, and
-//! null is NULL everywhere. An aggregate has `rows` in place of `arguments`.
+//! null is NULL everywhere. An aggregate has `rows` in place of `arguments`; of a table that is answered the case has its rows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -36,6 +36,7 @@ fn arguments_of(client: &mut Client, function: &str, count: Option<usize>) -> Ve
             "select argument.name, pg_catalog.format_type(argument.type, null)
              from pg_catalog.pg_proc, unnest(proargnames, proargtypes::oid[]) with ordinality as argument (name, type, place)
              where pronamespace = 'lora'::regnamespace and proname = $1::text and $2::integer in (-1, pronargs)
+               and argument.type is not null
              order by argument.place",
             &[&function, &count],
         )
@@ -89,7 +90,13 @@ fn expression(client: &mut Client, case: &Case) -> String {
             kinds.get(name).unwrap_or_else(|| panic!("\"{function}\" has no argument \"{name}\": {case:?}"));
         format!("\"{name}\" => {}", argument(value, kind))
     });
-    format!("lora.{function}({})", named.collect::<Vec<_>>().join(", "))
+    let call = format!("lora.{function}({})", named.collect::<Vec<_>>().join(", "));
+    let set = "select pg_catalog.bool_or(proretset) from pg_catalog.pg_proc \
+               where pronamespace = 'lora'::regnamespace and proname = $1::text";
+    match client.query_one(set, &[&function]).unwrap().get(0) {
+        true => format!("(select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(found)) from {call} as found)"),
+        false => call,
+    }
 }
 
 /// What is expected of a case, as the members that say it.

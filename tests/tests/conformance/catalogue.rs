@@ -8,7 +8,7 @@ use crate::editions::Editions;
 
 /// The functions of the topics job, document and meta. A new one is named here; one that is not named here has to be of another
 /// topic.
-pub const COMPARED: [&str; 12] = [
+pub const COMPARED: [&str; 13] = [
     "add_points_to_job_pace",
     "add_stage_to_job_pace",
     "build_info",
@@ -19,6 +19,7 @@ pub const COMPARED: [&str; 12] = [
     "job_progress",
     "job_progress_of_pace",
     "job_verdict",
+    "metric_point_findings",
     "normalize_gpu_config",
     "normalize_hyperparameters",
 ];

@@ -419,3 +419,78 @@ fn random_hyperparameters() {
         Ok(format!("lora.normalize_hyperparameters({document}, {})", literal(&preset)))
     });
 }
+
+/// A point with fields that it should have, or should not.
+fn point(random: &mut Random) -> String {
+    const TEXTS: [&str; 24] = [
+        "NaN",
+        "nan",
+        "-nan",
+        "Infinity",
+        "-INF",
+        "+infinity",
+        "infinit",
+        " 7 ",
+        "1e5",
+        "1E+05",
+        ".5",
+        "5.",
+        ".",
+        "-",
+        "1e12345",
+        "1e-400",
+        "0e-9999",
+        "0x1A",
+        "2026-01-15",
+        "2026-02-30T10:00:00Z",
+        "2024-02-29 23:59:59.5+05:30",
+        "2026-01-15T23:00+1500",
+        "0000-01-01",
+        "now",
+    ];
+    let mut fields = Vec::new();
+    for field in [
+        "step",
+        "epoch",
+        "training_loss",
+        "learning_rate",
+        "validation_loss",
+        "gradient_norm",
+        "throughput",
+        "gpu_utilization",
+        "timestamp",
+        "eval/f1",
+        "train/réward",
+        "",
+    ] {
+        if random.once_in(3) {
+            continue;
+        }
+        let value = match random.below(4) {
+            0 => Value::from(random.pick(&TEXTS)).to_string(),
+            1 => value(random),
+            2 => random.between(0, 3).to_string(),
+            _ => number(random),
+        };
+        fields.push(format!("{}: {value}", Value::from(field)));
+    }
+    match random.below(40) {
+        0 => "null".to_owned(),
+        1 => literal("[1]") + "::jsonb",
+        2 => {
+            let many: Vec<String> = (0..random.between(90, 150)).map(|n| format!("\"m{n}\": {n}")).collect();
+            literal(&format!("{{\"step\": 1, {}}}", many.join(", "))) + "::jsonb"
+        }
+        _ => literal(&format!("{{{}}}", fields.join(", "))) + "::jsonb",
+    }
+}
+
+#[test]
+fn metric_point_findings() {
+    agree("metric_point_findings", |random, _| {
+        let point = point(random);
+        Ok(format!(
+            "(select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(found)) from lora.metric_point_findings({point}) as found)"
+        ))
+    });
+}

@@ -31,7 +31,11 @@ const COLUMNS: [(&str, &str); 6] = [
         "id user_id job_id dataset_id name version description status deployed_at quality_metrics training_summary \
          configuration artifacts parent_model_id created_at updated_at deleted_at",
     ),
-    ("cost_records", "id user_id job_id cost_type amount details billing_period recorded_at"),
+    (
+        "cost_records",
+        "custom_metrics",
+        "id user_id job_id cost_type amount details billing_period recorded_at",
+    ),
     ("notifications", "id user_id type title message priority read action_url metadata created_at"),
 ];
 

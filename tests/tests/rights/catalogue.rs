@@ -4,9 +4,10 @@ use pg_lora_tests::Database;
 use postgres::Client;
 
 /// What each role may do with each table, as PostgREST's roles hold it.
-const TABLES: [(&str, &str, &str); 9] = [
+const TABLES: [(&str, &str, &str); 10] = [
     ("cost_budgets", "INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
     ("cost_records", "SELECT", "INSERT SELECT"),
+    ("custom_metrics", "SELECT", "INSERT SELECT"),
     ("datasets", "DELETE INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"),
     ("gpu_prices", "SELECT", "DELETE INSERT SELECT UPDATE"),
     ("metrics_points", "SELECT", "INSERT SELECT"),
@@ -31,7 +32,7 @@ const FUNCTIONS: [(&str, bool); 21] = [
     ("heartbeat_training_job(uuid,integer,text,text,jsonb)", false),
     ("mark_notifications_read(uuid[])", true),
     ("register_model_artifact(uuid,integer,text,jsonb,jsonb,uuid,text)", false),
-    ("report_training_metrics(uuid,integer,jsonb)", false),
+    ("report_training_metrics(uuid,integer,jsonb,text)", false),
     ("retry_training_job(uuid)", true),
     ("set_model_artifact_status(uuid,text)", false),
     ("sweep_training_jobs(boolean,integer)", false),
@@ -167,11 +168,20 @@ fn private_schemas_are_closed_to_nobody_and_the_history_to_everybody() {
     assert!(!rights.iter().any(|right| right.contains("sequence")), "{rights:?}");
     // Nobody may make anything.
     assert!(!rights.iter().any(|right| right.contains("CREATE")), "{rights:?}");
-    // Trigger functions and those that run as their owner are called by nobody, but for the one that counts everybody's jobs.
+    // Trigger functions and those that run as their owner are called by nobody, but for the one that counts everybody's jobs
+    // and the two by which a report replaces what another one said.
     let callable = "select pg_proc.oid::regprocedure::text from pg_proc, unnest(array['anon', 'authenticated', 'service_role']) as role
                     where pronamespace = 'lora_private'::regnamespace and (prorettype = 'trigger'::regtype or prosecdef)
-                      and has_function_privilege(role, pg_proc.oid, 'EXECUTE')";
-    assert_eq!(lines(&mut db, callable), ["lora_private.place_in_queue(uuid)"; 2]);
+                      and has_function_privilege(role, pg_proc.oid, 'EXECUTE') order by 1";
+    assert_eq!(
+        lines(&mut db, callable),
+        [
+            "lora_private.place_in_queue(uuid)",
+            "lora_private.place_in_queue(uuid)",
+            "lora_private.replace_custom_metrics(uuid,integer,jsonb)",
+            "lora_private.replace_points(uuid,integer,jsonb)",
+        ]
+    );
 }
 
 #[test]

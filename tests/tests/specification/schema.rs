@@ -102,7 +102,8 @@ fn verification_1_database_run_migration_verify_7_tables_exist() {
     let database = Database::empty();
     database.pg_lora(&["migrate", "--platform", "standalone"]).expect(0);
     let found = names(&catalogue::things(&mut database.connect()), "table");
-    expected.extend(["cost_budgets", "gpu_prices", "training_job_events"].map(str::to_owned));
+    expected
+        .extend(["cost_budgets", "custom_metrics", "gpu_prices", "training_job_events"].map(str::to_owned));
     expected.sort();
     assert_eq!(found, expected);
 }

@@ -89,7 +89,7 @@ pub fn matrix(db: &mut Client, victim: &Victim) -> Vec<Line> {
 /// How many rows there are, and how many of them are the caller's.
 fn select(table: &str) -> String {
     let own = match table {
-        "metrics_points" | "training_job_events" => {
+        "metrics_points" | "custom_metrics" | "training_job_events" => {
             "job_id in (select id from public.training_jobs where user_id = '{me}')"
         }
         "gpu_prices" => "false",

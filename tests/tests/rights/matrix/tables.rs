@@ -1,4 +1,4 @@
-//! The nine tables, column by column.
+//! The tables, column by column.
 
 use super::allowed::{
     CHECK, Callers, DENIED, DOMAIN, FROZEN, NO, NONE, OURS, STATE, Section, UNKNOWN, UNKNOWN_COLUMN, WORDS,
@@ -14,12 +14,13 @@ const DELETE: &str = "delete from public.{table} where {row} returning true";
 /// Nobody but the service writes, and nobody changes or deletes.
 const ADDED_TO: [Whole; 3] = [SELECT, ("delete", DELETE, everybody(DENIED)), TRUNCATE];
 
-pub const SECTIONS: [Section; 12] = [
+pub const SECTIONS: [Section; 13] = [
     DATASETS,
     READY_DATASETS,
     TRAINING_JOBS,
     COMPLETED_JOBS,
     METRICS_POINTS,
+    CUSTOM_METRICS,
     MODEL_ARTIFACTS,
     COST_RECORDS,
     NOTIFICATIONS,
@@ -261,6 +262,34 @@ const METRICS_POINTS: Section = Section {
         ("throughput", "7", [DENIED, DENIED, YES, DENIED]),
         ("gpu_utilization", "7", [DENIED, DENIED, YES, DENIED]),
         ("attempt", "7", [DENIED, DENIED, "22023, column, hint", DENIED]),
+    ],
+    whole: &ADDED_TO,
+    ..Section::NOTHING
+};
+
+const CUSTOM_METRICS: Section = Section {
+    title: "custom_metrics",
+    table: "custom_metrics",
+    row: "job_id = '{completed}' and step = 1",
+    new_row: &[
+        ("job_id", "'{completed}'"),
+        ("metric", "'eval/f1'"),
+        ("attempt", "1"),
+        ("step", "99"),
+        ("value", "0"),
+    ],
+    insert: [DENIED, DENIED, DENIED, YES],
+    other_update: DENIED,
+    columns: &[
+        ("job_id", "'{queued}'", [DENIED, DENIED, YES, DENIED]),
+        ("job_id", "'{new}'", [DENIED, DENIED, "23503", DENIED]),
+        ("metric", "'eval/accuracy'", [DENIED, DENIED, YES, DENIED]),
+        ("metric", "''", [DENIED, DENIED, CHECK, DENIED]),
+        ("attempt", "7", [DENIED, DENIED, "22023, column, hint", DENIED]),
+        ("step", "7", [DENIED, DENIED, YES, DENIED]),
+        ("step", "1", [DENIED, DENIED, "23505", DENIED]),
+        ("step", "-1", [DENIED, DENIED, CHECK, DENIED]),
+        ("value", "'NaN'", [DENIED, DENIED, YES, DENIED]),
     ],
     whole: &ADDED_TO,
     ..Section::NOTHING

@@ -9,10 +9,11 @@ use postgres::Client;
 use serde_json::json;
 
 /// Everything that an attack could change.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "public.datasets",
     "public.training_jobs",
     "public.metrics_points",
+    "public.custom_metrics",
     "public.model_artifacts",
     "public.cost_records",
     "public.notifications",
@@ -122,7 +123,8 @@ pub fn digests(db: &mut Client) -> Vec<(&'static str, String)> {
 fn start_job(db: &mut Client, owner: &Caller, dataset: &str) -> String {
     let job = queue_job(db, owner, dataset, 10);
     assert_eq!(claim(db, "w"), job);
-    report(db, &job, json!([point(1, json!(2.5)), point(2, json!(2.0))])).unwrap();
+    let evaluation = json!({"step": 1, "eval/f1": 0.5});
+    report(db, &job, json!([point(1, json!(2.5)), point(2, json!(2.0)), evaluation])).unwrap();
     job
 }
 

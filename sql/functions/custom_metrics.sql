@@ -1,0 +1,168 @@
+-- Metrics without a column of their own, a value a row: recorded once for each job, metric, attempt and step.
+
+-- The service reports, clients read what is theirs.
+revoke all on public.custom_metrics from public, anon, authenticated, service_role;
+grant select on public.custom_metrics to authenticated;
+grant select, insert on public.custom_metrics to service_role;
+
+-- A value as Postgres reads a double; NULL of what is none, and nothing raised for it.
+create or replace function lora_private.metric_number(value jsonb)
+returns double precision
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+declare
+  digits constant pg_catalog.text := pg_catalog.lower(pg_catalog.btrim(value #>> '{}', E' \t\n\r\v\f') collate "C");
+  number numeric;
+begin
+  if pg_catalog.jsonb_typeof(value) = 'string' then
+    if pg_catalog.octet_length(digits) > 100 then
+      return null;
+    elsif digits ~ '^(nan|[+-]?inf(inity)?)$' then
+      return digits::double precision;
+    elsif digits !~ '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]{1,4})?$' then
+      return null;
+    end if;
+  elsif pg_catalog.jsonb_typeof(value) is distinct from 'number' then
+    return null;
+  end if;
+  -- Beyond these a cast raises: neither infinity nor 0 is what was meant.
+  number := digits::numeric;
+  return case
+    when number = 0 or pg_catalog.abs(number) between 2.4703282292062328e-324 and 1.7976931348623158079e308
+      then number::double precision
+  end;
+end
+$$;
+
+-- Records the other metrics of points that are good. `accepted`, `duplicates` and `replaced` count the points that hold nothing else,
+-- `recorded` all new values; `odd` are the points of which a value is not kept, `newest` the values of the highest steps.
+create or replace function lora_private.record_custom_metrics(job public.training_jobs, points jsonb, is_replacing boolean)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  fields constant pg_catalog.text[] := array['step', 'epoch', 'timestamp', 'training_loss', 'validation_loss', 'learning_rate',
+    'gradient_norm', 'throughput', 'gpu_utilization'];
+  answer pg_catalog.jsonb;
+begin
+  with sent as (
+    select item.number::pg_catalog.int4 - 1 as index, (item.point ->> 'step')::integer as step, entry.metric,
+      lora_private.metric_number(entry.value) as value,
+      entry.place <= 100 and pg_catalog.length(entry.metric) between 1 and 200 as is_nameable,
+      pg_catalog.jsonb_strip_nulls(item.point) ?| fields[4:9] as is_beside
+    from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
+    cross join lateral (
+      select other.key as metric, other.value, pg_catalog.row_number() over (order by other.key collate "C") as place
+      from pg_catalog.jsonb_each(item.point - fields) as other where other.value <> 'null'
+    ) as entry
+    where pg_catalog.jsonb_typeof(item.point) = 'object'
+  ), kept as (
+    select * from sent where is_nameable and value is not null
+  ), chosen as (
+    select distinct on (metric, step) * from kept order by metric, step, case when is_replacing then -index else index end
+  ), inserted as (
+    insert into public.custom_metrics (job_id, metric, attempt, step, value)
+    select job.id, metric, job.attempt, step, value from chosen
+    on conflict (job_id, metric, attempt, step) do nothing
+    returning metric, step
+  ), judged as (
+    select kept.*, known.step is null and twin.index = kept.index as is_new, twin.index = kept.index as is_chosen,
+      coalesce(known.value, twin.value) is not distinct from kept.value as is_same
+    from kept
+    join chosen as twin on twin.metric = kept.metric and twin.step = kept.step
+    left join public.custom_metrics as known
+      on known.job_id = job.id and known.metric = kept.metric and known.attempt = job.attempt and known.step = kept.step
+  ), alone as (
+    select pg_catalog.bool_or(is_new) as is_new, pg_catalog.bool_or(not is_same) as is_changed,
+      pg_catalog.bool_or(not is_same and is_chosen) as is_replaced
+    from judged where not is_beside group by index
+  )
+  select pg_catalog.jsonb_build_object(
+    'recorded', (select pg_catalog.count(*) from inserted),
+    'accepted', pg_catalog.count(*) filter (where is_new),
+    'replaced', pg_catalog.count(*) filter (where is_replacing and not is_new and is_replaced),
+    'duplicates', pg_catalog.count(*) filter (where not is_new and not (case when is_replacing then is_replaced else is_changed end)),
+    'refused', (
+      select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        'index', index, 'step', step, 'metric', metric, 'reason', 'another value is recorded for this step') order by index, metric), '[]')
+      from judged where not is_same and not is_replacing
+    ),
+    'changed', (
+      select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('metric', metric, 'step', step, 'value', value)), '[]')
+      from judged where not is_same and is_replacing and is_chosen
+    ),
+    'odd', (
+      select coalesce(pg_catalog.jsonb_agg(distinct index), '[]') from sent where not is_nameable or value is null
+    ),
+    'newest', (
+      select coalesce(pg_catalog.jsonb_object_agg(last.metric, pg_catalog.jsonb_build_object('value', last.value, 'step', last.step)), '{}')
+      from (
+        select distinct on (metric) metric, value, step from chosen
+        where pg_catalog.abs(value) < 'Infinity' order by metric, step desc
+      ) as last
+    )
+  ) into answer from alone;
+  if answer -> 'changed' <> '[]' then
+    perform lora_private.replace_custom_metrics(job.id, job.attempt, answer -> 'changed');
+  end if;
+  return answer;
+end
+$$;
+
+-- Puts other values in the place of recorded ones, for report_training_metrics: nobody else changes one.
+create or replace function lora_private.replace_custom_metrics(job_id uuid, attempt integer, changes jsonb)
+returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  job constant public.training_jobs := lora_private.lock_attempt(replace_custom_metrics.job_id, replace_custom_metrics.attempt);
+begin
+  update public.custom_metrics as recorded set value = change.value
+  from pg_catalog.jsonb_to_recordset(changes) as change (metric pg_catalog.text, step pg_catalog.int4, value pg_catalog.float8)
+  where recorded.job_id = job.id and recorded.metric = change.metric and recorded.attempt = job.attempt
+    and recorded.step = change.step;
+end
+$$;
+
+-- A job's current metrics with newer values under `custom`, of a hundred names at most: a row that is read on every page is no place
+-- for a name a step.
+create or replace function lora_private.with_custom_metrics(current_metrics jsonb, newest jsonb)
+returns jsonb
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+declare
+  metrics constant pg_catalog.jsonb := case when pg_catalog.jsonb_typeof(current_metrics) = 'object' then current_metrics else '{}' end;
+  known pg_catalog.jsonb := case when pg_catalog.jsonb_typeof(metrics -> 'custom') = 'object' then metrics -> 'custom' else '{}' end;
+  names pg_catalog.int4;
+  figure pg_catalog.record;
+begin
+  select pg_catalog.count(*) into names from pg_catalog.jsonb_object_keys(known);
+  for figure in
+    select last.key, last.value, (lora_private.figure(known -> last.key -> 'step', 2147483647) > (last.value ->> 'step')::numeric) is true as is_older
+    from pg_catalog.jsonb_each(newest) as last order by last.key collate "C"
+  loop
+    continue when figure.is_older or (names >= 100 and not known ? figure.key);
+    names := names + case when known ? figure.key then 0 else 1 end;
+    known := known || pg_catalog.jsonb_build_object(figure.key, figure.value);
+  end loop;
+  return metrics || case when known = '{}' then '{}' else pg_catalog.jsonb_build_object('custom', known) end;
+end
+$$;
+
+revoke all on function
+  lora_private.metric_number(jsonb),
+  lora_private.record_custom_metrics(public.training_jobs, jsonb, boolean),
+  lora_private.replace_custom_metrics(uuid, integer, jsonb),
+  lora_private.with_custom_metrics(jsonb, jsonb)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  lora_private.metric_number(jsonb),
+  lora_private.record_custom_metrics(public.training_jobs, jsonb, boolean),
+  lora_private.replace_custom_metrics(uuid, integer, jsonb),
+  lora_private.with_custom_metrics(jsonb, jsonb)
+  to service_role;

@@ -1,0 +1,222 @@
+-- Points of a batch on their way into metrics_points. A point is known by its place in the batch.
+
+-- Records the points of a batch that can be: how many of them were new, duplicates, refused because another value stands there or
+-- are to replace it; which are `bad` (no column takes them) or `odd` (recorded, and to be looked at); what is lowest among the
+-- new ones, and the pace with them.
+create or replace function lora_private.record_points(job public.training_jobs, points jsonb, is_replacing boolean)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  fields constant pg_catalog.text[] := array['step', 'epoch', 'timestamp', 'training_loss', 'validation_loss', 'learning_rate',
+    'gradient_norm', 'throughput', 'gpu_utilization'];
+  answer pg_catalog.jsonb;
+begin
+  with sent as (
+    select item.number::pg_catalog.int4 - 1 as index, item.point - fields as others, point.*
+    from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
+    cross join lateral pg_catalog.jsonb_to_record(item.point) as point (
+      step integer, epoch integer, "timestamp" timestamptz, training_loss double precision,
+      validation_loss double precision, learning_rate double precision, gradient_norm double precision,
+      throughput double precision, gpu_utilization double precision
+    )
+    where pg_catalog.jsonb_typeof(item.point) = 'object'
+  ), judged as (
+    select *, (
+        step >= 0 and epoch >= 0 and training_loss is not null and learning_rate is not null
+        and pg_catalog.isfinite("timestamp") is not false
+        and (gpu_utilization between 0 and 100 or gpu_utilization in ('NaN', 'Infinity', '-Infinity')) is not false
+      ) is true as is_point, (
+        others <> '{}' and step >= 0 and (epoch >= 0) is not false and pg_catalog.isfinite("timestamp") is not false
+        and pg_catalog.num_nonnulls(
+          training_loss, validation_loss, learning_rate, gradient_norm, throughput, gpu_utilization) = 0
+        and pg_catalog.jsonb_strip_nulls(others) <> '{}'
+      ) is true as is_of_others
+    from sent
+  ), chosen as (
+    -- Of two points of a step the first one counts, or the one that replaces it.
+    select distinct on (step) * from judged where is_point order by step, case when is_replacing then -index else index end
+  ), inserted as (
+    insert into public.metrics_points (
+      job_id, attempt, step, epoch, "timestamp", training_loss, validation_loss, learning_rate, gradient_norm,
+      throughput, gpu_utilization
+    )
+    select job.id, job.attempt, step, epoch, coalesce("timestamp", lora_private.clock()), training_loss,
+      validation_loss, learning_rate, gradient_norm, throughput, gpu_utilization
+    from chosen
+    on conflict (job_id, attempt, step) do nothing
+    returning step
+  ), repeated as (
+    -- What was not inserted is compared with what stands there: a point of an earlier call (this statement does
+    -- not see its own inserts), or the one of this batch that was.
+    select sent.index, sent.step, twin.index = sent.index as is_chosen,
+      case when known.step is null
+        then (twin.epoch, twin.training_loss, twin.validation_loss, twin.learning_rate, twin.gradient_norm,
+          twin.throughput, twin.gpu_utilization)
+        else (known.epoch, known.training_loss, known.validation_loss, known.learning_rate, known.gradient_norm,
+          known.throughput, known.gpu_utilization)
+      end
+      is not distinct from (sent.epoch, sent.training_loss, sent.validation_loss, sent.learning_rate,
+        sent.gradient_norm, sent.throughput, sent.gpu_utilization) as is_same
+    from judged as sent
+    join chosen as twin on twin.step = sent.step
+    left join public.metrics_points as known
+      on known.job_id = job.id and known.attempt = job.attempt and known.step = sent.step
+    where sent.is_point and (known.step is not null or twin.index <> sent.index)
+  ), told as (
+    select pg_catalog.count(*) as looked_at, coalesce(pg_catalog.bool_or(others <> '{}'), false) as has_others,
+      coalesce(pg_catalog.jsonb_agg(index) filter (where not is_point and not is_of_others), '[]') as bad,
+      coalesce(pg_catalog.jsonb_agg(index) filter (where
+        learning_rate > 1 and learning_rate < 'Infinity' or learning_rate < 0 and learning_rate > '-Infinity'
+        or gradient_norm < 0 and gradient_norm > '-Infinity' or throughput < 0 and throughput > '-Infinity'), '[]') as odd
+    from judged
+  )
+  select pg_catalog.jsonb_build_object(
+    'points', told.looked_at,
+    'has_others', told.has_others,
+    'bad', told.bad,
+    'odd', told.odd,
+    'accepted', (select pg_catalog.count(*) from inserted),
+    'duplicates', (select pg_catalog.count(*) from repeated where is_same or (is_replacing and not is_chosen)),
+    'changed', (
+      select coalesce(pg_catalog.jsonb_agg(points -> index), '[]') from repeated where not is_same and is_replacing and is_chosen
+    ),
+    'refused', (
+      select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        'index', index, 'step', step, 'reason', 'another value is recorded for this step') order by index), '[]')
+      from repeated where not is_same and not is_replacing
+    ),
+    -- The lowest figure that is a number; the earliest of equal ones. (NaN is above infinity.)
+    'best', (
+      select coalesce(pg_catalog.jsonb_object_agg(
+        lowest.metric, pg_catalog.jsonb_build_object('value', lowest.value, 'step', lowest.step)), '{}')
+      from (
+        select distinct on (figure.metric) figure.metric, figure.value, point.step
+        from chosen as point
+        join inserted using (step)
+        cross join lateral (
+          values ('training_loss', point.training_loss), ('validation_loss', point.validation_loss)
+        ) as figure (metric, value)
+        where pg_catalog.abs(figure.value) < 'Infinity'
+        order by figure.metric, figure.value, point.step
+      ) as lowest
+    ),
+    'pace', (
+      select lora.add_points_to_job_pace(
+        lora_private.kept_pace(job), pg_catalog.array_agg(point.step),
+        pg_catalog.array_agg(coalesce(point."timestamp", lora_private.clock())),
+        pg_catalog.array_agg(point.validation_loss is not null))
+      from chosen as point join inserted using (step)
+    )
+  ) into answer from told;
+  return answer;
+end
+$$;
+
+-- The batch with null in place of each point of which a value cannot be read.
+create or replace function lora_private.readable_points(points jsonb)
+returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  item pg_catalog.record;
+  unreadable pg_catalog.int4[] := '{}';
+begin
+  for item in
+    select number::pg_catalog.int4 - 1 as index, point
+    from pg_catalog.jsonb_array_elements(points) with ordinality as element (point, number)
+    where pg_catalog.jsonb_typeof(point) = 'object'
+  loop
+    begin
+      perform point.* from pg_catalog.jsonb_to_record(item.point) as point (
+        step pg_catalog.int4, epoch pg_catalog.int4, "timestamp" pg_catalog.timestamptz, training_loss pg_catalog.float8,
+        validation_loss pg_catalog.float8, learning_rate pg_catalog.float8, gradient_norm pg_catalog.float8,
+        throughput pg_catalog.float8, gpu_utilization pg_catalog.float8
+      );
+    exception when data_exception then
+      unreadable := unreadable || item.index;
+    end;
+  end loop;
+  return lora_private.without_points(points, unreadable);
+end
+$$;
+
+-- The batch with null in place of some points: the others keep their places.
+create or replace function lora_private.without_points(points jsonb, indexes integer[])
+returns jsonb
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select coalesce(pg_catalog.jsonb_agg(case when item.number - 1 <> all (indexes) then item.point else 'null' end order by item.number), '[]')
+  from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
+$$;
+
+create or replace function lora_private.indexes_of(list jsonb)
+returns integer[]
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select array(select index::pg_catalog.int4 from pg_catalog.jsonb_array_elements_text(list) as index)
+$$;
+
+-- What is wrong with points of a batch: the place and step of each, the first reason, and all findings.
+create or replace function lora_private.told_points(points jsonb, indexes integer[])
+returns jsonb
+language sql stable
+set search_path = ''
+as $$
+  select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+    'index', bad.index,
+    'step', case when pg_catalog.jsonb_typeof(points -> bad.index) = 'object' then points -> bad.index -> 'step' end,
+    'reason', coalesce(found.findings -> 0 ->> 'error', 'a value of the point cannot be read'),
+    'findings', found.findings
+  ) order by bad.index), '[]')
+  from pg_catalog.unnest(indexes) as bad (index)
+  cross join lateral (
+    select coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding) order by finding.severity), '[]') as findings
+    from lora.metric_point_findings(points -> bad.index) as finding
+  ) as found
+$$;
+
+-- Puts other values in the place of recorded ones, for report_training_metrics: nobody else changes a point. The instant at which a
+-- step was reported first stands, unless another one is sent.
+create or replace function lora_private.replace_points(job_id uuid, attempt integer, points jsonb)
+returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+  job constant public.training_jobs := lora_private.lock_attempt(replace_points.job_id, replace_points.attempt);
+begin
+  update public.metrics_points as point set
+    epoch = sent.epoch, "timestamp" = coalesce(sent."timestamp", point."timestamp"), training_loss = sent.training_loss,
+    validation_loss = sent.validation_loss, learning_rate = sent.learning_rate, gradient_norm = sent.gradient_norm,
+    throughput = sent.throughput, gpu_utilization = sent.gpu_utilization
+  from pg_catalog.jsonb_to_recordset(points) as sent (
+    step pg_catalog.int4, epoch pg_catalog.int4, "timestamp" pg_catalog.timestamptz, training_loss pg_catalog.float8,
+    validation_loss pg_catalog.float8, learning_rate pg_catalog.float8, gradient_norm pg_catalog.float8,
+    throughput pg_catalog.float8, gpu_utilization pg_catalog.float8
+  )
+  where point.job_id = job.id and point.attempt = job.attempt and point.step = sent.step;
+end
+$$;
+
+revoke all on function
+  lora_private.record_points(public.training_jobs, jsonb, boolean),
+  lora_private.readable_points(jsonb),
+  lora_private.without_points(jsonb, integer[]),
+  lora_private.indexes_of(jsonb),
+  lora_private.told_points(jsonb, integer[]),
+  lora_private.replace_points(uuid, integer, jsonb)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  lora_private.record_points(public.training_jobs, jsonb, boolean),
+  lora_private.readable_points(jsonb),
+  lora_private.without_points(jsonb, integer[]),
+  lora_private.indexes_of(jsonb),
+  lora_private.told_points(jsonb, integer[]),
+  lora_private.replace_points(uuid, integer, jsonb)
+  to service_role;
