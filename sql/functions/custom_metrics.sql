@@ -42,69 +42,77 @@ returns jsonb
 language plpgsql
 set search_path = ''
 as $$
-#variable_conflict use_column
 declare
   fields constant pg_catalog.text[] := array['step', 'epoch', 'timestamp', 'training_loss', 'validation_loss', 'learning_rate',
     'gradient_norm', 'throughput', 'gpu_utilization'];
   answer pg_catalog.jsonb;
 begin
-  with sent as (
-    select item.number::pg_catalog.int4 - 1 as index, (item.point ->> 'step')::integer as step, entry.metric,
-      lora_private.metric_number(entry.value) as value,
-      entry.place <= 100 and pg_catalog.length(entry.metric) between 1 and 200 as is_nameable,
-      pg_catalog.jsonb_strip_nulls(item.point) ?| fields[4:9] as is_beside
-    from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
-    cross join lateral (
-      select other.key as metric, other.value, pg_catalog.row_number() over (order by other.key collate "C") as place
-      from pg_catalog.jsonb_each(item.point - fields) as other where other.value <> 'null'
-    ) as entry
-    where pg_catalog.jsonb_typeof(item.point) = 'object'
-  ), kept as (
-    select * from sent where is_nameable and value is not null
-  ), chosen as (
-    select distinct on (metric, step) * from kept order by metric, step, case when is_replacing then -index else index end
-  ), inserted as (
-    insert into public.custom_metrics (job_id, metric, attempt, step, value)
-    select job.id, metric, job.attempt, step, value from chosen
-    on conflict (job_id, metric, attempt, step) do nothing
-    returning metric, step
-  ), judged as (
-    select kept.*, known.step is null and twin.index = kept.index as is_new, twin.index = kept.index as is_chosen,
-      coalesce(known.value, twin.value) is not distinct from kept.value as is_same
-    from kept
-    join chosen as twin on twin.metric = kept.metric and twin.step = kept.step
-    left join public.custom_metrics as known
-      on known.job_id = job.id and known.metric = kept.metric and known.attempt = job.attempt and known.step = kept.step
-  ), alone as (
-    select pg_catalog.bool_or(is_new) as is_new, pg_catalog.bool_or(not is_same) as is_changed,
-      pg_catalog.bool_or(not is_same and is_chosen) as is_replaced
-    from judged where not is_beside group by index
-  )
-  select pg_catalog.jsonb_build_object(
-    'recorded', (select pg_catalog.count(*) from inserted),
-    'accepted', pg_catalog.count(*) filter (where is_new),
-    'replaced', pg_catalog.count(*) filter (where is_replacing and not is_new and is_replaced),
-    'duplicates', pg_catalog.count(*) filter (where not is_new and not (case when is_replacing then is_replaced else is_changed end)),
-    'refused', (
-      select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-        'index', index, 'step', step, 'metric', metric, 'reason', 'another value is recorded for this step') order by index, metric), '[]')
-      from judged where not is_same and not is_replacing
-    ),
-    'changed', (
-      select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('metric', metric, 'step', step, 'value', value)), '[]')
-      from judged where not is_same and is_replacing and is_chosen
-    ),
-    'odd', (
-      select coalesce(pg_catalog.jsonb_agg(distinct index), '[]') from sent where not is_nameable or value is null
-    ),
-    'newest', (
-      select coalesce(pg_catalog.jsonb_object_agg(last.metric, pg_catalog.jsonb_build_object('value', last.value, 'step', last.step)), '{}')
-      from (
-        select distinct on (metric) metric, value, step from chosen
-        where pg_catalog.abs(value) < 'Infinity' order by metric, step desc
-      ) as last
+  -- Planned each time: a plan that is made while the table is small reads all of it for each batch when it is large.
+  execute $query$
+    with sent as (
+      select item.number::pg_catalog.int4 - 1 as index, (item.point ->> 'step')::pg_catalog.int4 as step, entry.metric,
+        lora_private.metric_number(entry.value) as value,
+        entry.place <= 100 and pg_catalog.length(entry.metric) between 1 and 200 as is_nameable,
+        pg_catalog.jsonb_strip_nulls(item.point) ?| $4[4:9] as is_beside
+      from pg_catalog.jsonb_array_elements($3) with ordinality as item (point, number)
+      cross join lateral (
+        select other.key as metric, other.value, pg_catalog.row_number() over (order by other.key collate "C") as place
+        from pg_catalog.jsonb_each(item.point - $4) as other where other.value <> 'null'
+      ) as entry
+      where pg_catalog.jsonb_typeof(item.point) = 'object'
+    ), kept as (
+      select * from sent where is_nameable and value is not null
+    ), ranked as (
+      select *,
+        pg_catalog.row_number() over (partition by metric, step order by case when $5 then -index else index end) = 1 as is_chosen
+      from kept
+    ), inserted as (
+      insert into public.custom_metrics (job_id, metric, attempt, step, value)
+      select $1, metric, $2, step, value from ranked where is_chosen
+      on conflict (job_id, metric, attempt, step) do nothing
+      returning metric, step
+    ), judged as (
+      select sent.*, known.step is null and sent.is_chosen as is_new,
+        coalesce(known.value, pg_catalog.first_value(sent.value) over (partition by sent.metric, sent.step order by sent.is_chosen desc))
+          is not distinct from sent.value as is_same
+      from ranked as sent
+      -- One look for each value, whatever is known of the table.
+      left join lateral (
+        select * from public.custom_metrics as value
+        where value.job_id = $1 and value.metric = sent.metric and value.attempt = $2 and value.step = sent.step
+        offset 0
+      ) as known on true
+    ), alone as (
+      select pg_catalog.bool_or(is_new) as is_new, pg_catalog.bool_or(not is_same) as is_changed,
+        pg_catalog.bool_or(not is_same and is_chosen) as is_replaced
+      from judged where not is_beside group by index
     )
-  ) into answer from alone;
+    select pg_catalog.jsonb_build_object(
+      'recorded', (select pg_catalog.count(*) from inserted),
+      'accepted', pg_catalog.count(*) filter (where is_new),
+      'replaced', pg_catalog.count(*) filter (where $5 and not is_new and is_replaced),
+      'duplicates', pg_catalog.count(*) filter (where not is_new and not (case when $5 then is_replaced else is_changed end)),
+      'refused', (
+        select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+          'index', index, 'step', step, 'metric', metric, 'reason', 'another value is recorded for this step') order by index, metric), '[]')
+        from judged where not is_same and not $5
+      ),
+      'changed', (
+        select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('metric', metric, 'step', step, 'value', value)), '[]')
+        from judged where not is_same and $5 and is_chosen
+      ),
+      'odd', (
+        select coalesce(pg_catalog.jsonb_agg(distinct index), '[]') from sent where not is_nameable or value is null
+      ),
+      'newest', (
+        select coalesce(pg_catalog.jsonb_object_agg(last.metric, pg_catalog.jsonb_build_object('value', last.value, 'step', last.step)), '{}')
+        from (
+          select distinct on (metric) metric, value, step from ranked
+          where is_chosen and pg_catalog.abs(value) < 'Infinity' order by metric, step desc
+        ) as last
+      )
+    ) from alone
+  $query$ into answer using job.id, job.attempt, points, fields, is_replacing;
   if answer -> 'changed' <> '[]' then
     perform lora_private.replace_custom_metrics(job.id, job.attempt, answer -> 'changed');
   end if;

@@ -12,8 +12,12 @@ as $$
 declare
   fields constant pg_catalog.text[] := array['step', 'epoch', 'timestamp', 'training_loss', 'validation_loss', 'learning_rate',
     'gradient_norm', 'throughput', 'gpu_utilization'];
+  good pg_catalog.int4;
+  new_steps pg_catalog.int4[];
   answer pg_catalog.jsonb;
 begin
+  -- No two lists of points are joined, with each other or with the table: this plan is kept from one report to the next, whatever it
+  -- was made for, and would compare each with each one day.
   with sent as (
     select item.number::pg_catalog.int4 - 1 as index, item.point - fields as others, point.*
     from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
@@ -35,9 +39,6 @@ begin
         and pg_catalog.jsonb_strip_nulls(others) <> '{}'
       ) is true as is_of_others
     from sent
-  ), chosen as (
-    -- Of two points of a step the first one counts, or the one that replaces it.
-    select distinct on (step) * from judged where is_point order by step, case when is_replacing then -index else index end
   ), inserted as (
     insert into public.metrics_points (
       job_id, attempt, step, epoch, "timestamp", training_loss, validation_loss, learning_rate, gradient_norm,
@@ -45,57 +46,38 @@ begin
     )
     select job.id, job.attempt, step, epoch, coalesce("timestamp", lora_private.clock()), training_loss,
       validation_loss, learning_rate, gradient_norm, throughput, gpu_utilization
-    from chosen
+    -- Of two points of a step the first one counts, or the one that replaces it.
+    from judged where is_point order by step, case when is_replacing then -index else index end
     on conflict (job_id, attempt, step) do nothing
-    returning step
-  ), repeated as (
-    -- What was not inserted is compared with what stands there: a point of an earlier call (this statement does
-    -- not see its own inserts), or the one of this batch that was.
-    select sent.index, sent.step, twin.index = sent.index as is_chosen,
-      case when known.step is null
-        then (twin.epoch, twin.training_loss, twin.validation_loss, twin.learning_rate, twin.gradient_norm,
-          twin.throughput, twin.gpu_utilization)
-        else (known.epoch, known.training_loss, known.validation_loss, known.learning_rate, known.gradient_norm,
-          known.throughput, known.gpu_utilization)
-      end
-      is not distinct from (sent.epoch, sent.training_loss, sent.validation_loss, sent.learning_rate,
-        sent.gradient_norm, sent.throughput, sent.gpu_utilization) as is_same
-    from judged as sent
-    join chosen as twin on twin.step = sent.step
-    left join public.metrics_points as known
-      on known.job_id = job.id and known.attempt = job.attempt and known.step = sent.step
-    where sent.is_point and (known.step is not null or twin.index <> sent.index)
+    returning step, "timestamp", training_loss, validation_loss
+  ), news as (
+    select pg_catalog.array_agg(step) as steps,
+      lora.add_points_to_job_pace(
+        lora_private.kept_pace(job), pg_catalog.array_agg(step), pg_catalog.array_agg("timestamp"),
+        pg_catalog.array_agg(validation_loss is not null)) as pace
+    from inserted
   ), told as (
-    select pg_catalog.count(*) as looked_at, coalesce(pg_catalog.bool_or(others <> '{}'), false) as has_others,
+    select pg_catalog.count(*) as looked_at, pg_catalog.count(*) filter (where is_point) as good,
+      coalesce(pg_catalog.bool_or(others <> '{}'), false) as has_others,
       coalesce(pg_catalog.jsonb_agg(index) filter (where not is_point and not is_of_others), '[]') as bad,
       coalesce(pg_catalog.jsonb_agg(index) filter (where
         learning_rate > 1 and learning_rate < 'Infinity' or learning_rate < 0 and learning_rate > '-Infinity'
         or gradient_norm < 0 and gradient_norm > '-Infinity' or throughput < 0 and throughput > '-Infinity'), '[]') as odd
     from judged
   )
-  select pg_catalog.jsonb_build_object(
+  select told.good, coalesce(news.steps, '{}'), pg_catalog.jsonb_build_object(
     'points', told.looked_at,
     'has_others', told.has_others,
     'bad', told.bad,
     'odd', told.odd,
-    'accepted', (select pg_catalog.count(*) from inserted),
-    'duplicates', (select pg_catalog.count(*) from repeated where is_same or (is_replacing and not is_chosen)),
-    'changed', (
-      select coalesce(pg_catalog.jsonb_agg(points -> index), '[]') from repeated where not is_same and is_replacing and is_chosen
-    ),
-    'refused', (
-      select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
-        'index', index, 'step', step, 'reason', 'another value is recorded for this step') order by index), '[]')
-      from repeated where not is_same and not is_replacing
-    ),
+    'accepted', coalesce(pg_catalog.cardinality(news.steps), 0),
     -- The lowest figure that is a number; the earliest of equal ones. (NaN is above infinity.)
     'best', (
       select coalesce(pg_catalog.jsonb_object_agg(
         lowest.metric, pg_catalog.jsonb_build_object('value', lowest.value, 'step', lowest.step)), '{}')
       from (
         select distinct on (figure.metric) figure.metric, figure.value, point.step
-        from chosen as point
-        join inserted using (step)
+        from inserted as point
         cross join lateral (
           values ('training_loss', point.training_loss), ('validation_loss', point.validation_loss)
         ) as figure (metric, value)
@@ -103,14 +85,65 @@ begin
         order by figure.metric, figure.value, point.step
       ) as lowest
     ),
-    'pace', (
-      select lora.add_points_to_job_pace(
-        lora_private.kept_pace(job), pg_catalog.array_agg(point.step),
-        pg_catalog.array_agg(coalesce(point."timestamp", lora_private.clock())),
-        pg_catalog.array_agg(point.validation_loss is not null))
-      from chosen as point join inserted using (step)
+    'pace', news.pace
+  ) into good, new_steps, answer from told cross join news;
+  return answer || case
+    when good = pg_catalog.cardinality(new_steps) then '{"duplicates": 0, "changed": [], "refused": []}'
+    else lora_private.compared_points(job.id, job.attempt, points, new_steps, is_replacing)
+  end;
+end
+$$;
+
+-- Of a batch what was recorded before, or stands in it twice: how many are the same, and which are not.
+create or replace function lora_private.compared_points(
+  job_id uuid, attempt integer, points jsonb, new_steps integer[], is_replacing boolean
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  answer pg_catalog.jsonb;
+begin
+  -- Planned each time: a plan that is made while the table is small reads all of it for each batch when it is large.
+  execute $query$
+    with sent as (
+      select item.number::pg_catalog.int4 - 1 as index, point.*
+      from pg_catalog.jsonb_array_elements($3) with ordinality as item (point, number)
+      cross join lateral pg_catalog.jsonb_to_record(item.point) as point (
+        step pg_catalog.int4, epoch pg_catalog.int4, training_loss pg_catalog.float8, validation_loss pg_catalog.float8,
+        learning_rate pg_catalog.float8, gradient_norm pg_catalog.float8, throughput pg_catalog.float8,
+        gpu_utilization pg_catalog.float8, "timestamp" pg_catalog.timestamptz
+      )
+      where pg_catalog.jsonb_typeof(item.point) = 'object'
+    ), judged as (
+      select sent.index, sent.step,
+        pg_catalog.row_number() over (partition by sent.step order by case when $5 then -sent.index else sent.index end) = 1 as is_chosen,
+        sent.step = any ($4) as is_new,
+        (known.epoch, known.training_loss, known.validation_loss, known.learning_rate, known.gradient_norm, known.throughput,
+          known.gpu_utilization) is not distinct from (sent.epoch, sent.training_loss, sent.validation_loss, sent.learning_rate,
+          sent.gradient_norm, sent.throughput, sent.gpu_utilization) as is_same
+      from sent
+      -- One look for each point, whatever is known of the table: the other way round it would read the batch for each of its points.
+      cross join lateral (
+        select * from public.metrics_points as point
+        where point.job_id = $1 and point.attempt = $2 and point.step = sent.step
+        offset 0
+      ) as known
+      -- What is bad is told by its findings.
+      where pg_catalog.isfinite(sent."timestamp") is not false and sent.epoch >= 0 and sent.training_loss is not null and sent.learning_rate is not null
+        and (sent.gpu_utilization between 0 and 100 or sent.gpu_utilization in ('NaN', 'Infinity', '-Infinity')) is not false
+    ), repeated as (
+      select * from judged where not (is_new and is_chosen)
     )
-  ) into answer from told;
+    select pg_catalog.jsonb_build_object(
+      'duplicates', pg_catalog.count(*) filter (where is_same or ($5 and not is_chosen)),
+      'changed', coalesce(pg_catalog.jsonb_agg($3 -> index) filter (where not is_same and $5 and is_chosen), '[]'),
+      'refused', coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        'index', index, 'step', step, 'reason', 'another value is recorded for this step') order by index)
+        filter (where not is_same and not $5), '[]'))
+    from repeated
+  $query$ into answer using job_id, attempt, points, new_steps, is_replacing;
   return answer;
 end
 $$;
@@ -206,6 +239,7 @@ $$;
 
 revoke all on function
   lora_private.record_points(public.training_jobs, jsonb, boolean),
+  lora_private.compared_points(uuid, integer, jsonb, integer[], boolean),
   lora_private.readable_points(jsonb),
   lora_private.without_points(jsonb, integer[]),
   lora_private.indexes_of(jsonb),
@@ -214,6 +248,7 @@ revoke all on function
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.record_points(public.training_jobs, jsonb, boolean),
+  lora_private.compared_points(uuid, integer, jsonb, integer[], boolean),
   lora_private.readable_points(jsonb),
   lora_private.without_points(jsonb, integer[]),
   lora_private.indexes_of(jsonb),

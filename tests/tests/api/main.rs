@@ -17,6 +17,7 @@ mod random;
 mod spoiled;
 mod states;
 mod verdicts;
+mod writers;
 
 use pg_lora_tests::Caller;
 use postgres::{Client, Error};

@@ -31,16 +31,12 @@ const COLUMNS: [(&str, &str); 6] = [
         "id user_id job_id dataset_id name version description status deployed_at quality_metrics training_summary \
          configuration artifacts parent_model_id created_at updated_at deleted_at",
     ),
-    (
-        "cost_records",
-        "custom_metrics",
-        "id user_id job_id cost_type amount details billing_period recorded_at",
-    ),
+    ("cost_records", "id user_id job_id cost_type amount details billing_period recorded_at"),
     ("notifications", "id user_id type title message priority read action_url metadata created_at"),
 ];
 
 /// What came to the six.
-const TABLES_OF_OURS: [&str; 3] = ["cost_budgets", "gpu_prices", "training_job_events"];
+const TABLES_OF_OURS: [&str; 4] = ["cost_budgets", "custom_metrics", "gpu_prices", "training_job_events"];
 
 /// What else the specification names: indexes, keys, policies, triggers.
 const INDEXES: [&str; 14] = [
