@@ -126,8 +126,8 @@ pub enum Command {
 
     /// Watch a training job until it is over; write nothing
     ///
-    /// In front of a terminal a bar with time left, cost and the loss, else a line whenever something has changed. Exit 14 when
-    /// the job failed or was cancelled.
+    /// In front of a terminal the curves of its losses and a bar with time left, cost and the newest loss, else a line whenever
+    /// something has changed. Exit 14 when the job failed or was cancelled.
     Watch(Watch),
 
     /// Print a script that completes commands and options in a shell

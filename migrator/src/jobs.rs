@@ -4,6 +4,7 @@
 //! those of `training_jobs_overview` and `training_job_progress`, in words.
 //! Refused: a database without these functions.
 
+mod curves;
 mod watching;
 
 use std::time::Duration;

@@ -58,6 +58,11 @@ impl Report {
         Self { output, began: Instant::now(), object, changed: false }
     }
 
+    /// Whether it is read by people, and not by a program.
+    pub fn is_text(&self) -> bool {
+        self.output == Output::Text
+    }
+
     /// A line of data: what happened or is the case, and to what.
     pub fn line(&self, label: &str, text: &str) {
         if self.output == Output::Text {

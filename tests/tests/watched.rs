@@ -154,7 +154,28 @@ fn a_connection_that_is_lost_is_made_again() {
     assert!(outcome.stdout.contains("completed  100.0 %"), "{}", outcome.stdout);
 }
 
-/// In front of a terminal, which `script` makes.
+/// In front of a terminal of a hundred columns, which `script` makes.
+fn in_terminal(database: &Database, arguments: &str) -> Child {
+    let program = program::pg_lora(&[]).get_program().to_string_lossy().into_owned();
+    let mut terminal = Command::new("script");
+    let command = format!("stty cols 100 rows 40; exec '{program}' {arguments}");
+    terminal.args(["-qec", &command, "/dev/null"]).env("DATABASE_URL", database.url()).env("TERM", "xterm");
+    terminal.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Lines that stay in a terminal: what is behind the last one that was cleared.
+fn kept(outcome: &Outcome) -> Vec<String> {
+    let text = outcome.stdout.replace('\r', "");
+    // And what moves the cursor back up.
+    let kept = text.rsplit("\u{1b}[2K").next().unwrap();
+    let kept = kept.strip_prefix("\u{1b}[").and_then(|kept| Some(kept.split_once('A')?.1)).unwrap_or(kept);
+    kept.trim_start_matches('\n').lines().map(str::to_owned).collect()
+}
+
+fn is_drawn(text: &str) -> bool {
+    text.contains(|char| ('\u{2800}'..='\u{28ff}').contains(&char))
+}
+
 #[test]
 fn a_terminal_shows_a_bar() {
     let database = Database::migrated();
@@ -162,18 +183,112 @@ fn a_terminal_shows_a_bar() {
     let (_, job) = queued(&mut db);
     assert_eq!(claim(&mut db, "w"), job);
     report(&mut db, &job, json!([point(1, json!(3.0)), point(5, json!(2.0))])).unwrap();
-    let program = program::pg_lora(&[]).get_program().to_string_lossy().into_owned();
-    let mut terminal = Command::new("script");
-    terminal.args(["-qec", &format!("'{program}' watch {job} --every 1s"), "/dev/null"]);
-    terminal.env("DATABASE_URL", database.url()).env("TERM", "xterm").env("COLUMNS", "200");
-    let shown = terminal.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let shown = in_terminal(&database, &format!("watch {job} --every 1s"));
     sleep(Duration::from_millis(2500));
+    report(&mut db, &job, json!([point(6, json!(1.25))])).unwrap();
+    sleep(Duration::from_millis(1500));
     complete(&mut db, &job).unwrap();
     let outcome = Outcome::from(shown.wait_with_output().unwrap()).expect(0);
-    let text = outcome.stdout;
+    let text = &outcome.stdout;
     assert!(text.contains("running \"practice\"") && text.contains("████████████████████"), "{text}");
     assert!(text.contains("step 5 of 10") && text.contains("\u{1b}["), "{text}");
     assert!(text.contains("completed  100.0 %"), "{text}");
+    // The curve grows with the run, and the last one stays.
+    for newest in ["training loss 2.0000 at step 5, ", "training loss 1.2500 at step 6, "] {
+        assert!(text.contains(newest), "{text}");
+    }
+    let kept = kept(&outcome);
+    assert!(
+        kept[0].starts_with("training loss 1.2500 at step 6, lowest 1.2500 at 6, highest 3.0000 at 1"),
+        "{kept:#?}"
+    );
+    assert!(kept.last().unwrap().starts_with("completed  100.0 %"), "{kept:#?}");
+}
+
+#[test]
+fn a_terminal_shows_the_curves_of_the_losses() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    let job = queue_job(&mut db, &alice, &dataset, 2_000);
+    let once = format!("watch {job} --once");
+    let look = |arguments: &str| Outcome::from(in_terminal(&database, arguments).wait_with_output().unwrap());
+    // Nothing was reported.
+    let nothing = look(&once).expect(0);
+    assert!(nothing.stdout.contains("queued") && !is_drawn(&nothing.stdout), "{}", nothing.stdout);
+    assert_eq!(claim(&mut db, "w"), job);
+    let mut points: Vec<serde_json::Value> = (1..=1_000)
+        .map(|step| {
+            let loss = match step {
+                500 => json!(9.9),
+                101 | 102 => json!("NaN"),
+                _ => json!(2.0),
+            };
+            point(step, loss)
+        })
+        .collect();
+    for (step, loss) in [(300, 1.75), (600, 1.5), (900, 1.625)] {
+        points[step - 1]["validation_loss"] = json!(loss);
+    }
+    report(&mut db, &job, json!(points)).unwrap();
+
+    let shown = look(&once).expect(0);
+    let lines = kept(&shown);
+    let text = lines.join("\n");
+    let place = |begins: &str| {
+        lines.iter().position(|line| line.starts_with(begins)).unwrap_or_else(|| panic!("{text}"))
+    };
+    let training = place("training loss 2.0000 at step 1000, lowest 2.0000 at 1, highest 9.9000 at 500");
+    let picture = &lines[training + 1..place("2 points are no numbers: NaN at steps 101 to 102") - 1];
+    // Each line reaches from the axis to the figures; the spike stands in the middle of all of them.
+    assert!(picture[0].ends_with(" 9.9000") && picture.last().unwrap().ends_with(" 2.0000"), "{text}");
+    for line in picture {
+        let cells: Vec<char> = line.chars().take_while(|&char| is_drawn(&char.to_string())).collect();
+        assert_eq!(cells.len(), 92, "{text}");
+        assert!(cells[44..=47].iter().any(|&cell| cell != '\u{2800}'), "{text}");
+    }
+    let dotted = |line: &String| {
+        line.chars().filter(|&char| is_drawn(&char.to_string()) && char != '\u{2800}').count()
+    };
+    assert!(dotted(&picture[0]) <= 3 && dotted(picture.last().unwrap()) == 92, "{text}");
+    let steps = &lines[training + 1 + picture.len()];
+    assert!(steps.starts_with("1  ") && steps.ends_with("  1000"), "{text}");
+    // Three evaluations are not lost among a thousand steps, and have a scale of their own.
+    let validation = place("validation loss 1.6250 at step 900, lowest 1.5000 at 600, highest 1.7500 at 300");
+    assert!(lines[validation + 1].ends_with(" 1.7500"), "{text}");
+    // Its first one stands where the same step stands above.
+    let first = lines[validation + 1].chars().position(|char| !['\u{2800}', '⡁'].contains(&char)).unwrap();
+    assert!((26..=29).contains(&first), "{text}");
+    assert_eq!(lines[lines.len() - 2], *steps);
+    assert!(lines.last().unwrap().starts_with("running "), "{text}");
+
+    // Nothing is drawn for a program, nor of what there is not.
+    let piped = database.pg_lora(&["watch", &job, "--once"]).expect(0);
+    assert_eq!((piped.stdout.lines().count(), piped.stderr.as_str()), (1, ""));
+    assert!(!is_drawn(&piped.stdout), "{}", piped.stdout);
+    let object = look(&format!("{once} --output json")).expect(0);
+    assert!(object.stdout.contains("\"command\"") && !is_drawn(&object.stdout), "{}", object.stdout);
+    let absent = look(&format!("watch {UNKNOWN}")).expect(8);
+    let words = format!("training job \"{UNKNOWN}\" does not exist");
+    assert!(absent.stdout.contains(&words) && !is_drawn(&absent.stdout), "{}", absent.stdout);
+
+    // An edition that cannot draw says so once, and the job is watched all the same.
+    for x in ["bigint", "double precision"] {
+        let curve = format!("lora.curve({x}, double precision, integer, text)");
+        let drop = format!("alter extension pg_lora drop aggregate {curve}; drop aggregate {curve}");
+        db.batch_execute(&drop).unwrap();
+    }
+    let watcher = in_terminal(&database, &format!("watch {job} --every 1s"));
+    sleep(Duration::from_millis(1500));
+    report(&mut db, &job, json!([point(1_001, json!(2.0))])).unwrap();
+    sleep(Duration::from_millis(1500));
+    complete(&mut db, &job).unwrap();
+    let watched = Outcome::from(watcher.wait_with_output().unwrap()).expect(0);
+    let text = &watched.stdout;
+    let why = "note: the losses are not drawn: function lora.curve(bigint, double precision, integer, text) does not exist";
+    assert_eq!(text.matches(why).count(), 1, "{text}");
+    assert!(!is_drawn(text) && text.contains("completed  100.0 %"), "{text}");
 }
 
 /// A server with pg_cron, whose schedules run in its database `postgres`; None where there is no package of it.

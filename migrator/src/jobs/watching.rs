@@ -1,26 +1,32 @@
 //! `pg-lora watch`: one job, until it is over.
 //!
-//! In front of a person a bar with a line below it, refreshed in place; in a pipeline a line whenever something has changed. A
-//! connection that is lost is made again: a run takes hours, and nothing is at stake here.
+//! In front of a person the curves of its losses and a bar, refreshed in place; in a pipeline a line whenever something has changed.
+//! A connection that is lost is made again: a run takes hours, and nothing is at stake here.
 
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use postgres::types::Type;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Progress, ask, not_understood};
+use super::curves::{self, Curve};
+use super::{DOING, Progress, ask, not_understood};
 use crate::cli;
 use crate::connect::Session;
 use crate::error::{Error, Exit};
 use crate::interrupt::Interrupt;
+use crate::query::Parameter;
 use crate::report::{Report, printable, say};
 
 /// The bar counts in hundredths of percent.
 const WHOLE: u64 = 10_000;
 /// How often a connection is made again before it is given up.
 const RECONNECTS: u32 = 30;
+/// Of a screen that curves are drawn for when the job is over, at least.
+const ROWS: u16 = 24;
 
 /// What is shown of a job; see `watching.sql`.
 #[derive(Deserialize)]
@@ -42,22 +48,32 @@ pub fn watch(
 ) -> Result<(), Error> {
     report.expect(&[], &["job", "progress", "error_message"]);
     report.set("job", options.job);
-    let mut session = connect()?;
     let bar = bar();
+    let mut connection = Connection { session: connect()?, connect, interrupt, bar: &bar };
+    let mut drawing = Drawing { is_wanted: !bar.is_hidden() && report.is_text(), ..Drawing::default() };
     let mut told = String::new();
     let (watched, progress) = loop {
-        let (watched, progress) = look(&mut session, options, connect, interrupt)?;
+        let (watched, progress) = look(&mut connection, options)?;
         let line = format!("{}{}", progress.words(), sparkline(&watched.losses));
         bar.set_position((progress.percent * 100.0) as u64);
-        bar.set_prefix(printable(&format!(
-            "{} \"{}\"",
-            progress.status,
-            watched.dataset_name.as_deref().unwrap_or_default()
-        )));
+        let name = watched.dataset_name.as_deref().unwrap_or_default();
+        let name = printable(&format!("{} \"{name}\"", progress.status));
+        let is_last = options.once || progress.is_over();
+        let seen = (progress.attempt, progress.step, is_last);
+        drawing.look(&mut connection, options, seen)?;
+        let (rows, columns) = Term::stderr().size();
+        bar.set_prefix(
+            format!("{name}\n{}", curves::draw(&drawing.curves, rows, columns)).trim_end().to_owned(),
+        );
         bar.set_message(line.trim_start().to_owned());
         bar.tick();
-        if options.once || progress.is_over() {
+        if is_last {
             bar.finish_and_clear();
+            // What stays may be longer than the screen.
+            let drawn = curves::draw(&drawing.curves, rows.max(ROWS), columns);
+            if !drawn.is_empty() {
+                say(&drawn);
+            }
             report.line(&progress.status, &line);
             break (watched, progress);
         }
@@ -82,46 +98,105 @@ pub fn watch(
     }
 }
 
-/// Asks, over a new connection when the one that was used is lost.
-fn look(
-    session: &mut Session,
-    options: &cli::Watch,
-    connect: &dyn Fn() -> Result<Session, Error>,
-    interrupt: &Interrupt,
-) -> Result<(Watched, Progress), Error> {
-    let mut tries = 0;
-    let watched: Watched = loop {
-        let error = match ask(
-            session,
-            "training_job_progress(uuid,timestamp with time zone)",
-            include_str!("watching.sql"),
-            &[(&options.job, Type::UUID)],
-        ) {
-            Ok(answer) => break answer,
-            Err(error) => error,
-        };
-        let lost = session.client.is_closed() || error.exit == Exit::Unreachable;
-        if !lost || tries >= RECONNECTS {
-            return Err(error);
-        }
-        say(&format!("note: {}; connecting again", error.message));
-        // The first one may be back already.
-        while tries < RECONNECTS {
-            tries += 1;
-            match connect() {
-                Ok(new) => {
-                    *session = new;
-                    break;
+/// A session that is opened again when it is lost.
+struct Connection<'a> {
+    session: Session,
+    connect: &'a dyn Fn() -> Result<Session, Error>,
+    interrupt: &'a Interrupt,
+    bar: &'a ProgressBar,
+}
+
+impl Connection<'_> {
+    /// Asks, over a new connection when the one that was used is lost.
+    fn ask<T: DeserializeOwned>(
+        &mut self,
+        function: &str,
+        sql: &str,
+        parameters: &[Parameter],
+    ) -> Result<T, Error> {
+        let mut tries = 0;
+        loop {
+            let error = match ask(&mut self.session, function, sql, parameters) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let lost = self.session.client.is_closed() || error.exit == Exit::Unreachable;
+            if !lost || tries >= RECONNECTS {
+                return Err(error);
+            }
+            self.bar.suspend(|| say(&format!("note: {}; connecting again", error.message)));
+            // The first one may be back already.
+            while tries < RECONNECTS {
+                tries += 1;
+                match (self.connect)() {
+                    Ok(new) => {
+                        self.session = new;
+                        break;
+                    }
+                    Err(error) if error.exit == Exit::Unreachable && tries < RECONNECTS => {
+                        self.interrupt.sleep(Duration::from_secs(2))?;
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) if error.exit == Exit::Unreachable && tries < RECONNECTS => {
-                    interrupt.sleep(Duration::from_secs(2))?;
-                }
-                Err(error) => return Err(error),
             }
         }
-    };
+    }
+}
+
+/// Where the job stands.
+fn look(connection: &mut Connection, options: &cli::Watch) -> Result<(Watched, Progress), Error> {
+    let watched: Watched = connection.ask(
+        "training_job_progress(uuid,timestamp with time zone)",
+        include_str!("watching.sql"),
+        &[(&options.job, Type::UUID)],
+    )?;
     let progress = Progress::deserialize(&watched.progress).map_err(not_understood)?;
     Ok((watched, progress))
+}
+
+/// What is drawn of the job's losses.
+#[derive(Default)]
+struct Drawing {
+    /// Until the database refuses: it would do so each time.
+    is_wanted: bool,
+    curves: Vec<Curve>,
+    seen: Option<Seen>,
+}
+
+/// The attempt and the step that a look has seen, and whether it is the last one.
+type Seen = (i64, Option<i64>, bool);
+
+impl Drawing {
+    /// Asks for the curves anew when something was reported. A database that cannot draw them is no reason not to watch.
+    fn look(&mut self, connection: &mut Connection, options: &cli::Watch, seen: Seen) -> Result<(), Error> {
+        if !self.is_wanted || self.seen == Some(seen) {
+            return Ok(());
+        }
+        let points = curves::points(Term::stderr().size().1);
+        let answer = connection.ask(
+            "training_metrics_curve(uuid[],text[],integer,integer,integer,text,double precision)",
+            "select public.training_metrics_curve(array[$1], '{training_loss,validation_loss}', max_points => $2)",
+            &[(&options.job, Type::UUID), (&points, Type::INT4)],
+        );
+        match answer {
+            Ok(curves) => (self.curves, self.seen) = (curves, Some(seen)),
+            Err(error) => {
+                connection.interrupt.check()?;
+                match error.exit {
+                    Exit::Unreachable => return Err(error),
+                    // Another time.
+                    Exit::TableLock => {}
+                    _ => {
+                        self.is_wanted = false;
+                        let why = error.message.trim_start_matches(DOING).trim_start_matches(": ");
+                        let words = format!("note: the losses are not drawn: {}", printable(why));
+                        connection.bar.suspend(|| say(&words));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Hidden where nobody sits in front of it.
