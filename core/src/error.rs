@@ -18,6 +18,8 @@ pub enum ErrorCode {
     OutOfRange,
     /// Bytes that claim to be an aggregate's state are not.
     DamagedState,
+    /// There is no memory for the answer.
+    OutOfMemory,
 }
 
 /// What went wrong, for a person: `message` names the thing, `hint` says what to do.
@@ -40,6 +42,17 @@ impl Error {
     /// A figure beyond the range of exact answers.
     pub fn out_of_range(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code: ErrorCode::OutOfRange, message: message.into(), hint: hint.into() }
+    }
+
+    /// No memory for this thing. Whatever grows with its input asks for memory before it is used, in a way that may be refused: a server
+    /// that runs out of memory in Rust would end as a whole.
+    pub fn out_of_memory(what: &str) -> Self {
+        Self {
+            code: ErrorCode::OutOfMemory,
+            message: format!("there is no memory for {what}"),
+            hint: "Ask for a part of it, such as a range of steps, or again when the server has less to do."
+                .into(),
+        }
     }
 
     /// A state that was not written by this version of the aggregate.

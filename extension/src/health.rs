@@ -54,8 +54,9 @@ fn curve_health_combine(
 }
 
 #[pg_extern(immutable, parallel_safe, create_or_replace)]
-fn curve_health_serial(state: Option<Internal>) -> Vec<u8> {
-    state::get::<Readings>(state.as_ref()).map(Readings::encode).unwrap_or_default()
+fn curve_health_serial(state: Option<Internal>) -> Result<Vec<u8>, ErrorReport> {
+    let state = state::get::<Readings>(state.as_ref());
+    state.map_or(Ok(Vec::new()), Readings::encode).map_err(with_sqlstate)
 }
 
 #[pg_extern(immutable, parallel_safe, create_or_replace)]
@@ -84,7 +85,8 @@ fn curve_health_final(
     if readings.is_empty() {
         return Ok(None);
     }
-    json(&readings.findings(&mut tick)).map(Some).map_err(with_sqlstate)
+    let findings = readings.findings(&mut tick);
+    findings.and_then(|findings| json(&findings)).map(Some).map_err(with_sqlstate)
 }
 
 pgrx::extension_sql_file!(

@@ -14,7 +14,7 @@ use pgrx::prelude::*;
 /// Smooths a series as TensorBoard does: a moving average with exponential weights, without the pull towards 0 at its beginning
 #[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
 fn smooth(values: Array<'_, f64>, weight: f64) -> Result<Vec<Option<f64>>, ErrorReport> {
-    smoothed(values.iter().collect(), weight).map_err(with_sqlstate)
+    smoothed(values.iter(), values.len(), weight).map_err(with_sqlstate)
 }
 
 /// A series, and what is asked of it: the arguments of the first row count, as they are the same in each.
@@ -74,11 +74,11 @@ fn combine<X: Abscissa + 'static>(
     Ok(state)
 }
 
-fn serial<X: Abscissa + 'static>(state: Option<Internal>) -> Vec<u8> {
-    let Some(collected) = state::get::<Collected<X>>(state.as_ref()) else { return Vec::new() };
-    let mut bytes = collected.series.encode();
+fn serial<X: Abscissa + 'static>(state: Option<Internal>) -> Result<Vec<u8>, ErrorReport> {
+    let Some(collected) = state::get::<Collected<X>>(state.as_ref()) else { return Ok(Vec::new()) };
+    let mut bytes = collected.series.encode().map_err(with_sqlstate)?;
     bytes.extend(collected.request.iter().flat_map(|request| request.encode()));
-    bytes
+    Ok(bytes)
 }
 
 fn deserial<X: Abscissa + 'static>(
@@ -106,7 +106,7 @@ fn finish<X: Abscissa + 'static>(
     match &collected.request {
         Some(request) if !collected.series.is_empty() => {
             let curve = collected.series.curve(request, &mut tick);
-            json(&curve).map(Some).map_err(with_sqlstate)
+            curve.and_then(|curve| json(&curve)).map(Some).map_err(with_sqlstate)
         }
         // As other aggregates: NULL of no points.
         _ => Ok(None),
@@ -148,7 +148,7 @@ fn curve_combine(
 }
 
 #[pg_extern(immutable, parallel_safe, create_or_replace)]
-fn curve_serial(state: Option<Internal>) -> Vec<u8> {
+fn curve_serial(state: Option<Internal>) -> Result<Vec<u8>, ErrorReport> {
     serial::<f64>(state)
 }
 
@@ -204,7 +204,7 @@ fn curve_bigint_combine(
 }
 
 #[pg_extern(immutable, parallel_safe, create_or_replace)]
-fn curve_bigint_serial(state: Option<Internal>) -> Vec<u8> {
+fn curve_bigint_serial(state: Option<Internal>) -> Result<Vec<u8>, ErrorReport> {
     serial::<i64>(state)
 }
 

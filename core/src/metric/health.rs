@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::memory::{list_of, with_room};
 use crate::limits::HEALTH_POINTS;
 use crate::{Error, Result};
 
@@ -178,14 +179,15 @@ impl Readings {
     /// Adds one.
     ///
     /// # Errors
-    /// `OutOfRange` beyond [`HEALTH_POINTS`].
+    /// `OutOfRange` beyond [`HEALTH_POINTS`]; `OutOfMemory`.
     pub fn push(&mut self, reading: Reading) -> Result<()> {
-        if self.readings.len() >= HEALTH_POINTS || self.readings.try_reserve(1).is_err() {
+        if self.readings.len() >= HEALTH_POINTS {
             return Err(Error::out_of_range(
                 format!("the run has more than {HEALTH_POINTS} points"),
                 "Ask for a part of it, such as a range of steps.",
             ));
         }
+        self.readings.try_reserve(1).map_err(|_| Error::out_of_memory("the run"))?;
         self.readings.push(reading);
         Ok(())
     }
@@ -204,8 +206,11 @@ impl Readings {
     }
 
     /// The readings on their way to another process.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.readings.len() * READING_BYTES);
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let mut bytes = with_room(self.readings.len() * READING_BYTES, "the state of the run")?;
         for reading in &self.readings {
             let figures = reading.figures();
             bytes.extend_from_slice(&reading.step.to_le_bytes());
@@ -214,13 +219,13 @@ impl Readings {
             );
             figures.iter().for_each(|figure| bytes.extend_from_slice(&figure.unwrap_or(0.0).to_le_bytes()));
         }
-        bytes
+        Ok(bytes)
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
     ///
     /// # Errors
-    /// `DamagedState` for anything else.
+    /// `DamagedState` for anything else; as [`push`](Self::push).
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let damaged = || Error::damaged_state("curve_health");
         let (readings, rest) = bytes.as_chunks::<READING_BYTES>();
@@ -242,24 +247,27 @@ impl Readings {
     }
 
     /// What is wrong, in the order of the rules. The readings are sorted by it and else left as they are.
-    pub fn findings(&mut self, tick: &mut dyn FnMut()) -> Vec<Finding> {
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn findings(&mut self, tick: &mut dyn FnMut()) -> Result<Vec<Finding>> {
         self.readings.sort_unstable_by(Reading::order);
         tick();
         let run = Run(&self.readings);
-        let rules: [fn(&Run<'_>) -> Option<Broken>; RULES.len()] = [
-            |run| run.non_finite(),
-            |run| run.divergence(),
-            |run| run.overfit(),
-            |run| run.learning_rate_zero(),
-            |run| run.gradient_spike(),
-            |run| run.throughput_drop(),
-            |run| run.gpu_idle(),
-            |run| run.plateau(),
+        let rules: [fn(&Run<'_>) -> Result<Option<Broken>>; RULES.len()] = [
+            |run| Ok(non_finite(run.0)),
+            |run| Ok(divergence(&run.losses()?)),
+            |run| Ok(overfit(&run.numbers(|reading| reading.validation_loss)?, &run.losses()?)),
+            |run| Ok(learning_rate_zero(&run.numbers(|reading| reading.learning_rate)?)),
+            |run| Ok(gradient_spike(&run.numbers(|reading| reading.gradient_norm)?)),
+            |run| Ok(throughput_drop(&mut run.numbers(|reading| reading.throughput)?)),
+            |run| Ok(gpu_idle(&mut run.numbers(|reading| reading.gpu_utilization)?)),
+            |run| Ok(plateau(&mut run.losses()?)),
         ];
         let mut findings = Vec::new();
         for (rule, judge) in RULES.iter().zip(rules) {
             tick();
-            findings.extend(judge(&run).map(|broken| Finding {
+            findings.extend(judge(&run)?.map(|broken| Finding {
                 rule: rule.name,
                 severity: rule.severity,
                 from_step: broken.from_step,
@@ -268,7 +276,7 @@ impl Readings {
                 suggestion: rule.suggestion,
             }));
         }
-        findings
+        Ok(findings)
     }
 }
 
@@ -287,141 +295,136 @@ type At = (i64, f64);
 
 impl Run<'_> {
     /// What was reported of a figure and is a number.
-    fn numbers(&self, figure: fn(&Reading) -> Option<f64>) -> Vec<At> {
-        let numbers = self.0.iter().filter_map(|reading| Some((reading.step, figure(reading)?)));
-        numbers.filter(|(_, value)| value.is_finite()).collect()
-    }
-
-    fn non_finite(&self) -> Option<Broken> {
-        let names = ["training_loss", "validation_loss", "gradient_norm"];
-        let figures =
-            |reading: &Reading| [reading.training_loss, reading.validation_loss, reading.gradient_norm];
-        let bad = |reading: &Reading| figures(reading).into_iter().flatten().any(|value| !value.is_finite());
-        let mut broken = self.0.iter().filter(|reading| bad(reading));
-        let first = broken.next()?;
-        let (mut last, mut points) = (first, 1);
-        for reading in broken {
-            (last, points) = (reading, points + 1);
-        }
-        let metric =
-            names.iter().zip(figures(first)).find(|(_, value)| value.is_some_and(|value| !value.is_finite()));
-        let evidence = json!({"metric": metric.map(|(name, _)| name), "points": points});
-        Some(Broken { from_step: first.step, to_step: last.step, evidence })
-    }
-
-    fn divergence(&self) -> Option<Broken> {
-        let losses = self.numbers(|reading| reading.training_loss);
-        let (before, newest) = losses.split_at_checked(losses.len().checked_sub(DIVERGED)?)?;
-        let best = before.iter().copied().reduce(|best, at| if at.1 < best.1 { at } else { best })?;
-        let (from_step, to_step) = (newest.first()?.0, newest.last()?.0);
-        let level = median(newest.iter().map(|at| at.1))?;
-        let evidence = |by: &str| json!({"by": by, "best": best.1, "best_step": best.0, "newest": level});
-        let beyond = best.1 * TIMES_BEST;
-        if best.1 > 0.0 && newest.iter().all(|at| at.1 > beyond) {
-            // Since when: everything behind the last loss that was not.
-            let since =
-                before.iter().rev().take_while(|at| at.1 > beyond).last().map_or(from_step, |at| at.0);
-            return Some(Broken { from_step: since, to_step, evidence: evidence("ratio") });
-        }
-        let usual = &before[before.len().checked_sub(BEFORE_DIVERGED)?..];
-        let middle = median(usual.iter().map(|at| at.1))?;
-        let deviation = MAD * median(usual.iter().map(|at| (at.1 - middle).abs()))?;
-        let deviation = deviation.max(LEAST_DEVIATION * middle.abs());
-        (deviation > 0.0 && (level - middle) / deviation > ROBUST_DEVIATIONS).then(|| Broken {
-            from_step,
-            to_step,
-            evidence: evidence("robust_z"),
-        })
-    }
-
-    fn overfit(&self) -> Option<Broken> {
-        let evaluations = self.numbers(|reading| reading.validation_loss);
-        let newest = &evaluations[evaluations.len().checked_sub(RISES + 1)?..];
-        if !newest.is_sorted_by(|a, b| a.1 < b.1) {
-            return None;
-        }
-        let losses = self.numbers(|reading| reading.training_loss);
-        let (from_step, to_step) = (newest.first()?.0, newest.last()?.0);
-        // Around the two evaluations, as far as there are points.
-        let around = |step: i64| {
-            let until = losses.partition_point(|at| at.0 <= step);
-            median(losses[until.saturating_sub(NEWEST / 2)..until].iter().map(|at| at.1))
+    fn numbers(&self, figure: fn(&Reading) -> Option<f64>) -> Result<Vec<At>> {
+        let numbers = || {
+            let reported = self.0.iter().filter_map(|reading| Some((reading.step, figure(reading)?)));
+            reported.filter(|(_, value)| value.is_finite())
         };
-        let (first, last) = (around(from_step)?, around(to_step)?);
-        let evidence = json!({"best": newest.first()?.1, "newest": newest.last()?.1, "training_from": first, "training_to": last});
-        (last < first).then_some(Broken { from_step, to_step, evidence })
+        list_of(numbers(), numbers().count(), "what is wrong with the run")
     }
 
-    fn learning_rate_zero(&self) -> Option<Broken> {
-        let rates = self.numbers(|reading| reading.learning_rate);
-        let longest = rates.chunk_by(|a, b| (a.1 == 0.0) == (b.1 == 0.0)).filter(|run| run[0].1 == 0.0);
-        let longest = longest.max_by_key(|run| run.len()).filter(|run| run.len() >= ZEROS)?;
-        let evidence = json!({"points": longest.len()});
-        Some(Broken { from_step: longest.first()?.0, to_step: longest.last()?.0, evidence })
+    fn losses(&self) -> Result<Vec<At>> {
+        self.numbers(|reading| reading.training_loss)
     }
+}
 
-    fn gradient_spike(&self) -> Option<Broken> {
-        let norms = self.numbers(|reading| reading.gradient_norm);
-        let mut spikes: Vec<(At, f64)> = Vec::new();
-        let mut window = Window::default();
-        for at in &norms {
-            if let Some(usual) = window.median().filter(|usual| *usual > 0.0 && at.1 > TIMES_GRADIENT * usual)
-            {
-                spikes.push((*at, usual));
-            }
-            window.push(at.1);
+fn non_finite(readings: &[Reading]) -> Option<Broken> {
+    let names = ["training_loss", "validation_loss", "gradient_norm"];
+    let figures = |reading: &Reading| [reading.training_loss, reading.validation_loss, reading.gradient_norm];
+    let bad = |reading: &Reading| figures(reading).into_iter().flatten().any(|value| !value.is_finite());
+    let mut broken = readings.iter().filter(|reading| bad(reading));
+    let first = broken.next()?;
+    let (mut last, mut points) = (first, 1);
+    for reading in broken {
+        (last, points) = (reading, points + 1);
+    }
+    let metric =
+        names.iter().zip(figures(first)).find(|(_, value)| value.is_some_and(|value| !value.is_finite()));
+    let evidence = json!({"metric": metric.map(|(name, _)| name), "points": points});
+    Some(Broken { from_step: first.step, to_step: last.step, evidence })
+}
+
+fn divergence(losses: &[At]) -> Option<Broken> {
+    let (before, newest) = losses.split_at_checked(losses.len().checked_sub(DIVERGED)?)?;
+    let best = before.iter().copied().reduce(|best, at| if at.1 < best.1 { at } else { best })?;
+    let (from_step, to_step) = (newest.first()?.0, newest.last()?.0);
+    let level = median(newest.iter().map(|at| at.1))?;
+    let evidence = |by: &str| json!({"by": by, "best": best.1, "best_step": best.0, "newest": level});
+    let beyond = best.1 * TIMES_BEST;
+    if best.1 > 0.0 && newest.iter().all(|at| at.1 > beyond) {
+        // Since when: everything behind the last loss that was not.
+        let since = before.iter().rev().take_while(|at| at.1 > beyond).last().map_or(from_step, |at| at.0);
+        return Some(Broken { from_step: since, to_step, evidence: evidence("ratio") });
+    }
+    let usual = &before[before.len().checked_sub(BEFORE_DIVERGED)?..];
+    let middle = median(usual.iter().map(|at| at.1))?;
+    let deviation = MAD * median(usual.iter().map(|at| (at.1 - middle).abs()))?;
+    let deviation = deviation.max(LEAST_DEVIATION * middle.abs());
+    (deviation > 0.0 && (level - middle) / deviation > ROBUST_DEVIATIONS).then(|| Broken {
+        from_step,
+        to_step,
+        evidence: evidence("robust_z"),
+    })
+}
+
+fn overfit(evaluations: &[At], losses: &[At]) -> Option<Broken> {
+    let newest = &evaluations[evaluations.len().checked_sub(RISES + 1)?..];
+    if !newest.is_sorted_by(|a, b| a.1 < b.1) {
+        return None;
+    }
+    let (from_step, to_step) = (newest.first()?.0, newest.last()?.0);
+    // Around the two evaluations, as far as there are points.
+    let around = |step: i64| {
+        let until = losses.partition_point(|at| at.0 <= step);
+        median(losses[until.saturating_sub(NEWEST / 2)..until].iter().map(|at| at.1))
+    };
+    let (first, last) = (around(from_step)?, around(to_step)?);
+    let evidence = json!({"best": newest.first()?.1, "newest": newest.last()?.1, "training_from": first, "training_to": last});
+    (last < first).then_some(Broken { from_step, to_step, evidence })
+}
+
+fn learning_rate_zero(rates: &[At]) -> Option<Broken> {
+    let longest = rates.chunk_by(|a, b| (a.1 == 0.0) == (b.1 == 0.0)).filter(|run| run[0].1 == 0.0);
+    let longest = longest.max_by_key(|run| run.len()).filter(|run| run.len() >= ZEROS)?;
+    let evidence = json!({"points": longest.len()});
+    Some(Broken { from_step: longest.first()?.0, to_step: longest.last()?.0, evidence })
+}
+
+fn gradient_spike(norms: &[At]) -> Option<Broken> {
+    // The first one, the last one, the highest one with what was usual before it.
+    let mut spikes: Option<(At, At, (At, f64))> = None;
+    let mut count = 0;
+    let mut window = Window::default();
+    for &at in norms {
+        if let Some(usual) = window.median().filter(|usual| *usual > 0.0 && at.1 > TIMES_GRADIENT * usual) {
+            count += 1;
+            let (first, _, highest) = spikes.unwrap_or((at, at, (at, usual)));
+            let highest = if at.1 > highest.0.1 { (at, usual) } else { highest };
+            spikes = Some((first, at, highest));
         }
-        let highest = spikes
-            .iter()
-            .copied()
-            .reduce(|highest, spike| if spike.0.1 > highest.0.1 { spike } else { highest })?;
-        let ((step, value), usual) = highest;
-        let evidence =
-            json!({"spikes": spikes.len(), "highest": value, "highest_step": step, "usual": usual});
-        Some(Broken { from_step: spikes.first()?.0.0, to_step: spikes.last()?.0.0, evidence })
+        window.push(at.1);
     }
+    let (first, last, ((step, value), usual)) = spikes?;
+    let evidence = json!({"spikes": count, "highest": value, "highest_step": step, "usual": usual});
+    Some(Broken { from_step: first.0, to_step: last.0, evidence })
+}
 
-    fn throughput_drop(&self) -> Option<Broken> {
-        let speeds = self.numbers(|reading| reading.throughput);
-        let (before, newest) = speeds.split_at_checked(speeds.len().checked_sub(NEWEST)?)?;
-        if before.len() < 2 * NEWEST {
-            return None;
-        }
-        let (usual, now) = (median(before.iter().map(|at| at.1))?, median(newest.iter().map(|at| at.1))?);
-        (now < DROP * usual).then(|| Broken {
-            from_step: newest.first().map_or(0, |at| at.0),
-            to_step: newest.last().map_or(0, |at| at.0),
-            evidence: json!({"usual": usual, "newest": now}),
-        })
+fn throughput_drop(speeds: &mut [At]) -> Option<Broken> {
+    let (before, newest) = speeds.split_at_mut_checked(speeds.len().checked_sub(NEWEST)?)?;
+    if before.len() < 2 * NEWEST {
+        return None;
     }
+    let (from_step, to_step) = (newest.first()?.0, newest.last()?.0);
+    let (usual, now) = (middle(before)?, middle(newest)?);
+    let evidence = json!({"usual": usual, "newest": now});
+    (now < DROP * usual).then_some(Broken { from_step, to_step, evidence })
+}
 
-    fn gpu_idle(&self) -> Option<Broken> {
-        let uses = self.numbers(|reading| reading.gpu_utilization);
-        let idle = uses.iter().rev().take_while(|at| at.1 < IDLE).count();
-        let newest = &uses[uses.len() - idle..];
-        if idle < NEWEST {
-            return None;
-        }
-        let evidence = json!({"points": idle, "median": median(newest.iter().map(|at| at.1))});
-        Some(Broken { from_step: newest.first()?.0, to_step: newest.last()?.0, evidence })
+fn gpu_idle(uses: &mut [At]) -> Option<Broken> {
+    let idle = uses.iter().rev().take_while(|at| at.1 < IDLE).count();
+    if idle < NEWEST {
+        return None;
     }
+    let busy = uses.len() - idle;
+    let newest = &mut uses[busy..];
+    let (from_step, to_step) = (newest.first()?.0, newest.last()?.0);
+    let evidence = json!({"points": idle, "median": middle(newest)});
+    Some(Broken { from_step, to_step, evidence })
+}
 
-    fn plateau(&self) -> Option<Broken> {
-        let losses = self.numbers(|reading| reading.training_loss);
-        let size = FLAT_POINTS.max(losses.len() / 5);
-        if losses.len() < 2 * size {
-            return None;
-        }
-        let newest = &losses[losses.len() - size..];
-        // Medians of its two halves: a line through noise would be steeper or flatter by chance.
-        let (first, second) = newest.split_at(size / 2);
-        let (from, to) = (median(first.iter().map(|at| at.1))?, median(second.iter().map(|at| at.1))?);
-        ((to - from).abs() < FLAT * from.abs()).then(|| Broken {
-            from_step: newest.first().map_or(0, |at| at.0),
-            to_step: newest.last().map_or(0, |at| at.0),
-            evidence: json!({"points": size, "from": from, "to": to}),
-        })
+fn plateau(losses: &mut [At]) -> Option<Broken> {
+    let size = FLAT_POINTS.max(losses.len() / 5);
+    if losses.len() < 2 * size {
+        return None;
     }
+    let before = losses.len() - size;
+    let newest = &mut losses[before..];
+    let (from_step, to_step) = (newest.first()?.0, newest.last()?.0);
+    // Medians of its two halves: a line through noise would be steeper or flatter by chance.
+    let (first, second) = newest.split_at_mut(size / 2);
+    let (from, to) = (middle(first)?, middle(second)?);
+    let evidence = json!({"points": size, "from": from, "to": to});
+    ((to - from).abs() < FLAT * from.abs()).then_some(Broken { from_step, to_step, evidence })
 }
 
 /// The newest values, sorted.
@@ -449,9 +452,13 @@ impl Window {
     }
 }
 
-/// The upper median; `None` of nothing.
+/// The upper median of a few values; `None` of nothing.
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    let middle = values.len() / 2;
-    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f64::total_cmp).1)
+    middle(&mut values.map(|value| (0, value)).collect::<Vec<_>>())
+}
+
+/// The same of any number, whose order is lost by it.
+fn middle(values: &mut [At]) -> Option<f64> {
+    let place = values.len() / 2;
+    (!values.is_empty()).then(|| values.select_nth_unstable_by(place, |a, b| a.1.total_cmp(&b.1)).1.1)
 }

@@ -2,8 +2,10 @@
 //!
 //! Invariant: a curve follows from the set of its points alone, whatever order they came in and however they were split; first, last, lowest
 //! and highest point are always in it, and nothing that is not a point of the series ever is.
+//! Invariant: whatever grows with the series asks for its memory first ([`Error::out_of_memory`](crate::Error::out_of_memory)).
 
 mod health;
+mod memory;
 mod point;
 mod sampling;
 mod series;

@@ -56,22 +56,23 @@ impl Method {
         if points.len() <= most {
             return (0..points.len()).collect();
         }
-        let whole = || (0..points.len()).collect::<Vec<_>>();
+        let whole =
+            || (lttb(points, points.len(), |place| place, most - 2), extremes(points, 0..points.len()));
         // The lowest and the highest of all are among those of the stretches, and looked for there.
         let (mut chosen, extremes) = match self {
             Self::MinMax => return min_max(points, most),
-            Self::Lttb => (lttb(points, &whole(), most - 2), extremes(points, whole())),
-            Self::MinMaxLttb => {
-                let before = match most.saturating_mul(PRESELECTED) {
-                    before if before < points.len() => min_max(points, before),
-                    _ => whole(),
-                };
-                (lttb(points, &before, most - 2), extremes(points, before))
-            }
+            Self::Lttb => whole(),
+            Self::MinMaxLttb => match most.saturating_mul(PRESELECTED) {
+                before if before < points.len() => {
+                    let before = min_max(points, before);
+                    (lttb(points, before.len(), |place| before[place], most - 2), extremes(points, before))
+                }
+                _ => whole(),
+            },
             Self::Last => {
                 // So many that there is room for the others, which may be among them.
                 let newest = points.len() - (most - 3)..points.len();
-                (std::iter::once(0).chain(newest).collect(), extremes(points, whole()))
+                (std::iter::once(0).chain(newest).collect(), extremes(points, 0..points.len()))
             }
         };
         for extreme in extremes {
@@ -124,17 +125,22 @@ fn min_max<X: Abscissa>(points: &[(X, f64)], most: usize) -> Vec<usize> {
     chosen
 }
 
-/// Of the points at these indexes, at least as many as are wanted. `wanted` is at least 2.
-fn lttb<X: Abscissa>(points: &[(X, f64)], among: &[usize], wanted: usize) -> Vec<usize> {
-    let last = among.len() - 1;
+/// Of the points at `count` rising indexes, at least as many as are wanted. `wanted` is at least 2.
+fn lttb<X: Abscissa>(
+    points: &[(X, f64)],
+    count: usize,
+    index: impl Fn(usize) -> usize,
+    wanted: usize,
+) -> Vec<usize> {
+    let last = count - 1;
     let mut chosen = Vec::with_capacity(wanted + 2);
-    chosen.push(among[0]);
+    chosen.push(index(0));
     if wanted > 2 {
         let buckets = wanted - 2;
         let start = |bucket: usize| 1 + bucket * (last - 1) / buckets;
-        let origin = points[among[0]].0;
+        let origin = points[index(0)].0;
         let at = |place: usize| {
-            let (x, y) = points[among[place]];
+            let (x, y) = points[index(place)];
             (x.distance(origin), y)
         };
         let mut before = at(0);
@@ -156,11 +162,11 @@ fn lttb<X: Abscissa>(points: &[(X, f64)], among: &[usize], wanted: usize) -> Vec
                     (best, largest) = (place, area);
                 }
             }
-            chosen.push(among[best]);
+            chosen.push(index(best));
             before = at(best);
         }
     }
-    chosen.push(among[last]);
+    chosen.push(index(last));
     chosen
 }
 

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
+use super::memory::{list_of, with_room};
 use super::sampling::Method;
 use super::smoothing;
 use crate::limits::{CURVE_POINTS, SERIES_POINTS};
@@ -178,7 +179,7 @@ impl<X: Abscissa> Series<X> {
     /// Adds a point.
     ///
     /// # Errors
-    /// `OutOfRange` beyond [`SERIES_POINTS`].
+    /// `OutOfRange` beyond [`SERIES_POINTS`]; `OutOfMemory`.
     pub fn push(&mut self, x: X, y: f64) -> Result<()> {
         if self.points.len() >= SERIES_POINTS {
             return Err(too_long());
@@ -189,7 +190,6 @@ impl<X: Abscissa> Series<X> {
             self.sorted = order(last, &(x, y)) != Ordering::Greater;
         }
         if self.points.len() == self.points.capacity() {
-            // A server that runs out of memory in Rust would end as a whole.
             self.points.try_reserve(self.points.len().max(512)).map_err(|_| no_memory())?;
         }
         self.points.push((x, y));
@@ -199,7 +199,7 @@ impl<X: Abscissa> Series<X> {
     /// Adds the points of another one.
     ///
     /// # Errors
-    /// `OutOfRange` beyond [`SERIES_POINTS`].
+    /// `OutOfRange` beyond [`SERIES_POINTS`]; `OutOfMemory`.
     pub fn append(&mut self, other: &Self) -> Result<()> {
         if self.points.len() + other.points.len() > SERIES_POINTS {
             return Err(too_long());
@@ -220,20 +220,24 @@ impl<X: Abscissa> Series<X> {
         self.points.is_empty()
     }
 
-    /// The points as they were collected, on their way to another process: 16 bytes each.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.points.len() * POINT_BYTES);
+    /// The points as they were collected, on their way to another process: 16 bytes each, and room for a request behind them.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let mut bytes =
+            with_room(self.points.len() * POINT_BYTES + REQUEST_BYTES, "the state of the series")?;
         for (x, y) in &self.points {
             bytes.extend_from_slice(&x.to_bytes());
             bytes.extend_from_slice(&y.to_le_bytes());
         }
-        bytes
+        Ok(bytes)
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
     ///
     /// # Errors
-    /// `DamagedState` for bytes that are no whole points.
+    /// `DamagedState` for bytes that are no whole points; as [`push`](Self::push).
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let (points, rest) = bytes.as_chunks::<POINT_BYTES>();
         if !rest.is_empty() {
@@ -249,7 +253,10 @@ impl<X: Abscissa> Series<X> {
     }
 
     /// The curve. The series is sorted by it and else left as it is.
-    pub fn curve(&mut self, request: &Request, tick: &mut dyn FnMut()) -> Curve<X> {
+    ///
+    /// # Errors
+    /// `OutOfMemory`: what is smoothed, or what is left without that which is no number, is another series.
+    pub fn curve(&mut self, request: &Request, tick: &mut dyn FnMut()) -> Result<Curve<X>> {
         if !self.sorted {
             self.points.sort_unstable_by(order);
             self.sorted = true;
@@ -257,25 +264,27 @@ impl<X: Abscissa> Series<X> {
         tick();
         let is_number = |(x, y): &(X, f64)| x.is_number() && y.is_finite();
         let non_finite = self.points.iter().filter(|point| !is_number(point)).count();
-        let mut numbers = std::borrow::Cow::Borrowed(self.points.as_slice());
-        if non_finite > 0 {
-            numbers = self.points.iter().copied().filter(is_number).collect();
+        let weight = request.weight.filter(|weight| *weight > 0.0);
+        let mut copy = Vec::new();
+        if non_finite > 0 || weight.is_some() {
+            let numbers = self.points.iter().copied().filter(is_number);
+            copy = list_of(numbers, self.points.len() - non_finite, "the curve")?;
         }
         tick();
-        if let Some(weight) = request.weight.filter(|weight| *weight > 0.0) {
-            smoothing::smooth(numbers.to_mut().iter_mut().map(|(_, y)| y), weight)
-                .unwrap_or_else(|_| unreachable!("the weight was checked"));
+        if let Some(weight) = weight {
+            smoothing::smooth(copy.iter_mut().map(|(_, y)| y), weight)?;
             tick();
         }
+        let numbers = if non_finite > 0 || weight.is_some() { &copy } else { &self.points };
         let most = request.most as usize;
-        let chosen = request.method.select(&numbers, most);
-        Curve {
+        let chosen = request.method.select(numbers, most);
+        Ok(Curve {
             x: chosen.iter().map(|&index| numbers[index].0).collect(),
             y: chosen.iter().map(|&index| numbers[index].1).collect(),
             marks: if non_finite == 0 { Vec::new() } else { self.marks(most) },
             points: self.points.len(),
             non_finite,
-        }
+        })
     }
 
     /// Runs of points that cannot be drawn: the first ones, and the last.
@@ -312,10 +321,7 @@ impl<X: Abscissa> Series<X> {
 }
 
 fn no_memory() -> Error {
-    Error::out_of_range(
-        "there is no memory for the series",
-        "Ask for a part of it, such as a range of steps.",
-    )
+    Error::out_of_memory("the series")
 }
 
 fn too_long() -> Error {

@@ -3,6 +3,7 @@
 //! `last = last · w + (1 − w) · y; out = last / (1 − wⁿ)`, where n counts the values that are numbers. Without the division a curve
 //! would begin near 0, whatever its first value is. (TensorBoard, `line-chart`, `resmoothDataset`.)
 
+use super::memory::list_of;
 use crate::{Error, Result};
 
 /// Checks a weight: 0 leaves a series as it is, and at 1 nothing would ever change.
@@ -34,11 +35,16 @@ pub fn smooth<'y>(values: impl Iterator<Item = &'y mut f64>, weight: f64) -> Res
     Ok(())
 }
 
-/// The same of a list with gaps.
+/// The same of so many values with gaps.
 ///
 /// # Errors
-/// As for a weight outside of its domain.
-pub fn smoothed(mut values: Vec<Option<f64>>, weight: f64) -> Result<Vec<Option<f64>>> {
+/// As for a weight outside of its domain; `OutOfMemory`.
+pub fn smoothed(
+    values: impl Iterator<Item = Option<f64>>,
+    count: usize,
+    weight: f64,
+) -> Result<Vec<Option<f64>>> {
+    let mut values = list_of(values, count, "the smoothed values")?;
     smooth(values.iter_mut().flatten(), weight)?;
     Ok(values)
 }
@@ -51,7 +57,7 @@ mod tests {
     #[test]
     fn follows_the_formula_and_passes_over_what_is_no_number() {
         let values = vec![Some(1.0), None, Some(f64::NAN), Some(2.0), Some(f64::INFINITY), Some(4.0)];
-        let answer = smoothed(values, 0.5).unwrap();
+        let answer = smoothed(values.into_iter(), 6, 0.5).unwrap();
         // 0.5/0.5, (0.25 + 1)/0.75, (0.625 + 2)/0.875.
         assert_eq!(
             (answer[0], answer[1], answer[3], answer[5]),
@@ -63,7 +69,8 @@ mod tests {
     #[test]
     fn a_weight_outside_of_its_domain_is_refused() {
         for weight in [-0.1, 1.0, 2.0, f64::NAN, f64::INFINITY] {
-            assert!(smoothed(vec![Some(1.0)], weight).unwrap_err().message.starts_with("\"weight\" is "));
+            let one = std::iter::once(Some(1.0));
+            assert!(smoothed(one, 1, weight).unwrap_err().message.starts_with("\"weight\" is "));
         }
     }
 

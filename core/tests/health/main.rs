@@ -25,7 +25,7 @@ fn well(steps: i64) -> Vec<Reading> {
 fn findings(readings: &[Reading]) -> Vec<Finding> {
     let mut all = Readings::default();
     readings.iter().for_each(|reading| all.push(*reading).unwrap());
-    all.findings(&mut || ())
+    all.findings(&mut || ()).unwrap()
 }
 
 /// What is found of a run that was changed from some step on: rule, first and last step.
@@ -148,8 +148,8 @@ proptest! {
         let mut right = Readings::default();
         readings[middle..].iter().for_each(|reading| left.push(*reading).unwrap());
         readings[..middle].iter().for_each(|reading| right.push(*reading).unwrap());
-        left.append(&Readings::decode(&right.encode()).unwrap()).unwrap();
-        prop_assert_eq!(text(&left.findings(&mut || ())), text(&expected));
+        left.append(&Readings::decode(&right.encode().unwrap()).unwrap()).unwrap();
+        prop_assert_eq!(text(&left.findings(&mut || ()).unwrap()), text(&expected));
         readings.reverse();
         prop_assert_eq!(text(&findings(&readings)), text(&expected));
         for finding in &expected {
@@ -162,7 +162,7 @@ proptest! {
 fn a_damaged_state_is_refused() {
     let mut all = Readings::default();
     all.push(well(1)[0]).unwrap();
-    let mut state = all.encode();
+    let mut state = all.encode().unwrap();
     assert!(Readings::decode(&state[1..]).is_err());
     state[8] = 64;
     assert!(Readings::decode(&state).is_err());

@@ -9,6 +9,7 @@ mod datasets;
 mod endings;
 mod hostile;
 mod jobs;
+mod memory;
 mod metrics;
 mod models;
 mod progress;
