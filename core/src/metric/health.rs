@@ -254,7 +254,7 @@ impl Readings {
         self.readings.sort_unstable_by(Reading::order);
         tick();
         let run = Run(&self.readings);
-        let rules: [fn(&Run<'_>) -> Result<Option<Broken>>; RULES.len()] = [
+        let rules: [Judge; RULES.len()] = [
             |run| Ok(non_finite(run.0)),
             |run| Ok(divergence(&run.losses()?)),
             |run| Ok(overfit(&run.numbers(|reading| reading.validation_loss)?, &run.losses()?)),
@@ -279,6 +279,9 @@ impl Readings {
         Ok(findings)
     }
 }
+
+/// Whether a rule is broken.
+type Judge = fn(&Run<'_>) -> Result<Option<Broken>>;
 
 /// A rule that is broken, from one step to another one.
 struct Broken {

@@ -91,38 +91,81 @@ proptest! {
     }
 
     #[test]
-    fn one_spike_is_never_lost(count in 50_usize..5_000, spike in any::<prop::sample::Index>(), depth in any::<bool>(), method in 0_usize..4) {
-        let spike = spike.index(count);
-        let height = if depth { -9.9 } else { 9.9 };
-        let points: Vec<Point> = (0..count)
-            .map(|step| (step as f64, if step == spike { height } else { 2.0 + (step as f64 * 0.7).sin() * 0.06 }))
-            .collect();
-        prop_assert!(drawn(&curve(&points, 32, METHODS[method])).contains(&(spike as f64, height)));
+    fn the_newest_points_are_those_of_the_naive_way(points in points(600), most in 4_usize..80) {
+        let all = sorted(&points);
+        prop_assume!(all.len() > most);
+        prop_assert_eq!(drawn(&curve(&points, most as i32, "last")), naive::newest(&all, most));
+    }
+
+    /// Microseconds since whenever: only how far they are apart counts.
+    #[test]
+    fn integers_from_anywhere_are_drawn_as_from_zero(
+        points in proptest::collection::vec((0_i32..1_000_000, -1e3..1e3), 1..300), start in any::<i64>(), most in 4_i32..40,
+        method in 0_usize..4,
+    ) {
+        let start = start.min(i64::MAX - 1_000_000);
+        let near: Vec<Point> = points.iter().map(|(x, y)| (f64::from(*x), *y)).collect();
+        let expected = drawn(&curve(&near, most, METHODS[method]));
+        let mut far = Series::default();
+        points.iter().for_each(|(x, y)| far.push(start + i64::from(*x), *y).unwrap());
+        let far = far.curve(&Request::new(most, METHODS[method], None).unwrap(), &mut || ()).unwrap();
+        let moved: Vec<Point> = far.x.iter().map(|x| (x - start) as f64).zip(far.y).collect();
+        prop_assert_eq!(moved, expected);
     }
 
     #[test]
-    fn the_order_and_the_parts_do_not_matter(
-        points in any_points(300), shuffled in any::<u64>(), cut in any::<prop::sample::Index>(), most in 4_i32..40,
-        method in 0_usize..4, weight in proptest::option::of(0.0..0.99),
+    fn one_spike_is_never_lost(
+        noise in proptest::collection::vec(1.5..2.5, 50..2_000), spike in any::<prop::sample::Index>(), depth in any::<bool>(),
+    ) {
+        let spike = spike.index(noise.len());
+        let height = if depth { -9.9 } else { 9.9 };
+        let points: Vec<Point> =
+            noise.iter().enumerate().map(|(step, y)| (step as f64, if step == spike { height } else { *y })).collect();
+        for method in METHODS {
+            prop_assert!(drawn(&curve(&points, 32, method)).contains(&(spike as f64, height)), "{method}");
+        }
+    }
+
+    /// As Postgres may spread rows: any order, each to any of the workers, whose states go through bytes and are merged in any order.
+    #[test]
+    fn the_order_the_workers_and_the_merges_do_not_matter(
+        (points, shuffled) in any_points(300).prop_flat_map(|points| (Just(points.clone()), Just(points).prop_shuffle())),
+        worker_of in proptest::collection::vec(0_usize..5, 300), merged in Just([0_usize, 1, 2, 3, 4]).prop_shuffle(),
+        most in 4_i32..40, method in 0_usize..4, weight in proptest::option::of(0.0..0.99),
     ) {
         let request = Request::new(most, METHODS[method], weight).unwrap();
+        let text = |mut series: Series<f64>| {
+            let curve = series.curve(&request, &mut || ()).unwrap();
+            let marks = serde_json::to_string(&curve.marks).unwrap();
+            // To the bit: NaN and -0.0 are no equals of themselves, or of 0.0.
+            format!("{:?} {:?} {marks} {} {}", curve.x, curve.y, curve.points, curve.non_finite)
+        };
         let mut ordered = points.clone();
         ordered.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let expected = series(&ordered).curve(&request, &mut || ()).unwrap();
-        let text = |curve: &Curve<f64>| serde_json::to_string(&(format!("{:?} {:?}", curve.x, curve.y), &curve.marks, curve.points, curve.non_finite)).unwrap();
-        let mut other = points.clone();
-        if !other.is_empty() {
-            other.rotate_left(shuffled as usize % points.len());
-            other.reverse();
+        let expected = text(series(&ordered));
+        prop_assert_eq!(&text(series(&points)), &expected);
+        prop_assert_eq!(&text(series(&shuffled)), &expected);
+        let mut workers = vec![Series::default(); 5];
+        for (point, worker) in shuffled.iter().zip(worker_of) {
+            workers[worker].push(point.0, point.1).unwrap();
         }
-        prop_assert_eq!(text(&series(&other).curve(&request, &mut || ()).unwrap()), text(&expected));
-        let middle = cut.index(points.len() + 1);
-        let mut left = series(&points[..middle]);
-        left.append(&Series::decode(&series(&points[middle..]).encode().unwrap()).unwrap()).unwrap();
-        prop_assert_eq!(text(&left.curve(&request, &mut || ()).unwrap()), text(&expected));
-        prop_assert_eq!(expected.points, points.len());
+        let mut all = Series::default();
+        for worker in merged {
+            all.append(&Series::decode(&workers[worker].encode().unwrap()).unwrap()).unwrap();
+        }
+        prop_assert_eq!(&text(all), &expected);
+        // And states that were merged among themselves before.
+        let [left, mut all] = [&[0, 1, 2][..], &[4, 3]].map(|part| {
+            let mut series = Series::default();
+            part.iter().for_each(|&worker| series.append(&workers[worker]).unwrap());
+            series
+        });
+        all.append(&left).unwrap();
+        prop_assert_eq!(&text(all), &expected);
+        let curve = series(&points).curve(&request, &mut || ()).unwrap();
+        prop_assert_eq!(curve.points, points.len());
         let numbers = points.iter().filter(|(x, y)| x.is_finite() && y.is_finite()).count();
-        prop_assert_eq!(expected.non_finite, points.len() - numbers);
+        prop_assert_eq!(curve.non_finite, points.len() - numbers);
     }
 }
 
@@ -153,6 +196,32 @@ fn what_is_no_number_is_marked_where_it_is() {
         ])
     );
     assert_eq!((curve.points, curve.non_finite), (8, 6));
+}
+
+/// Whatever x is: at infinity there is no place to draw at, and where several points share a place they are ordered by y.
+#[test]
+fn ties_and_infinities_in_x_are_in_their_places() {
+    let infinity = f64::INFINITY;
+    let mut points: Vec<Point> =
+        (0..40).map(|number| (f64::from(number / 8), f64::from(number * 7 % 8))).collect();
+    points.extend([
+        (infinity, 99.0),
+        (-infinity, -99.0),
+        (-infinity, f64::NAN),
+        (f64::NAN, 1.0),
+        (infinity, 98.0),
+    ]);
+    for method in METHODS {
+        let curve = curve(&points, 12, method);
+        assert_eq!((curve.points, curve.non_finite), (45, 5));
+        let drawn = drawn(&curve);
+        assert_eq!((drawn[0], drawn[drawn.len() - 1]), ((0.0, 0.0), (4.0, 7.0)), "{method}");
+        assert!(drawn.is_sorted() && drawn.len() <= 12, "{method}: {drawn:?}");
+        let marks: Vec<(Option<f64>, &str, usize)> =
+            curve.marks.iter().map(|mark| (mark.from, mark.value, mark.points)).collect();
+        // In the order of x: -infinity, infinity, NaN.
+        assert_eq!(marks, [(None, "number", 1), (None, "NaN", 1), (None, "number", 3)], "{method}");
+    }
 }
 
 #[test]

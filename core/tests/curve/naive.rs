@@ -76,3 +76,18 @@ pub fn with_extremes(mut kept: Vec<Point>, points: &[Point]) -> Vec<Point> {
     kept.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     kept
 }
+
+/// The first, the first lowest and the first highest point, and of the others as many of the newest as there is room for.
+pub fn newest(points: &[Point], most: usize) -> Vec<Point> {
+    let values = || points.iter().map(|point| point.1);
+    let lowest = points.iter().position(|point| point.1 == values().fold(f64::INFINITY, f64::min)).unwrap();
+    let highest =
+        points.iter().position(|point| point.1 == values().fold(f64::NEG_INFINITY, f64::max)).unwrap();
+    let mut kept = std::collections::BTreeSet::from([0, lowest, highest]);
+    for place in (0..points.len()).rev() {
+        if kept.len() < most {
+            kept.insert(place);
+        }
+    }
+    kept.into_iter().map(|place| points[place]).collect()
+}

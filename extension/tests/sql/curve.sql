@@ -27,6 +27,32 @@ select lora.curve(null::float8, 1.0, 4, 'lttb') as nothing;
 select lora.curve(x, 1.0, 4, 'minmax') -> 'x' as x
 from unnest(array[9223372036854775807, -9223372036854775808, 1767225600000001]) as x;
 
+-- Also where there is no room for all of them, and whatever lies between them.
+select method, jsonb_array_length(curve -> 'x') as points,
+  curve -> 'x' @> '[-9223372036854775808, 1767225600000777, 9223372036854775807]' as has_all
+from unnest(array['minmax', 'lttb', 'minmaxlttb', 'last']) as method
+cross join lateral (
+  select lora.curve(x, case x when 1767225600000777 then 9.9 else 2 + sin(x % 1000) end, 12, method) as curve
+  from (
+    select 1767225600000000 + number from generate_series(1, 1000) as number
+    union all values (9223372036854775807), (-9223372036854775808)
+  ) as stamp (x)
+) as sampled order by method;
+
+-- At infinity, or at what is no number, there is no place to draw at; points that share a place are ordered by y.
+select method, curve -> 'x' as x, curve -> 'y' as y, curve -> 'marks' as marks, curve -> 'non_finite' as non_finite
+from unnest(array['minmax', 'lttb', 'minmaxlttb', 'last']) as method
+cross join lateral (
+  select lora.curve(x, y, 4, method) as curve
+  from (values (1::float8, 5.0::float8), (1, 4), (1, 9), (2, 7), (2, 1), (2, 6), (3, 3), ('Infinity', 99), ('-Infinity', -99),
+    ('-Infinity', 'NaN'), ('NaN', 1)) as point (x, y)
+) as sampled order by method;
+
+-- One point, a flat line, and nothing but what is no number.
+select method, lora.curve(x, 2.5, 4, method) filter (where x = 7) -> 'x' as one, lora.curve(x, 2.5, 4, method) -> 'x' as flat,
+  lora.curve(x, 'Infinity', 4, method) - 'points' as diverged
+from unnest(array['minmax', 'lttb', 'minmaxlttb', 'last']) as method, generate_series(1, 9) as x group by method order by method;
+
 -- Smoothed as a whole, then sampled.
 select lora.curve(x, (x % 5)::float8, 4, 'minmax', 0.6) as curve from generate_series(1, 100) as x;
 select lora.smooth(array[1, null, 'NaN', 2, 4]::float8[], 0.5) as smoothed, lora.smooth('{}', 0.6) as empty;
@@ -42,6 +68,8 @@ select lora.curve_health(step, 2.5 - step / 200.0, null, null, null, null, null)
 select lora.curve_health(null::bigint, 1, null, null, null, null, null) as nothing;
 
 select lora.curve(1, 1.0, 3, 'minmax');
+\echo :SQLSTATE
+select lora.curve(x, 1.0, -2147483648, 'last') from generate_series(1, 9) as x;
 \echo :SQLSTATE
 select lora.curve(1, 1.0, 100001, 'minmax');
 \echo :SQLSTATE

@@ -49,23 +49,36 @@ select lora.job_pace(case when step = 8999 then -1 else step end, reported_at) f
 \echo :SQLSTATE
 drop table points;
 
--- A curve, whose points come to each worker in an order of their own.
+-- Curves and findings, whose points come to each worker in an order of their own: with ties, at infinity and not a number.
 create table points as
-  select (n * 7919) % 50000 as step, case when n % 977 = 0 then 'NaN' else sin(n / 300.0) * (n % 13) end :: float8 as loss
+  select case when n % 9973 = 0 then float8 'Infinity' else n * 7919 % 20000 end as x, n * 7919::bigint % 20000 as step,
+    case when n % 977 = 0 then 'NaN' else sin(n / 300.0) * (n % 13) end :: float8 as loss
   from generate_series(1, 50000) as n;
 analyze points;
 alter table points set (parallel_workers = 4);
-explain (costs off) select lora.curve(step, loss, 100, 'minmaxlttb', 0.6) from points;
-create temporary table parallel_curve as
-  select method, lora.curve(step, loss, 100, method, 0.6) as curve, lora.curve(step::bigint, loss, 100, method) as of_integers
-  from points, unnest(array['minmax', 'lttb', 'minmaxlttb', 'last']) as method group by method;
+create view curves as
+  select lora.curve(x, loss, 100, 'minmax') as minmax, lora.curve(x, loss, 100, 'lttb') as lttb,
+    lora.curve(x, loss, 100, 'minmaxlttb') as minmaxlttb, lora.curve(x, loss, 100, 'last') as last,
+    lora.curve(x, loss, 100, 'minmaxlttb', 0.6) as smoothed, lora.curve(step, loss, 100, 'minmax') as minmax_of_integers,
+    lora.curve(step, loss, 100, 'lttb', 0.9) as smoothed_of_integers, lora.curve(step, loss, 4, 'last') as last_of_integers,
+    lora.curve_health(step, loss, null, 0, null, null, null) as health
+  from points;
+create temporary table of_4 as select * from curves;
+explain (costs off) select * from curves;
+set max_parallel_workers_per_gather = 2;
+create temporary table of_2 as select * from curves;
+set max_parallel_workers_per_gather = 1;
+set parallel_leader_participation = off;
+create temporary table of_1 as select * from curves;
+reset parallel_leader_participation;
 set max_parallel_workers_per_gather = 0;
-select lora.curve_health(step, loss, null, 0, null, null, null) as health from points;
-set max_parallel_workers_per_gather = 4;
-select lora.curve_health(step, loss, null, 0, null, null, null) as same_health from points;
-set max_parallel_workers_per_gather = 0;
-select method, curve = lora.curve(step, loss, 100, method, 0.6) as same,
-  of_integers = lora.curve(step::bigint, loss, 100, method) as same_of_integers,
-  jsonb_array_length(curve -> 'x') as points, curve -> 'non_finite' as non_finite
-from points, parallel_curve group by method, curve, of_integers order by method;
+explain (costs off) select * from curves;
+create temporary table of_0 as select * from curves;
+select answer.key, jsonb_array_length(answer.value -> 'x') as points, answer.value -> 'points' as of, answer.value -> 'non_finite' as non_finite,
+  answer.value = to_jsonb(of_1) -> answer.key as same_of_1, answer.value = to_jsonb(of_2) -> answer.key as same_of_2,
+  answer.value = to_jsonb(of_4) -> answer.key as same_of_4
+from of_0, of_1, of_2, of_4, jsonb_each(to_jsonb(of_0) - 'health') as answer order by answer.key;
+select health, health = (select health from of_1) as same_of_1, health = (select health from of_2) as same_of_2,
+  health = (select health from of_4) as same_of_4 from of_0;
+drop view curves;
 drop table points;
