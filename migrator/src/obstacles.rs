@@ -82,7 +82,11 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn add(&mut self, r#type: &str, identity: String, reason: impl Into<String>, remedy: String) {
-        self.found.push(Obstacle { r#type: r#type.to_owned(), identity, reason: reason.into(), remedy });
+        let obstacle = Obstacle { r#type: r#type.to_owned(), identity, reason: reason.into(), remedy };
+        // Several versions may make, and replace, one function.
+        if !self.found.contains(&obstacle) {
+            self.found.push(obstacle);
+        }
     }
 
     /// Whether a version that is recorded, or the first, which describes what the specification's SQL made, declares

@@ -81,24 +81,30 @@ $$;
 -- The value of one of the best figures; NULL of what is no number, as the service may write anything there.
 create or replace function lora_private.metric_value(best jsonb)
 returns double precision
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
-  select case when pg_catalog.jsonb_typeof(best -> 'value') = 'number' then (best ->> 'value')::double precision end
+begin
+  return case when pg_catalog.jsonb_typeof(best -> 'value') = 'number' then (best ->> 'value')::double precision end;
+end
 $$;
 
 -- The lower of two figures for each metric; of equal ones the earlier.
 create or replace function lora_private.better_metrics(known jsonb, latest jsonb, attempt integer)
 returns jsonb
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
-  select case when pg_catalog.jsonb_typeof(known) = 'object' then known else '{}' end || coalesce((
-    select pg_catalog.jsonb_object_agg(
-      figure.key, figure.value || pg_catalog.jsonb_build_object('attempt', better_metrics.attempt))
-    from pg_catalog.jsonb_each(latest) as figure
-    where (lora_private.metric_value(known -> figure.key) <= lora_private.metric_value(figure.value)) is not true
-  ), '{}')
+begin
+  return (
+    select case when pg_catalog.jsonb_typeof(known) = 'object' then known else '{}' end || coalesce((
+      select pg_catalog.jsonb_object_agg(
+        figure.key, figure.value || pg_catalog.jsonb_build_object('attempt', better_metrics.attempt))
+      from pg_catalog.jsonb_each(latest) as figure
+      where (lora_private.metric_value(known -> figure.key) <= lora_private.metric_value(figure.value)) is not true
+    ), '{}')
+  );
+end
 $$;
 
 -- The lowest figures of all points of a job, once one of them was replaced.

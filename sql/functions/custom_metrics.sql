@@ -146,7 +146,7 @@ as $$
 declare
   metrics constant pg_catalog.jsonb := case when pg_catalog.jsonb_typeof(current_metrics) = 'object' then current_metrics else '{}' end;
   known pg_catalog.jsonb := case when pg_catalog.jsonb_typeof(metrics -> 'custom') = 'object' then metrics -> 'custom' else '{}' end;
-  names pg_catalog.int4;
+  names pg_catalog.int8;
   figure pg_catalog.record;
 begin
   select pg_catalog.count(*) into names from pg_catalog.jsonb_object_keys(known);

@@ -19,10 +19,14 @@ $$;
 -- Whether the current user is an owner of the table: the database's own functions are, and whoever administers it.
 create or replace function lora_private.is_owner_of(table_id oid)
 returns boolean
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select pg_catalog.pg_has_role(current_user, relowner, 'member') from pg_catalog.pg_class where oid = table_id
+begin
+  return (
+    select pg_catalog.pg_has_role(current_user, relowner, 'member') from pg_catalog.pg_class where oid = table_id
+  );
+end
 $$;
 
 -- The first column, by name, that two versions of a row differ in and that is not among those allowed.

@@ -12,7 +12,7 @@ as $$
 declare
   fields constant pg_catalog.text[] := array['step', 'epoch', 'timestamp', 'training_loss', 'validation_loss', 'learning_rate',
     'gradient_norm', 'throughput', 'gpu_utilization'];
-  good pg_catalog.int4;
+  good pg_catalog.int8;
   new_steps pg_catalog.int4[];
   answer pg_catalog.jsonb;
 begin
@@ -22,9 +22,9 @@ begin
     select item.number::pg_catalog.int4 - 1 as index, item.point - fields as others, point.*
     from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
     cross join lateral pg_catalog.jsonb_to_record(item.point) as point (
-      step integer, epoch integer, "timestamp" timestamptz, training_loss double precision,
-      validation_loss double precision, learning_rate double precision, gradient_norm double precision,
-      throughput double precision, gpu_utilization double precision
+      step pg_catalog.int4, epoch pg_catalog.int4, "timestamp" pg_catalog.timestamptz, training_loss pg_catalog.float8,
+      validation_loss pg_catalog.float8, learning_rate pg_catalog.float8, gradient_norm pg_catalog.float8,
+      throughput pg_catalog.float8, gpu_utilization pg_catalog.float8
     )
     where pg_catalog.jsonb_typeof(item.point) = 'object'
   ), judged as (
@@ -99,7 +99,7 @@ create or replace function lora_private.compared_points(
   job_id uuid, attempt integer, points jsonb, new_steps integer[], is_replacing boolean
 )
 returns jsonb
-language plpgsql
+language plpgsql stable
 set search_path = ''
 as $$
 declare
@@ -156,7 +156,7 @@ set search_path = ''
 as $$
 declare
   item pg_catalog.record;
-  unreadable pg_catalog.int4[] := '{}';
+  unreadable pg_catalog.int4[] := array[]::pg_catalog.int4[];
 begin
   for item in
     select number::pg_catalog.int4 - 1 as index, point

@@ -12,9 +12,9 @@ declare
   sent constant jsonb := points;
   recorded jsonb;
   others jsonb;
-  bad integer[] := '{}';
+  bad integer[] := array[]::integer[];
   refused jsonb;
-  warnings jsonb := '[]';
+  warnings jsonb := '[]'::jsonb;
 begin
   if (on_conflict in ('refuse', 'replace')) is not true then
     raise exception '"on_conflict" is %', coalesce('"' || pg_catalog.left(on_conflict, 50) || '"', 'null')

@@ -41,15 +41,17 @@ $$;
 -- The end of a lease renewed now, for as long as the claim asked for; one without an end, which the service may set, has none.
 create or replace function lora_private.renewed_lease(job public.training_jobs)
 returns timestamptz
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when job.lease_expires_at = 'infinity' then job.lease_expires_at
     when pg_catalog.isfinite(job.lease_expires_at) and pg_catalog.isfinite(job.last_heartbeat_at)
       then lora_private.clock() + (job.lease_expires_at - job.last_heartbeat_at)
     else lora_private.clock() + '5 minutes'
-  end
+  end;
+end
 $$;
 
 revoke all on function lora_private.lock_attempt(uuid, integer, text), lora_private.renewed_lease(public.training_jobs)

@@ -66,25 +66,31 @@ $$;
 -- A number of a document from 0 to this one; NULL of anything else.
 create or replace function lora_private.figure(value jsonb, most numeric)
 returns numeric
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
-  select case when pg_catalog.jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and most
-    then (value #>> '{}')::numeric end
+begin
+  return case when pg_catalog.jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and most
+    then (value #>> '{}')::numeric end;
+end
 $$;
 
 -- What lora.job_progress takes for an estimate, and nothing else of it; NULL of what says nothing. An adopted job may hold anything.
 create or replace function lora_private.expected_pace(estimate jsonb, from_step integer default 0)
 returns jsonb
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
-  select pg_catalog.jsonb_build_object(
-    'preparation_seconds', coalesce(lora_private.figure(estimate -> 'preparation_seconds', 1e300), 0),
-    'seconds_per_step', lora_private.figure(estimate -> 'seconds_per_step', 1e300),
-    'pause_seconds_per_step', coalesce(lora_private.figure(estimate -> 'pause_seconds_per_step', 1e300), 0),
-    'from_step', coalesce(from_step, 0))
-  where lora_private.figure(estimate -> 'seconds_per_step', 1e300) > 0
+begin
+  return (
+    select pg_catalog.jsonb_build_object(
+      'preparation_seconds', coalesce(lora_private.figure(estimate -> 'preparation_seconds', 1e300), 0),
+      'seconds_per_step', lora_private.figure(estimate -> 'seconds_per_step', 1e300),
+      'pause_seconds_per_step', coalesce(lora_private.figure(estimate -> 'pause_seconds_per_step', 1e300), 0),
+      'from_step', coalesce(from_step, 0))
+    where lora_private.figure(estimate -> 'seconds_per_step', 1e300) > 0
+  );
+end
 $$;
 
 -- What an attempt leads one to expect of the next one: its pace, else what was expected of itself.

@@ -186,25 +186,29 @@ $$;
 -- The job's own cost columns are for display and hold no more than this. (least() would answer it for NULL.)
 create or replace function lora_private.displayed_cost(cost numeric)
 returns numeric
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = ''
-as 'select case when cost > 99999999.99 then 99999999.99 else cost end';
+as 'begin return case when cost > 99999999.99 then 99999999.99 else cost end; end';
 
 -- Why something is done, for the event that it becomes. A client has no column to write it into; it holds for the
 -- statements of one function.
 create or replace function lora_private.say_reason(reason text)
 returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select pg_catalog.set_config('lora_private.reason', coalesce(reason, ''), true)
+begin
+  perform pg_catalog.set_config('lora_private.reason', coalesce(reason, ''), true);
+end
 $$;
 create or replace function lora_private.said_reason()
 returns text
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-  select pg_catalog.left(nullif(pg_catalog.current_setting('lora_private.reason', true), ''), 1000)
+begin
+  return pg_catalog.left(nullif(pg_catalog.current_setting('lora_private.reason', true), ''), 1000);
+end
 $$;
 
 -- When a stage began, whoever announced it: what is slow in one stage is usual in another.

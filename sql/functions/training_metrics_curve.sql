@@ -68,9 +68,9 @@ declare
   known constant pg_catalog.text[] := array[
     'training_loss', 'validation_loss', 'learning_rate', 'gradient_norm', 'throughput', 'gpu_utilization'];
   columns constant pg_catalog.text[] := array(select name from pg_catalog.unnest(metrics) as name where name = any (known));
-  curves pg_catalog.jsonb := '{}';
+  curves pg_catalog.jsonb := '{}'::pg_catalog.jsonb;
   curve pg_catalog.jsonb;
-  name pg_catalog.text;
+  others constant pg_catalog.text[] := array(select distinct other from pg_catalog.unnest(metrics) as other where other <> all (known));
 begin
   if columns <> '{}' then
     execute pg_catalog.format(
@@ -78,13 +78,11 @@ begin
       lora_private.curves_of_columns(columns, smoothing is not null), lora_private.parts_of_attempts(job, from_step, to_step))
       into curves using max_points, method, smoothing, job.id;
   end if;
-  for name in select distinct other from pg_catalog.unnest(metrics) as other where other <> all (known) loop
-    execute pg_catalog.format(
-      'select lora.curve(point.step::pg_catalog.int8, point.value, $1, $2%s) from public.custom_metrics as point
-        where point.job_id = $4 and point.metric = $5 and (%s)',
-      case when smoothing is not null then ', $3' end, lora_private.parts_of_attempts(job, from_step, to_step, name))
-      into curve using max_points, method, smoothing, job.id, name;
-    curves := curves || pg_catalog.jsonb_build_object(name, curve);
+  for place in 1 .. pg_catalog.cardinality(others) loop
+    execute lora_private.curve_of_values(
+      smoothing is not null, lora_private.parts_of_attempts(job, from_step, to_step, others[place]))
+      into curve using max_points, method, smoothing, job.id, others[place];
+    curves := curves || pg_catalog.jsonb_build_object(others[place], curve);
   end loop;
   return (
     select pg_catalog.jsonb_agg(
@@ -106,6 +104,17 @@ as $$
     pg_catalog.format('%L, lora.curve(point.step::pg_catalog.int8, point.%I, $1, $2%s)', name, name,
       case when is_smoothed then ', $3' end), ', ')
   from pg_catalog.unnest(metrics) as name
+$$;
+
+create or replace function lora_private.curve_of_values(is_smoothed boolean, parts text)
+returns text
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  select pg_catalog.format(
+    'select lora.curve(point.step::pg_catalog.int8, point.value, $1, $2%s) from public.custom_metrics as point
+      where point.job_id = $4 and point.metric = $5 and (%s)',
+    case when is_smoothed then ', $3' end, parts)
 $$;
 
 -- A condition on the points that are part of a job's curve, or on the values of a metric that are: of each attempt the steps before
@@ -150,10 +159,12 @@ $$;
 revoke all on function
   lora_private.metrics_curves(public.training_jobs, text[], integer, integer, integer, text, double precision),
   lora_private.curves_of_columns(text[], boolean),
+  lora_private.curve_of_values(boolean, text),
   lora_private.parts_of_attempts(public.training_jobs, integer, integer, text)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.metrics_curves(public.training_jobs, text[], integer, integer, integer, text, double precision),
   lora_private.curves_of_columns(text[], boolean),
+  lora_private.curve_of_values(boolean, text),
   lora_private.parts_of_attempts(public.training_jobs, integer, integer, text)
   to authenticated, service_role;

@@ -148,15 +148,18 @@ fn what_cannot_be_drawn_is_refused() {
         ("null".to_owned(), "\"job_ids\" has no jobs"),
         ("array_fill(gen_random_uuid(), array[101])".to_owned(), "\"job_ids\" has 101 jobs"),
         (format!("{mine}, '{{}}'"), "\"metrics\" has 0 names"),
-        (format!("{mine}, array['training_loss', 'id']"), "unknown metric \"id\""),
-        (format!("{mine}, array[null]::text[]"), "unknown metric null"),
-        (
-            format!("{mine}, array['training_loss''); select 1; --']"),
-            "unknown metric \"training_loss'); select 1; --\"",
-        ),
+        (format!("{mine}, array['training_loss', '']"), "metric \"\" is no name"),
+        (format!("{mine}, array[repeat('m', 201)]"), "is no name"),
+        (format!("{mine}, array[null]::text[]"), "metric null is no name"),
         (format!("{mine}, from_step => 7, to_step => 6"), "\"from_step\" is 7, behind \"to_step\" 6"),
     ] {
         refused(&mut db, &alice, &arguments).is("22023", what);
+    }
+    // Another column is no metric, and a name is never part of a statement.
+    for name in ["id", "training_loss''); select 1; --", "x\" from pg_authid --"] {
+        let curve =
+            call(&mut db, &alice, &format!("training_metrics_curve({mine}, array['{name}'])")).unwrap();
+        assert_eq!((&curve[0]["points"], curve.as_array().unwrap().len()), (&json!(0), 1), "{name}");
     }
     report(&mut db, &job, json!([point(1, json!(2.0))])).unwrap();
     for (arguments, what) in [

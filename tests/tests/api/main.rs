@@ -9,6 +9,7 @@ mod datasets;
 mod endings;
 mod hostile;
 mod jobs;
+mod ledger;
 mod memory;
 mod metrics;
 mod models;

@@ -174,7 +174,7 @@ pub const CODE: [Change; 15] = [
         "missing    trigger lora_miss_deleted_object on storage.objects: expected definition CREATE TRIGGER lora_miss_deleted_object",
     ),
     (
-        "create or replace function lora_private.clock() returns timestamptz language sql stable parallel safe set search_path = '' as 'select pg_catalog.clock_timestamp()'",
+        "create or replace function lora_private.clock() returns timestamptz language plpgsql stable parallel safe set search_path = '' as 'begin return pg_catalog.clock_timestamp(); end'",
         "different  function lora_private.clock(): source is ",
     ),
     (

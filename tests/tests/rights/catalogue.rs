@@ -19,18 +19,20 @@ const TABLES: [(&str, &str, &str); 10] = [
 ];
 
 /// Every function in `public`, and whether users may call it; the service may call all of them.
-const FUNCTIONS: [(&str, bool); 21] = [
+const FUNCTIONS: [(&str, bool); 23] = [
     ("append_dataset_chunk(uuid,integer,text,text,text,jsonb)", false),
     ("cancel_training_job(uuid,text)", true),
     ("check_dataset(text,jsonb)", true),
     ("claim_training_jobs(text,integer,integer)", false),
     ("complete_training_job(uuid,integer,jsonb)", false),
+    ("correct_cost(uuid,numeric,text,text)", false),
     ("cost_summary(date,date,text,uuid)", true),
     ("create_training_job(uuid,text,jsonb,jsonb,text,uuid)", true),
     ("fail_training_job(uuid,integer,text,text,text)", false),
     ("finish_dataset_validation(uuid,integer,text,jsonb)", false),
     ("heartbeat_training_job(uuid,integer,text,text,jsonb)", false),
     ("mark_notifications_read(uuid[])", true),
+    ("record_cost(uuid,text,numeric,text,uuid,tstzrange,date,jsonb,text)", false),
     ("register_model_artifact(uuid,integer,text,jsonb,jsonb,uuid,text)", false),
     ("report_training_metrics(uuid,integer,jsonb,text)", false),
     ("retry_training_job(uuid)", true),

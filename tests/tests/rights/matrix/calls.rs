@@ -7,7 +7,7 @@ const USERS: Callers = [DENIED, YES, YES, YES];
 /// Something of the owner.
 const OWN: Callers = [DENIED, YES, UNKNOWN, YES];
 
-pub const CALLS: [(&str, Callers); 27] = [
+pub const CALLS: [(&str, Callers); 29] = [
     ("append_dataset_chunk('{uploading}', 1, '{}')", SERVICE),
     ("append_dataset_chunk('{ready}', 1, '{}')", [DENIED, DENIED, DENIED, "PT409, hint"]),
     ("cancel_training_job('{queued}')", OWN),
@@ -15,6 +15,7 @@ pub const CALLS: [(&str, Callers); 27] = [
     ("check_dataset('{}')", USERS),
     ("claim_training_jobs('w')", SERVICE),
     ("complete_training_job('{running}', 1)", SERVICE),
+    ("correct_cost('{cost}', 0.0000000001, 'credit', 'correction')", SERVICE),
     ("cost_summary('2026-01-01', '2026-02-01')", USERS),
     ("cost_summary('2026-01-01', '2026-02-01', job_id => '{completed}')", OWN),
     ("create_training_job('{ready}', gpu_config => '{GPUS}')", OWN),
@@ -38,6 +39,7 @@ pub const CALLS: [(&str, Callers); 27] = [
          00000000000000000000000000000000000000000000000000000000000000aa\"}}')",
         SERVICE,
     ),
+    ("record_cost('{owner}', 'storage', 1, 'storage-1')", SERVICE),
     ("report_training_metrics('{running}', 1, '[]')", SERVICE),
     ("retry_training_job('{completed}')", OWN),
     ("retry_training_job('{running}')", [DENIED, "PT409, hint", UNKNOWN, "PT409, hint"]),

@@ -365,7 +365,7 @@ const COST_RECORDS: Section = Section {
         ("recorded_at", "'2000-01-01'", [DENIED, DENIED, YES, DENIED]),
         ("idempotency_key", "'changed'", [DENIED, DENIED, YES, DENIED]),
         ("idempotency_key", "'training_compute:x'", [DENIED, DENIED, NO, DENIED]),
-        ("corrects", "'{cost}'", [DENIED, DENIED, YES, DENIED]),
+        ("corrects", "'{cost}'", [DENIED, DENIED, "22023, hint", DENIED]),
         ("period", "'[2026-01-01 00:00Z,2026-01-01 01:00Z)'", [DENIED, DENIED, YES, DENIED]),
         ("hourly_rate", "7", [DENIED, DENIED, YES, DENIED]),
         ("gpu_type", "'changed'", [DENIED, DENIED, YES, DENIED]),
