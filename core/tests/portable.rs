@@ -4,7 +4,10 @@
 
 use pg_lora_core::document::{GPU_ALIASES, HYPERPARAMETER_ALIASES, hyperparameter_presets};
 use pg_lora_core::job::{LEASE, OTHER_STAGE, STAGE_BUDGETS, Status, TRAINING_LEAST, TRAINING_MOST};
-use pg_lora_core::limits::{PACE_PAUSES, PACE_RECENT, PACE_STRETCHES};
+use pg_lora_core::limits::{
+    CURVE_POINTS, HEALTH_POINTS, PACE_PAUSES, PACE_RECENT, PACE_STRETCHES, SERIES_POINTS,
+};
+use pg_lora_core::metric::{Method, PRESELECTED, RULES, THRESHOLDS};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -79,6 +82,23 @@ fn documents() {
 }
 
 #[test]
+fn metrics() {
+    let methods = Method::ALL.map(|method| format!("'{}'", method.name())).join(", ");
+    compare("curve.sql", "methods", std::slice::from_ref(&methods));
+    compare("curve_sampling.sql", "methods", &[methods]);
+    let rules: Vec<String> = RULES
+        .iter()
+        .enumerate()
+        .map(|(at, rule)| {
+            let suggestion = rule.suggestion.replace('\'', "''");
+            let end = if at + 1 < RULES.len() { "," } else { "" };
+            format!("({}, '{}', '{}', '{suggestion}'){end}", at + 1, rule.name, rule.severity)
+        })
+        .collect();
+    compare("curve_health.sql", "rules of health", &rules);
+}
+
+#[test]
 fn versions() {
     let version = format!("'version', '{}',", pg_lora_core::VERSION);
     let ruleset = format!("'ruleset_version', '{}',", pg_lora_core::dataset::RULESET_VERSION);
@@ -95,8 +115,13 @@ fn limits() {
         ("TRAINING_LEAST", TRAINING_LEAST),
         ("TRAINING_MOST", TRAINING_MOST),
         ("LEASE", LEASE),
+        ("CURVE_POINTS", f64::from(CURVE_POINTS)),
+        ("SERIES_POINTS", SERIES_POINTS as f64),
+        ("HEALTH_POINTS", HEALTH_POINTS as f64),
+        ("PRESELECTED", PRESELECTED as f64),
     ];
-    let mut seen = [0; 6];
+    let limits = [limits.as_slice(), THRESHOLDS.as_slice()].concat();
+    let mut seen = vec![0; limits.len()];
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();

@@ -117,6 +117,26 @@ const IDLE: f64 = 10.0;
 const FLAT_POINTS: usize = 50;
 const FLAT: f64 = 0.005;
 
+/// What the rules rest on, by name: the portable edition has the same.
+pub const THRESHOLDS: [(&str, f64); 16] = [
+    ("DIVERGED", DIVERGED as f64),
+    ("BEFORE_DIVERGED", BEFORE_DIVERGED as f64),
+    ("TIMES_BEST", TIMES_BEST),
+    ("ROBUST_DEVIATIONS", ROBUST_DEVIATIONS),
+    ("LEAST_DEVIATION", LEAST_DEVIATION),
+    ("MAD", MAD),
+    ("RISES", RISES as f64),
+    ("ZEROS", ZEROS as f64),
+    ("GRADIENTS", GRADIENTS as f64),
+    ("LEAST_GRADIENTS", LEAST_GRADIENTS as f64),
+    ("TIMES_GRADIENT", TIMES_GRADIENT),
+    ("NEWEST", NEWEST as f64),
+    ("DROP", DROP),
+    ("IDLE", IDLE),
+    ("FLAT_POINTS", FLAT_POINTS as f64),
+    ("FLAT", FLAT),
+];
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {

@@ -11,8 +11,8 @@ mod sampling;
 mod series;
 mod smoothing;
 
-pub use health::{Finding, RULES, Reading, Readings, Rule};
+pub use health::{Finding, RULES, Reading, Readings, Rule, THRESHOLDS};
 pub use point::{PointFinding, point_findings};
-pub use sampling::Method;
+pub use sampling::{Method, PRESELECTED};
 pub use series::{Abscissa, Curve, Mark, Request, Series};
 pub use smoothing::{smooth, smoothed};

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// Points that are selected beforehand for each one that is wanted, by `minmaxlttb`: the ratio that its authors recommend
 /// (Van Der Donckt et al., 2023).
-const PRESELECTED: usize = 4;
+pub const PRESELECTED: usize = 4;
 
 /// A way to select.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,126 @@
+-- floats: sums, products and quotients as the processor makes them. Postgres refuses what is too large for a float (22003) and
+-- what is too small; the extension goes on with infinity and with 0, so here are the same. Between them, an ordinary operator
+-- does: whoever has many figures looks at how large they are before.
+
+create or replace function lora._is_finite(value double precision)
+returns boolean
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+begin
+  -- NaN is larger than all others.
+  return pg_catalog.abs(value) < 'Infinity';
+end
+$$;
+grant execute on function lora._is_finite(double precision) to public;
+
+create or replace function lora._sum(one double precision, other double precision)
+returns double precision
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+declare
+  -- Half of what no float holds any more.
+  beyond constant double precision := 2.0::double precision ^ 1023;
+  half double precision;
+begin
+  if pg_catalog.abs(one) < beyond / 2 and pg_catalog.abs(other) < beyond / 2
+    or not pg_catalog.abs(one) < 'Infinity' or not pg_catalog.abs(other) < 'Infinity'
+  then
+    return one + other;
+  end if;
+  -- Beside the other one, what is that small is nothing.
+  half := case when pg_catalog.abs(one) > 1 then one * 0.5 else 0 end
+    + case when pg_catalog.abs(other) > 1 then other * 0.5 else 0 end;
+  return lora._with_exponent(half * 2.0::double precision ^ -511, 1);
+end
+$$;
+grant execute on function lora._sum(double precision, double precision) to public;
+
+create or replace function lora._product(one double precision, other double precision)
+returns double precision
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+declare
+  a record;
+  b record;
+begin
+  if one = 0 or other = 0 or not pg_catalog.abs(one) < 'Infinity' or not pg_catalog.abs(other) < 'Infinity' then
+    return one * other;
+  end if;
+  a := lora._without_exponent(one);
+  b := lora._without_exponent(other);
+  return lora._with_exponent(a.part * b.part, a.exponent + b.exponent);
+end
+$$;
+grant execute on function lora._product(double precision, double precision) to public;
+
+-- By something else than 0.
+create or replace function lora._quotient(one double precision, other double precision)
+returns double precision
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+declare
+  a record;
+  b record;
+begin
+  if one = 0 or not pg_catalog.abs(one) < 'Infinity' or not pg_catalog.abs(other) < 'Infinity' then
+    return one / other;
+  end if;
+  a := lora._without_exponent(one);
+  b := lora._without_exponent(other);
+  return lora._with_exponent(a.part / b.part, a.exponent - b.exponent);
+end
+$$;
+grant execute on function lora._quotient(double precision, double precision) to public;
+
+-- A float as part × 2^(512 × exponent), where the part is neither very large nor very small. No digit is lost.
+create or replace function lora._without_exponent(value double precision, out part double precision, out exponent integer)
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+begin
+  part := value;
+  exponent := 0;
+  while pg_catalog.abs(part) < 2.0::double precision ^ -256 loop
+    part := part * 2.0::double precision ^ 512;
+    exponent := exponent - 1;
+  end loop;
+  if pg_catalog.abs(part) > 2.0::double precision ^ 256 then
+    part := part * 2.0::double precision ^ -512;
+    exponent := exponent + 1;
+  end if;
+end
+$$;
+grant execute on function lora._without_exponent(double precision) to public;
+
+-- The reverse, rounded once.
+create or replace function lora._with_exponent(part double precision, exponent integer)
+returns double precision
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+begin
+  while exponent > 0 loop
+    if pg_catalog.abs(part) >= 2.0::double precision ^ 512 then
+      return pg_catalog.sign(part) * 'Infinity'::double precision;
+    end if;
+    part := part * 2.0::double precision ^ 512;
+    exponent := exponent - 1;
+  end loop;
+  if exponent = 0 then
+    return part;
+  elsif exponent = -3 and pg_catalog.abs(part) > 1 then
+    part := part * 2.0::double precision ^ -512;
+    exponent := -2;
+  end if;
+  -- Half of the smallest float, which is 2^-1074, is rounded to 0, as that is even.
+  if exponent < -2 or pg_catalog.abs(part) <= 2.0::double precision ^ (-1075 - 512 * exponent) then
+    return 0.0::double precision * pg_catalog.sign(part);
+  end if;
+  return part * 2.0::double precision ^ (512 * exponent);
+end
+$$;
+grant execute on function lora._with_exponent(double precision, integer) to public;
