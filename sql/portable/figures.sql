@@ -28,11 +28,25 @@ language plpgsql immutable strict parallel safe
 set search_path = ''
 set extra_float_digits = 1
 as $$
+declare
+  shown numeric;
+  shorter numeric;
 begin
   if pg_catalog.abs(value) < 1e16 and value = pg_catalog.trunc(value) then
     return value::bigint::numeric(20, 1);
   end if;
-  return value::pg_catalog.text::numeric;
+  shown := value::pg_catalog.text::numeric;
+  -- A decimal halfway to the next float, such as 1e23, is read back as this one, but Postgres prints a longer one. There are such
+  -- up to 10^17 × 5^23 only, and below 10^16 none is shorter.
+  if pg_catalog.abs(value) between 1e16 and 1e41 then
+    for places in reverse pg_catalog.length(pg_catalog.abs(shown)::text) - 1 .. 1 loop
+      shorter := pg_catalog.round(shown, -places);
+      if shorter::double precision = value then
+        return shorter;
+      end if;
+    end loop;
+  end if;
+  return shown;
 end
 $$;
 grant execute on function lora._figure(double precision) to public;

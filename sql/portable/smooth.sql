@@ -18,7 +18,6 @@ create or replace function lora._check_weight(weight double precision)
 returns void
 language plpgsql immutable strict parallel safe
 set search_path = ''
-set extra_float_digits = 1
 as $$
 begin
   if weight >= 0 and weight < 1 then
@@ -28,7 +27,7 @@ begin
       when weight = 'NaN' then 'NaN'
       when pg_catalog.abs(weight) = 'Infinity' then pg_catalog.replace(weight::text, 'Infinity', 'inf')
       -- Without an exponent.
-      else weight::text::numeric::text
+      else pg_catalog.trim_scale(lora._figure(weight))::text
     end
     using errcode = '22023', hint = 'Pass 0 (nothing is smoothed) or more, and less than 1, such as 0.6.';
 end

@@ -2,7 +2,8 @@
 //!
 //! The answers are the extension's, written by `cargo xtask test --only end-to-end --bless every_case` and read before they
 //! are committed. An argument is written as in JSON; one of type jsonb that is a string is the text of the document, and
-//! null is NULL everywhere. An aggregate has `rows` in place of `arguments`; of a table that is answered the case has its rows.
+//! null is NULL everywhere. An aggregate has `rows` in place of `arguments`, or the `query` that makes that many `columns`; `of` is the
+//! type of its first argument where there are two with so many. Of a table that is answered the case has its rows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -29,7 +30,12 @@ fn text_of(case: &Case, name: &str) -> String {
 }
 
 /// The types of the arguments of a function, by name in their order.
-fn arguments_of(client: &mut Client, function: &str, count: Option<usize>) -> Vec<(String, String)> {
+fn arguments_of(
+    client: &mut Client,
+    function: &str,
+    count: Option<usize>,
+    of: Option<&str>,
+) -> Vec<(String, String)> {
     let count = count.map_or(-1, |count| i32::try_from(count).unwrap());
     let rows = client
         .query(
@@ -37,8 +43,9 @@ fn arguments_of(client: &mut Client, function: &str, count: Option<usize>) -> Ve
              from pg_catalog.pg_proc, unnest(proargnames, proargtypes::oid[]) with ordinality as argument (name, type, place)
              where pronamespace = 'lora'::regnamespace and proname = $1::text and $2::integer in (-1, pronargs)
                and argument.type is not null
+               and coalesce(pg_catalog.format_type(proargtypes[0], null) = $3::text, true)
              order by argument.place",
-            &[&function, &count],
+            &[&function, &count, &of],
         )
         .unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
@@ -65,11 +72,19 @@ fn argument(value: &Value, kind: &str) -> String {
 /// The expression that a case asks for.
 fn expression(client: &mut Client, case: &Case) -> String {
     let function = text_of(case, "function");
+    if case.contains_key("query") {
+        let columns: usize =
+            member(case, "columns").and_then(|columns| columns.parse().ok()).expect("columns");
+        let names = (1..=columns).map(|at| format!("c{at}")).collect::<Vec<_>>().join(", ");
+        let query = text_of(case, "query");
+        return format!("(select lora.{function}({names}) from ({query}) as point ({names}))");
+    }
     if let Some(rows) = member(case, "rows") {
         let rows: Vec<Vec<Value>> = serde_json::from_str(rows).expect("rows are lists");
         let columns = member(case, "columns")
             .map_or(rows.first().map_or(2, Vec::len), |columns| columns.parse().expect("a count of columns"));
-        let kinds = arguments_of(client, &function, Some(columns));
+        let of = case.contains_key("of").then(|| text_of(case, "of"));
+        let kinds = arguments_of(client, &function, Some(columns), of.as_deref());
         assert_eq!(kinds.len(), columns, "no aggregate \"{function}\" of {columns} columns");
         let names: Vec<String> = (1..=columns).map(|at| format!("c{at}")).collect();
         let nulls: Vec<String> = kinds.iter().map(|(_, kind)| format!("null::{kind}")).collect();
@@ -84,7 +99,7 @@ fn expression(client: &mut Client, case: &Case) -> String {
     }
     let arguments: BTreeMap<String, Value> =
         serde_json::from_str(member(case, "arguments").unwrap_or("{}")).expect("arguments have names");
-    let kinds: BTreeMap<String, String> = arguments_of(client, &function, None).into_iter().collect();
+    let kinds: BTreeMap<String, String> = arguments_of(client, &function, None, None).into_iter().collect();
     let named = arguments.iter().map(|(name, value)| {
         let kind =
             kinds.get(name).unwrap_or_else(|| panic!("\"{function}\" has no argument \"{name}\": {case:?}"));
@@ -122,7 +137,7 @@ fn expected(outcome: &Outcome) -> (&'static str, String) {
 /// A case as the files have it.
 fn written(case: &Case, outcome: &Outcome) -> String {
     let mut lines = Vec::new();
-    for name in ["about", "function", "arguments", "columns", "rows"] {
+    for name in ["about", "function", "arguments", "columns", "of", "rows", "query"] {
         if let Some(value) = member(case, name) {
             lines.push(format!("    \"{name}\": {value}"));
         }

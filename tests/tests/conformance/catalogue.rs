@@ -6,12 +6,14 @@ use postgres::Client;
 
 use crate::editions::Editions;
 
-/// The functions of the topics job, document and meta. A new one is named here; one that is not named here has to be of another
+/// The functions of the topics job, metric, document and meta. A new one is named here; one that is not named here has to be of another
 /// topic.
-pub const COMPARED: [&str; 13] = [
+pub const COMPARED: [&str; 16] = [
     "add_points_to_job_pace",
     "add_stage_to_job_pace",
     "build_info",
+    "curve",
+    "curve_health",
     "describe_job_pace",
     "hyperparameter_presets",
     "is_job_transition",
@@ -22,13 +24,12 @@ pub const COMPARED: [&str; 13] = [
     "metric_point_findings",
     "normalize_gpu_config",
     "normalize_hyperparameters",
+    "smooth",
 ];
 
 /// What the portable edition has no files for yet.
-const OTHER_TOPICS: [&str; 15] = [
+const OTHER_TOPICS: [&str; 12] = [
     "cost_breakdown",
-    "curve",
-    "curve_health",
     "dataset_findings",
     "dataset_lines_report",
     "dataset_metric_findings",
@@ -40,11 +41,11 @@ const OTHER_TOPICS: [&str; 15] = [
     "merge_segments",
     "scan_segment",
     "segment_report",
-    "smooth",
 ];
 
 /// Name and arguments of each function that can be called, with all that a caller can tell. What takes or answers `internal`
-/// belongs to an aggregate, and what begins with an underscore to the portable edition.
+/// belongs to an aggregate, and what begins with an underscore to the portable edition. The state of a portable curve has cursors of its
+/// own process, so it cannot be combined with that of another one.
 const FUNCTIONS: &str = "
     select proname::text, proname || '(' || pg_catalog.pg_get_function_arguments(oid) || ')', pg_catalog.jsonb_build_object(
       'result', pg_catalog.pg_get_function_result(oid), 'kind', prokind, 'volatile', provolatile, 'parallel', proparallel,
@@ -52,7 +53,7 @@ const FUNCTIONS: &str = "
       'names', proargnames, 'modes', proargmodes, 'defaults', pronargdefaults,
       'comment', pg_catalog.obj_description(oid, 'pg_proc'),
       'public', pg_catalog.has_function_privilege('public', oid, 'execute'),
-      'combines', (select aggcombinefn <> 0 from pg_catalog.pg_aggregate where aggfnoid = pg_proc.oid),
+      'combines', (select aggcombinefn <> 0 from pg_catalog.pg_aggregate where aggfnoid = pg_proc.oid and proname !~ '^curve'),
       'aggregate', (select pg_catalog.format('%s %s %s', aggkind, aggnumdirectargs, aggfinalmodify) from pg_catalog.pg_aggregate where aggfnoid = pg_proc.oid)
     )::text
     from pg_catalog.pg_proc

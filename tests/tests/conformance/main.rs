@@ -2,11 +2,13 @@
 //! `sql/portable` in another one of the same server, with the same signatures, and the same answers to the cases of
 //! `tests/cases` and to random ones.
 //!
-//! So far for the topics job, document and meta; others have no portable edition yet.
+//! So far for the topics job, metric, document and meta; others have no portable edition yet.
 
 mod attempts;
 mod cases;
 mod catalogue;
 mod editions;
 mod random;
+mod random_metrics;
+mod series;
 mod tables;

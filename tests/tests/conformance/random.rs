@@ -25,7 +25,7 @@ fn calls() -> usize {
 }
 
 /// Asks both editions as often as this size of the suite does, each time something else; shows the first few differences.
-fn agree(name: &str, mut call: impl FnMut(&mut Random, &mut Paces) -> Result<String, String>) {
+pub fn agree(name: &str, mut call: impl FnMut(&mut Random, &mut Paces) -> Result<String, String>) {
     let seed = environment::seed();
     let mut paces = Paces { editions: Editions::new(), kept: Vec::new() };
     let mut differences = Vec::new();
@@ -176,7 +176,7 @@ fn estimate(random: &mut Random) -> String {
 }
 
 /// Both editions, and paces that they agree on.
-struct Paces {
+pub struct Paces {
     editions: Editions,
     kept: Vec<String>,
 }
