@@ -46,7 +46,7 @@ begin
   -- As other aggregates: what is unknown is not added.
   if x is null or y is null then
     return state;
-  elsif pg_catalog.cardinality(state) > 1000 then
+  elsif pg_catalog.cardinality(state) > 500 then
     state := lora._series_set_apart(state, 2);
     perform lora._check_series(state[1]);
   end if;
@@ -67,7 +67,7 @@ begin
   state := coalesce(state, lora._curve_begin(max_points, method, smoothing));
   if x is null or y is null then
     return state;
-  elsif pg_catalog.cardinality(state) > 1500 then
+  elsif pg_catalog.cardinality(state) > 750 then
     state := lora._series_set_apart(state, 3);
     perform lora._check_series(state[1]);
   end if;
@@ -85,6 +85,10 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
+  -- A call for each row would cost as much as the rest of it.
+  if pg_catalog.cardinality(state) <= 500 and x is not null and y is not null then
+    return pg_catalog.array_cat(state, array[x, y]);
+  end if;
   return lora._curve_add(state, x, y, max_points, method, null);
 end
 $$;
@@ -98,6 +102,10 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
+  -- A call for each row would cost as much as the rest of it.
+  if pg_catalog.cardinality(state) <= 750 and x is not null and y is not null then
+    return pg_catalog.array_cat(state, array[x >> 32, x & 4294967295, y]);
+  end if;
   return lora._curve_add(state, x, y, max_points, method, null);
 end
 $$;

@@ -15,7 +15,7 @@ begin
     return state;
   end if;
   state := coalesce(state, lora._series_begin(0, 0, 0));
-  if pg_catalog.cardinality(state) > 2000 then
+  if pg_catalog.cardinality(state) > 1000 then
     state := lora._series_set_apart(state, 8);
     perform lora._check_health_points(state[1]);
   end if;
