@@ -228,28 +228,17 @@ end
 $$;
 grant execute on function lora._is_negative(double precision) to public;
 
--- An x as an answer has it; NULL of one that cannot be drawn.
-create or replace function lora._abscissa(x double precision)
-returns numeric
-language plpgsql immutable parallel safe
+-- Integers as an answer has them.
+create or replace function lora._figures("values" bigint[])
+returns numeric[]
+language plpgsql immutable strict parallel safe
 set search_path = ''
 as $$
 begin
-  return case when pg_catalog.abs(x) < 'Infinity' then lora._figure(x) end;
+  return "values"::numeric[];
 end
 $$;
-grant execute on function lora._abscissa(double precision) to public;
-
-create or replace function lora._abscissa(x bigint)
-returns numeric
-language plpgsql immutable parallel safe
-set search_path = ''
-as $$
-begin
-  return x;
-end
-$$;
-grant execute on function lora._abscissa(bigint) to public;
+grant execute on function lora._figures(bigint[]) to public;
 
 -- How far an x is from another one, as a float; two bigints may be farther apart than a bigint holds.
 create or replace function lora._distance(x double precision, since double precision)
@@ -285,22 +274,19 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 declare
-  drawn integer[];
-  answer_x numeric[] := '{}';
-  answer_y numeric[] := '{}';
+  drawn_x x%type := '{}';
+  drawn_y double precision[] := '{}';
   place integer;
 begin
   if weight > 0 then
     y := lora._smoothed(y, weight);
   end if;
-  drawn := lora._select_points(x, y, most, method);
-  foreach place in array drawn loop
-    answer_x := pg_catalog.array_append(answer_x, lora._abscissa(x[place]));
-    -- Smoothing may leave what a float holds.
-    answer_y := pg_catalog.array_append(answer_y, lora._abscissa(y[place]));
+  foreach place in array lora._select_points(x, y, most, method) loop
+    drawn_x := pg_catalog.array_append(drawn_x, x[place]);
+    drawn_y := pg_catalog.array_append(drawn_y, y[place]);
   end loop;
   return pg_catalog.jsonb_build_object(
-    'x', answer_x, 'y', answer_y, 'marks', lora._curve_marks(odd_x, odd_y, odd_places, most),
+    'x', lora._figures(drawn_x), 'y', lora._figures(drawn_y), 'marks', lora._curve_marks(odd_x, odd_y, odd_places, most),
     'points', pg_catalog.cardinality(y) + pg_catalog.cardinality(odd_y), 'non_finite', pg_catalog.cardinality(odd_y));
 end
 $$;
@@ -314,8 +300,8 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 declare
-  since numeric[] := '{}';
-  until numeric[] := '{}';
+  since x%type := '{}';
+  until x%type := '{}';
   shown text[] := '{}';
   counts integer[] := '{}';
   mark integer := 0;
@@ -328,16 +314,16 @@ begin
     else
       -- The newest takes the place of the one before it.
       mark := least(mark + 1, most);
-      since[mark] := lora._abscissa(x[place]);
+      since[mark] := x[place];
       shown[mark] := value;
       counts[mark] := 1;
     end if;
-    until[mark] := lora._abscissa(x[place]);
+    until[mark] := x[place];
   end loop;
   return (
     select coalesce(pg_catalog.jsonb_agg(
       pg_catalog.jsonb_build_object('from', run.since, 'to', run.until, 'value', run.shown, 'points', run.count) order by run.place), '[]')
-    from unnest(since, until, shown, counts) with ordinality as run (since, until, shown, count, place));
+    from unnest(lora._figures(since), lora._figures(until), shown, counts) with ordinality as run (since, until, shown, count, place));
 end
 $$;
 grant execute on function lora._curve_marks(anyarray, double precision[], bigint[], integer) to public;

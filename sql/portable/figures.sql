@@ -51,6 +51,28 @@ end
 $$;
 grant execute on function lora._figure(double precision) to public;
 
+-- The same of many; NULL of what is no number.
+create or replace function lora._figures("values" double precision[])
+returns numeric[]
+language plpgsql immutable strict parallel safe
+set search_path = ''
+set extra_float_digits = 1
+as $$
+begin
+  return array(
+    select case
+      when not pg_catalog.abs(element.value) < 'Infinity' then null
+      -- A call for each would take most of the time of a curve.
+      when pg_catalog.abs(element.value) >= 1e16 then lora._figure(element.value)
+      when element.value = pg_catalog.trunc(element.value) then element.value::bigint::numeric(20, 1)
+      else element.value::pg_catalog.text::numeric
+    end
+    from pg_catalog.unnest("values") with ordinality as element (value, place)
+    order by element.place);
+end
+$$;
+grant execute on function lora._figures(double precision[]) to public;
+
 -- The float next to a decimal; NULL beyond the largest one. Postgres's own cast refuses what is that large or that small.
 create or replace function lora._float(value numeric)
 returns double precision
