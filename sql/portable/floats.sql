@@ -52,6 +52,10 @@ begin
   end if;
   a := lora._without_exponent(one);
   b := lora._without_exponent(other);
+  if pg_catalog.abs(a.part) > 2.0::double precision ^ 256 and pg_catalog.abs(b.part) > 2.0::double precision ^ 256 then
+    -- Parts that large are of floats above 2^768.
+    return pg_catalog.sign(one) * pg_catalog.sign(other) * 'Infinity'::double precision;
+  end if;
   product := a.part * b.part;
   return lora._with_exponent(product, a.exponent + b.exponent, -lora._product_error(a.part, b.part, product));
 end
