@@ -8,6 +8,7 @@ mod bed;
 mod indexes;
 mod jobs;
 mod measurement;
+mod metrics;
 mod migrate;
 mod plan;
 mod rls;
@@ -75,6 +76,8 @@ enum Benchmark {
     Migrate,
     /// What working off a queue of jobs takes, and asking for their progress.
     Jobs,
+    /// What metrics take: points that come in, curves, pages, bytes.
+    Metrics,
 }
 
 impl Benchmark {
@@ -85,6 +88,7 @@ impl Benchmark {
             Self::Validate => validate::run(bed, prepared),
             Self::Migrate => migrate::run(bed, prepared, full),
             Self::Jobs => jobs::run(bed, prepared, full),
+            Self::Metrics => metrics::run(bed, prepared, full),
         }
     }
 }

@@ -1,0 +1,15 @@
+//! Jobs whose metrics are measured, made through the API, and points that are put behind them without it.
+
+use pg_lora_tests::{Caller, story};
+use postgres::Client;
+
+/// A user with so many jobs of so many steps, which a worker has claimed; their ids.
+pub fn claimed(client: &mut Client, name: &str, count: usize, steps: u32) -> (Caller, Vec<String>) {
+    let owner = story::sign_up(client, name);
+    let dataset = story::ready_dataset(client, &owner, 100);
+    for _ in 0..count {
+        story::queue_job(client, &owner, &dataset, steps);
+    }
+    let jobs = (0..count).map(|_| story::claim(client, "bench")).collect();
+    (owner, jobs)
+}
