@@ -7,6 +7,7 @@ mod curves;
 mod ingest;
 mod jobs;
 mod mlflow;
+mod points;
 mod sampling;
 
 use super::bed::Bed;
@@ -17,14 +18,19 @@ use crate::setup::Prepared;
 pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>, full: bool) -> anyhow::Result<()> {
     let store = mlflow::Installed::provide(prepared.checkout)
         .and_then(|installed| installed.start(bed.cluster(), ingest::JOBS));
-    match store {
-        Ok(mut store) => {
-            ingest::run(bed, &mut store, full)?;
-            let (all, indexes) = store.bytes_per_value()?;
-            let name = format!("bytes of MLflow for a value, {indexes:.0} of them indexes");
-            bed.note(Measurement::new(name, all, "B", None), &[])?;
+    let mut store = match store {
+        Ok(store) => Some(store),
+        Err(error) => {
+            bed.leave_out("MLflow's store", &error);
+            None
         }
-        Err(error) => bed.leave_out("MLflow's store", &error),
+    };
+    ingest::run(bed, store.as_mut(), full)?;
+    if let Some(store) = &mut store {
+        let (all, indexes) = store.bytes_per_value()?;
+        let name = format!("bytes of MLflow for a value, {indexes:.0} of them indexes");
+        bed.note(Measurement::new(name, all, "B", None), &[])?;
     }
+    drop(store);
     curves::run(bed)
 }

@@ -89,52 +89,87 @@ fn fill(client: &mut Client, large: &Spiked, small: &[Spiked]) -> anyhow::Result
 }
 
 fn times(bed: &mut Bed<'_>, owner: &Caller, large: &Spiked) -> anyhow::Result<()> {
+    let curve = format!(
+        "select public.training_metrics_curve(array['{}']::uuid[], max_points => {MAX_POINTS})",
+        large.job
+    );
     let bare = sampling::bare_scan(&large.job);
+    let aggregate = format!(
+        "select lora.curve(step::int8, training_loss, {MAX_POINTS}, 'minmaxlttb') from public.metrics_points \
+         where job_id = '{}'",
+        large.job
+    );
     let others = Peer::ALL.map(|peer| peer.sql(&large.job, MAX_POINTS));
-    let sides: Vec<Side<'_>> = [&bare].into_iter().chain(&others).map(|sql| Side::of(owner, sql)).collect();
+    let sides: Vec<Side<'_>> = [&curve, &bare]
+        .into_iter()
+        .chain(&others)
+        .map(|sql| Side::of(owner, sql))
+        .chain([&aggregate, &bare].map(|sql| Side::superuser(sql)))
+        .collect();
     let medians = in_turns(sides.len(), |at| bed.time(&sides[at]))?;
+    let name =
+        format!("{MAX_POINTS} of 1 M points through training_metrics_curve, to count, min and max of them");
+    let reads = bed.plan(&sides[1])?.scans();
+    let measurement = Measurement::new(name, medians[0] / medians[1], "", Target::AtMost(1.3))
+        .median("training_metrics_curve", medians[0], "in the function".to_owned())
+        .median("count, min, max", medians[1], reads);
+    bed.note(measurement, &sides[..2])?;
     for (at, peer) in Peer::ALL.into_iter().enumerate() {
         // Of two statements the first one is all there is to it.
         let first = others[at].split(';').next().unwrap_or_default();
         let reads = bed.plan(&Side::of(owner, first))?.scans();
-        let name = format!("{MAX_POINTS} of 1 M points by {}, to count, min and max of them", peer.name());
-        let measurement = Measurement::new(name, medians[at + 1] / medians[0], "", None)
-            .median(peer.name(), medians[at + 1], reads)
-            .median("count, min, max", medians[0], bed.plan(&sides[0])?.scans());
+        let name = format!("the same by {}, to count, min and max", peer.name());
+        let measurement = Measurement::new(name, medians[at + 2] / medians[1], "", None).median(
+            peer.name(),
+            medians[at + 2],
+            reads,
+        );
         bed.note(measurement, &[])?;
     }
-    Ok(())
+    let measurement = Measurement::new(
+        "the superuser's lora.curve of them, to the superuser's count, min and max",
+        medians[4] / medians[5],
+        "",
+        None,
+    )
+    .median("lora.curve", medians[4], bed.plan(&sides[4])?.scans())
+    .median("count, min, max", medians[5], bed.plan(&sides[5])?.scans());
+    bed.note(measurement, &[])
 }
 
 /// How many of the spikes each shows.
 fn shares(bed: &mut Bed<'_>, owner: &Caller, large: &Spiked, small: &[Spiked]) -> anyhow::Result<()> {
     let mut client = bed.connect()?;
-    for peer in Peer::ALL {
+    let mut sides: Vec<(&str, Option<Peer>)> = vec![("training_metrics_curve", None)];
+    sides.extend(Peer::ALL.map(|peer| (peer.name(), Some(peer))));
+    for (who, peer) in sides {
         let mut shown = [0, 0];
         for series in small.iter().chain([large]) {
-            let steps = steps_of(&mut client, owner, peer, &series.job)?;
+            let steps = match peer {
+                Some(peer) => steps_of(&mut client, owner, peer, &series.job)?,
+                None => steps_of_ours(&mut client, owner, &series.job)?,
+            };
+            anyhow::ensure!(steps.len() <= MAX_POINTS, "{who} shows {} points", steps.len());
             let kept = series.steps.iter().filter(|step| steps.contains(step)).count();
             shown[usize::from(series.job == large.job)] += kept;
         }
-        note_shares(bed, peer.name(), shown, large, small, None)?;
+        let percent = |shown: usize, of: usize| shown as f64 * 100.0 / of as f64;
+        let name =
+            format!("single spikes in {SPIKED_JOBS} series of {SPIKED_POINTS} points that {who} shows");
+        let target = peer.is_none().then_some(Target::AtLeast(100.0));
+        bed.note(Measurement::new(name, percent(shown[0], small.len()), "%", target), &[])?;
+        let count = large.steps.len();
+        let name = format!("{count} spikes in one series of 1 M points that {who} shows");
+        bed.note(Measurement::new(name, percent(shown[1], count), "%", None), &[])?;
     }
     Ok(())
 }
 
-fn note_shares(
-    bed: &mut Bed<'_>,
-    who: &str,
-    shown: [usize; 2],
-    large: &Spiked,
-    small: &[Spiked],
-    target: Option<Target>,
-) -> anyhow::Result<()> {
-    let percent = |shown: usize, of: usize| shown as f64 * 100.0 / of as f64;
-    let name = format!("single spikes in {SPIKED_JOBS} series of {SPIKED_POINTS} points that {who} shows");
-    bed.note(Measurement::new(name, percent(shown[0], small.len()), "%", target), &[])?;
-    let count = large.steps.len();
-    let name = format!("{count} spikes in one series of 1 M points that {who} shows");
-    bed.note(Measurement::new(name, percent(shown[1], count), "%", None), &[])
+fn steps_of_ours(client: &mut Client, owner: &Caller, job: &str) -> anyhow::Result<Vec<u32>> {
+    let sql = format!(
+        "select public.training_metrics_curve(array['{job}']::uuid[], max_points => {MAX_POINTS}) #> '{{0,x}}'"
+    );
+    Ok(serde_json::from_value(owner.ask(client, &sql)?)?)
 }
 
 /// The steps of a peer's answer. MLflow puts the last row of all, which comes last, in place of the last one selected.

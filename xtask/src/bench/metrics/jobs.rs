@@ -13,3 +13,11 @@ pub fn claimed(client: &mut Client, name: &str, count: usize, steps: u32) -> (Ca
     let jobs = (0..count).map(|_| story::claim(client, "bench")).collect();
     (owner, jobs)
 }
+
+/// Leaves everything as autovacuum would.
+pub fn vacuum(client: &mut Client) -> anyhow::Result<()> {
+    for table in ["public.metrics_points", "public.training_jobs", "lora_private.training_job_paces"] {
+        client.batch_execute(&format!("vacuum (analyze) {table}"))?;
+    }
+    Ok(())
+}
