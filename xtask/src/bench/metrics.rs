@@ -7,8 +7,10 @@ mod curves;
 mod ingest;
 mod jobs;
 mod mlflow;
+mod overview;
 mod points;
 mod sampling;
+mod storage;
 
 use super::bed::Bed;
 use super::measurement::Measurement;
@@ -32,5 +34,7 @@ pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>, full: bool) -> anyhow::Re
         bed.note(Measurement::new(name, all, "B", None), &[])?;
     }
     drop(store);
-    curves::run(bed)
+    curves::run(bed)?;
+    overview::run(bed, full)?;
+    storage::run(bed, full)
 }
