@@ -13,7 +13,6 @@ mod sampling;
 mod storage;
 
 use super::bed::Bed;
-use super::measurement::Measurement;
 use crate::setup::Prepared;
 
 /// Runs it.
@@ -28,13 +27,9 @@ pub fn run(bed: &mut Bed<'_>, prepared: &Prepared<'_>, full: bool) -> anyhow::Re
         }
     };
     ingest::run(bed, store.as_mut(), full)?;
-    if let Some(store) = &mut store {
-        let (all, indexes) = store.bytes_per_value()?;
-        let name = format!("bytes of MLflow for a value, {indexes:.0} of them indexes");
-        bed.note(Measurement::new(name, all, "B", None), &[])?;
-    }
+    let bytes_of_mlflow = store.as_mut().map(mlflow::Store::bytes).transpose()?;
     drop(store);
     curves::run(bed)?;
     overview::run(bed, full)?;
-    storage::run(bed, full)
+    storage::run(bed, bytes_of_mlflow, full)
 }

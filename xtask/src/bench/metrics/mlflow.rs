@@ -47,6 +47,15 @@ pub struct Store {
     client: Client,
 }
 
+/// What a value takes there.
+#[derive(Debug, Clone, Copy)]
+pub struct Bytes {
+    /// With its indexes.
+    pub all: f64,
+    /// These alone.
+    pub indexes: f64,
+}
+
 #[derive(Serialize)]
 struct Load {
     batches: usize,
@@ -149,14 +158,20 @@ impl Store {
         Ok(values == (self.logged * VALUES) as i64)
     }
 
-    /// Bytes of its table for a value, indexes included, and of these alone.
-    pub fn bytes_per_value(&mut self) -> anyhow::Result<(f64, f64)> {
+    /// What its table takes for a value, as inserted and after REINDEX.
+    pub fn bytes(&mut self) -> anyhow::Result<[Bytes; 2]> {
+        let as_inserted = self.bytes_now()?;
+        self.client.batch_execute("reindex table metrics")?;
+        Ok([as_inserted, self.bytes_now()?])
+    }
+
+    fn bytes_now(&mut self) -> anyhow::Result<Bytes> {
         let row = self.client.query_one(
             "select pg_total_relation_size('metrics')::float8 / count(*), pg_indexes_size('metrics')::float8 / count(*) \
              from metrics",
             &[],
         )?;
-        Ok((row.get(0), row.get(1)))
+        Ok(Bytes { all: row.get(0), indexes: row.get(1) })
     }
 
     fn line<T: for<'a> Deserialize<'a>>(&mut self) -> anyhow::Result<T> {

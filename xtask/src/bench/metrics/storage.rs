@@ -1,7 +1,7 @@
 //! What points take on disk, and whether a point costs the same however many jobs report.
 //!
 //! Six metrics each, through `report_training_metrics`, every job's batch after the other's. Bytes are those of ten jobs that
-//! report 50 points at a time, index by index; the time of a point is taken in batches of 1,000 for 1, 10 and 100 jobs, on a
+//! report 50 points at a time, index by index; the time of a point is taken in batches of 500 for 1, 10 and 100 jobs, on a
 //! database of its own for each, slice by slice in changing order.
 
 use std::time::Instant;
@@ -11,14 +11,15 @@ use postgres::{Client, Statement};
 
 use super::super::bed::{Bed, ROUNDS, median, milliseconds};
 use super::super::measurement::{Measurement, Target};
-use super::jobs;
 use super::points::{Batch, Metrics};
+use super::{ingest, jobs, mlflow};
 use crate::db::DATABASE;
 
 /// What a job that reports now and then sends at once.
 const SMALL_BATCH: u32 = 50;
 
-const BATCH: u32 = 1000;
+/// Small enough that one job has several calls in each slice.
+const BATCH: u32 = 500;
 
 /// Jobs that report to the same table.
 const NUMBERS_OF_JOBS: [usize; 3] = [1, 10, 100];
@@ -88,27 +89,31 @@ impl Reports {
 }
 
 /// Runs it.
-pub fn run(bed: &mut Bed<'_>, full: bool) -> anyhow::Result<()> {
+pub fn run(bed: &mut Bed<'_>, of_mlflow: Option<[mlflow::Bytes; 2]>, full: bool) -> anyhow::Result<()> {
     let points = if full { 100_000 } else { 10_000 };
-    bytes(bed, points)?;
+    bytes(bed, of_mlflow, points)?;
     cost(bed, points)
 }
 
-fn bytes(bed: &mut Bed<'_>, points: u32) -> anyhow::Result<()> {
-    let mut reports = Reports::new(bed.cluster(), "bench_bytes", 10)?;
+fn bytes(bed: &mut Bed<'_>, of_mlflow: Option<[mlflow::Bytes; 2]>, points: u32) -> anyhow::Result<()> {
+    let mut reports = Reports::new(bed.cluster(), "bench_bytes", ingest::JOBS)?;
     reports.report(points, SMALL_BATCH)?;
-    let mut note = |when: &str, limit: f64, reports: &mut Reports| -> anyhow::Result<()> {
-        let name = format!("bytes for a point of six metrics, 10 jobs of {points}, {when}");
-        let measurement = Measurement::new(name, reports.bytes()?, "B", Target::AtMost(limit));
-        bed.note(measurement, &[])?;
+    for (at, (when, limit)) in [("as inserted", 300.0), ("after REINDEX", 230.0)].into_iter().enumerate() {
+        if at > 0 {
+            reports.client.batch_execute("reindex table public.metrics_points")?;
+        }
+        let name = format!("bytes for a point of six metrics, {} jobs of {points}, {when}", ingest::JOBS);
+        bed.note(Measurement::new(name, reports.bytes()?, "B", Target::AtMost(limit)), &[])?;
         for (part, bytes) in reports.bytes_of_parts()? {
             bed.note(Measurement::new(format!("of these {part}, {when}"), bytes, "B", None), &[])?;
         }
-        Ok(())
-    };
-    note("as inserted", 300.0, &mut reports)?;
-    reports.client.batch_execute("reindex table public.metrics_points")?;
-    note("after REINDEX", 230.0, &mut reports)
+        if let Some(of_mlflow) = of_mlflow {
+            let mlflow::Bytes { all, indexes } = of_mlflow[at];
+            let name = format!("bytes of MLflow for one value, {indexes:.0} of them in indexes, {when}");
+            bed.note(Measurement::new(name, all, "B", None), &[])?;
+        }
+    }
+    Ok(())
 }
 
 fn cost(bed: &mut Bed<'_>, points: u32) -> anyhow::Result<()> {
@@ -122,19 +127,28 @@ fn cost(bed: &mut Bed<'_>, points: u32) -> anyhow::Result<()> {
             let at = (round + turn) % NUMBERS_OF_JOBS.len();
             let (reports, slices) = &mut databases[at];
             jobs::vacuum(&mut reports.client)?;
-            // Of a thousand points.
-            let thousands = f64::from(slice / BATCH) * reports.jobs.len() as f64;
-            slices.push(reports.report(slice, BATCH)? / thousands);
+            // What is known of the tables has changed: the first calls make their plans anew, and count for nobody.
+            reports.report(BATCH, BATCH)?;
+            let counted = slice - BATCH;
+            let thousands = f64::from(counted) / 1000.0 * reports.jobs.len() as f64;
+            slices.push(reports.report(counted, BATCH)? / thousands);
         }
     }
     let mut of_one = None;
     for (reports, slices) in &mut databases {
         let (count, taken) = (reports.jobs.len(), median(slices.clone()));
-        let ratio = taken / *of_one.get_or_insert(taken);
         let words = format!("{:.1} bytes for a point", reports.bytes()?);
-        let name = format!("a point of {count} jobs of {points}, to one of 1 job");
-        let target = (count > 1).then_some(Target::AtMost(FLAT));
-        let measurement = Measurement::new(name, ratio, "", target).median("1,000 points", taken, words);
+        let measurement = match of_one {
+            None => {
+                Measurement::new(format!("time of 1,000 points of one job of {points}"), taken, "ms", None)
+            }
+            Some(of_one) => {
+                let name = format!("time of a point, {count} jobs of {points} in turns, to one job alone");
+                Measurement::new(name, taken / of_one, "", Target::AtMost(FLAT))
+            }
+        };
+        of_one.get_or_insert(taken);
+        let measurement = measurement.median("1,000 points", taken, words);
         bed.note(measurement, &[])?;
     }
     Ok(())
