@@ -27,6 +27,9 @@ const NUMBERS_OF_JOBS: [usize; 3] = [1, 10, 100];
 /// How much more a point may cost among many jobs and still count as the same.
 const FLAT: f64 = 1.2;
 
+const REPORT: &str =
+    "select (public.report_training_metrics($1::text::uuid, 1, $2::text::jsonb) ->> 'accepted')::int";
+
 /// A database that so many jobs report to.
 struct Reports {
     client: Client,
@@ -43,10 +46,14 @@ impl Reports {
             .batch_execute(&format!("create database {database} template {DATABASE}"))?;
         let mut client = cluster.connect(database)?;
         let (_, jobs) = jobs::claimed(&mut client, "storage", count, 10_000_000);
-        let statement = client.prepare(
-            "select (public.report_training_metrics($1::text::uuid, 1, $2::text::jsonb) ->> 'accepted')::int",
-        )?;
+        let statement = client.prepare(REPORT)?;
         Ok(Self { client, statement, jobs, step: 0 })
+    }
+
+    fn reconnect(&mut self, cluster: &Cluster, database: &str) -> anyhow::Result<()> {
+        self.client = cluster.connect(database)?;
+        self.statement = self.client.prepare(REPORT)?;
+        Ok(())
     }
 
     /// So many points more of each job, in turns; the milliseconds of all calls.
@@ -92,12 +99,16 @@ impl Reports {
 pub fn run(bed: &mut Bed<'_>, of_mlflow: Option<[mlflow::Bytes; 2]>, full: bool) -> anyhow::Result<()> {
     let points = if full { 100_000 } else { 10_000 };
     bytes(bed, of_mlflow, points)?;
-    cost(bed, points)
+    cost(bed, points)?;
+    before_statistics(bed)
 }
 
 fn bytes(bed: &mut Bed<'_>, of_mlflow: Option<[mlflow::Bytes; 2]>, points: u32) -> anyhow::Result<()> {
     let mut reports = Reports::new(bed.cluster(), "bench_bytes", ingest::JOBS)?;
-    reports.report(points, SMALL_BATCH)?;
+    for _ in 0..10 {
+        jobs::vacuum(&mut reports.client)?;
+        reports.report(points / 10, SMALL_BATCH)?;
+    }
     for (at, (when, limit)) in [("as inserted", 300.0), ("after REINDEX", 230.0)].into_iter().enumerate() {
         if at > 0 {
             reports.client.batch_execute("reindex table public.metrics_points")?;
@@ -152,4 +163,26 @@ fn cost(bed: &mut Bed<'_>, points: u32) -> anyhow::Result<()> {
         bed.note(measurement, &[])?;
     }
     Ok(())
+}
+
+/// Whether a call stays as fast while nobody has analyzed the table, as between two visits of autovacuum: the planner guesses
+/// then how many points a job has.
+fn before_statistics(bed: &mut Bed<'_>) -> anyhow::Result<()> {
+    const TENTH: u32 = 1000;
+    let mut reports = Reports::new(bed.cluster(), "bench_not_analyzed", ingest::JOBS)?;
+    let calls = f64::from(TENTH / SMALL_BATCH) * ingest::JOBS as f64;
+    let mut tenths = Vec::new();
+    for _ in 0..10 {
+        // Another worker, whose plans are made for the table as it is now.
+        reports.reconnect(bed.cluster(), "bench_not_analyzed")?;
+        tenths.push(reports.report(TENTH, SMALL_BATCH)? / calls);
+    }
+    let name = format!(
+        "a call of {SMALL_BATCH} points behind 9,000 of each of {} jobs, to one of the first 1,000, table never analyzed",
+        ingest::JOBS
+    );
+    let measurement = Measurement::new(name, tenths[9] / tenths[0], "", None)
+        .median("the last tenth, a call", tenths[9], "with its commit".to_owned())
+        .median("the first tenth, a call", tenths[0], "with its commit".to_owned());
+    bed.note(measurement, &[])
 }
