@@ -20,6 +20,7 @@ begin
     -- Nothing but other metrics, of an evaluation before the first step.
     update public.training_jobs set
       current_metrics = job.current_metrics,
+      last_progress_at = lora_private.clock(),
       last_heartbeat_at = lora_private.clock(),
       lease_expires_at = lora_private.renewed_lease(job)
     where id = job.id and has_new_points;
@@ -85,7 +86,7 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
-  return case when pg_catalog.jsonb_typeof(best -> 'value') = 'number' then (best ->> 'value')::double precision end;
+  return lora_private.metric_number(best -> 'value');
 end
 $$;
 
@@ -126,15 +127,47 @@ as $$
   ) as lowest
 $$;
 
+-- The best figures when points of the current attempt have other values. All points are read only when the best one was among them.
+create or replace function lora_private.best_after_replacing(job public.training_jobs, changed jsonb)
+returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  known constant pg_catalog.jsonb :=
+    case when pg_catalog.jsonb_typeof(job.best_metrics) = 'object' then job.best_metrics else '{}' end;
+begin
+  if exists (
+    select from pg_catalog.jsonb_array_elements(changed) as point
+    cross join pg_catalog.unnest(array['training_loss', 'validation_loss']) as metric
+    where known -> metric ->> 'step' = point ->> 'step' and known -> metric ->> 'attempt' = job.attempt::pg_catalog.text
+  ) then
+    return known - 'training_loss' - 'validation_loss' || coalesce(lora_private.best_of_points(job.id), '{}');
+  end if;
+  return lora_private.better_metrics(known, (
+    select pg_catalog.jsonb_object_agg(lowest.metric, pg_catalog.jsonb_build_object('value', lowest.value, 'step', lowest.step))
+    from (
+      select distinct on (metric) metric, lora_private.metric_number(point -> metric) as value, (point ->> 'step')::integer as step
+      from pg_catalog.jsonb_array_elements(changed) as point
+      cross join pg_catalog.unnest(array['training_loss', 'validation_loss']) as metric
+      where pg_catalog.abs(lora_private.metric_number(point -> metric)) < 'Infinity'
+      order by metric, lora_private.metric_number(point -> metric), (point ->> 'step')::integer
+    ) as lowest
+  ), job.attempt);
+end
+$$;
+
 revoke all on function
   lora_private.advance_training_job(public.training_jobs, boolean, jsonb, jsonb),
   lora_private.better_metrics(jsonb, jsonb, integer),
   lora_private.metric_value(jsonb),
-  lora_private.best_of_points(uuid)
+  lora_private.best_of_points(uuid),
+  lora_private.best_after_replacing(public.training_jobs, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.advance_training_job(public.training_jobs, boolean, jsonb, jsonb),
   lora_private.better_metrics(jsonb, jsonb, integer),
   lora_private.metric_value(jsonb),
-  lora_private.best_of_points(uuid)
+  lora_private.best_of_points(uuid),
+  lora_private.best_after_replacing(public.training_jobs, jsonb)
   to service_role;

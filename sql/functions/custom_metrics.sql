@@ -36,7 +36,8 @@ end
 $$;
 
 -- Records the other metrics of points that are good. `accepted`, `duplicates` and `replaced` count the points that hold nothing else,
--- `recorded` all new values; `odd` are the points of which a value is not kept, `newest` the values of the highest steps.
+-- `recorded` all new values; `odd` are the points of which a value is not kept, `empty` those that hold nothing else, `newest` the
+-- values of the highest steps.
 create or replace function lora_private.record_custom_metrics(job public.training_jobs, points jsonb, is_replacing boolean)
 returns jsonb
 language plpgsql
@@ -101,14 +102,20 @@ begin
         select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('metric', metric, 'step', step, 'value', value)), '[]')
         from judged where not is_same and $5 and is_chosen
       ),
+      'empty', (
+        select coalesce(pg_catalog.jsonb_agg(index), '[]') from (
+          select index from sent where not is_beside group by index having not pg_catalog.bool_or(is_nameable and value is not null)
+        ) as nothing
+      ),
       'odd', (
         select coalesce(pg_catalog.jsonb_agg(distinct index), '[]') from sent where not is_nameable or value is null
       ),
       'newest', (
         select coalesce(pg_catalog.jsonb_object_agg(last.metric, pg_catalog.jsonb_build_object('value', last.value, 'step', last.step)), '{}')
         from (
-          select distinct on (metric) metric, value, step from ranked
-          where is_chosen and pg_catalog.abs(value) < 'Infinity' order by metric, step desc
+          -- (What is refused stands nowhere.)
+          select distinct on (metric) metric, value, step from judged
+          where is_chosen and (is_same or $5) and pg_catalog.abs(value) < 'Infinity' order by metric, step desc
         ) as last
       )
     ) from alone
@@ -131,7 +138,7 @@ declare
 begin
   update public.custom_metrics as recorded set value = change.value
   from pg_catalog.jsonb_to_recordset(changes) as change (metric pg_catalog.text, step pg_catalog.int4, value pg_catalog.float8)
-  where recorded.job_id = job.id and recorded.metric = change.metric and recorded.attempt = job.attempt
+  where job.status <> 'cancelled' and recorded.job_id = job.id and recorded.metric = change.metric and recorded.attempt = job.attempt
     and recorded.step = change.step;
 end
 $$;

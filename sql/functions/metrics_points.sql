@@ -101,13 +101,15 @@ create or replace function lora_private.compared_points(
 returns jsonb
 language plpgsql stable
 set search_path = ''
+set enable_nestloop = off set jit = off
 as $$
 declare
   answer pg_catalog.jsonb;
 begin
-  -- Planned each time: a plan that is made while the table is small reads all of it for each batch when it is large.
+  -- Planned each time: a plan that is made while the table is small reads all of it for each batch when it is large. And without nested
+  -- loops: where nothing is known of the table they would read a job for each point.
   execute $query$
-    with sent as (
+    with sent as materialized (
       select item.number::pg_catalog.int4 - 1 as index, point.*
       from pg_catalog.jsonb_array_elements($3) with ordinality as item (point, number)
       cross join lateral pg_catalog.jsonb_to_record(item.point) as point (
@@ -116,6 +118,8 @@ begin
         gpu_utilization pg_catalog.float8, "timestamp" pg_catalog.timestamptz
       )
       where pg_catalog.jsonb_typeof(item.point) = 'object'
+    ), known as materialized (
+      select * from public.metrics_points as point where point.job_id = $1 and point.attempt = $2 and point.step = any ($6)
     ), judged as (
       select sent.index, sent.step,
         pg_catalog.row_number() over (partition by sent.step order by case when $5 then -sent.index else sent.index end) = 1 as is_chosen,
@@ -124,12 +128,7 @@ begin
           known.gpu_utilization) is not distinct from (sent.epoch, sent.training_loss, sent.validation_loss, sent.learning_rate,
           sent.gradient_norm, sent.throughput, sent.gpu_utilization) as is_same
       from sent
-      -- One look for each point, whatever is known of the table: the other way round it would read the batch for each of its points.
-      cross join lateral (
-        select * from public.metrics_points as point
-        where point.job_id = $1 and point.attempt = $2 and point.step = sent.step
-        offset 0
-      ) as known
+      join known on known.step = sent.step
       -- What is bad is told by its findings.
       where pg_catalog.isfinite(sent."timestamp") is not false and sent.epoch >= 0 and sent.training_loss is not null and sent.learning_rate is not null
         and (sent.gpu_utilization between 0 and 100 or sent.gpu_utilization in ('NaN', 'Infinity', '-Infinity')) is not false
@@ -143,7 +142,9 @@ begin
         'index', index, 'step', step, 'reason', 'another value is recorded for this step') order by index)
         filter (where not is_same and not $5), '[]'))
     from repeated
-  $query$ into answer using job_id, attempt, points, new_steps, is_replacing;
+  $query$ into answer using job_id, attempt, points, new_steps, is_replacing, array(
+    select distinct (item ->> 'step')::pg_catalog.int4 from pg_catalog.jsonb_array_elements(points) as item
+    where pg_catalog.jsonb_typeof(item) = 'object');
   return answer;
 end
 $$;
@@ -209,8 +210,9 @@ as $$
   ) order by bad.index), '[]')
   from pg_catalog.unnest(indexes) as bad (index)
   cross join lateral (
-    select coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding) order by finding.severity), '[]') as findings
-    from lora.metric_point_findings(points -> bad.index) as finding
+    select coalesce(
+      pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding) - 'place' order by finding.severity, finding.place), '[]') as findings
+    from lora.metric_point_findings(points -> bad.index) with ordinality as finding (code, severity, field, error, suggestion, place)
   ) as found
 $$;
 
@@ -233,7 +235,7 @@ begin
     validation_loss pg_catalog.float8, learning_rate pg_catalog.float8, gradient_norm pg_catalog.float8,
     throughput pg_catalog.float8, gpu_utilization pg_catalog.float8
   )
-  where point.job_id = job.id and point.attempt = job.attempt and point.step = sent.step;
+  where job.status <> 'cancelled' and point.job_id = job.id and point.attempt = job.attempt and point.step = sent.step;
 end
 $$;
 

@@ -53,16 +53,21 @@ begin
   if (recorded ->> 'has_others')::boolean then
     others := lora_private.record_custom_metrics(job, points, is_replacing);
     refused := refused || (others -> 'refused');
+    if others -> 'empty' <> '[]' then
+      bad := bad || lora_private.indexes_of(others -> 'empty');
+      refused := refused || lora_private.told_points(sent, lora_private.indexes_of(others -> 'empty'));
+    end if;
     job.current_metrics := lora_private.with_custom_metrics(job.current_metrics, others -> 'newest');
   end if;
   if recorded -> 'odd' <> '[]' or others -> 'odd' <> '[]' then
     warnings := lora_private.told_points(
       sent, array(select pg_catalog.unnest(lora_private.indexes_of(recorded -> 'odd') || lora_private.indexes_of(others -> 'odd'))
-        except select pg_catalog.unnest(bad)));
+        except select pg_catalog.unnest(bad)
+        except select (entry ->> 'index')::integer from pg_catalog.jsonb_array_elements(recorded -> 'refused') as entry));
   end if;
   if recorded -> 'changed' <> '[]' then
     perform lora_private.replace_points(job.id, job.attempt, recorded -> 'changed');
-    job.best_metrics := lora_private.best_of_points(job.id);
+    job.best_metrics := lora_private.best_after_replacing(job, recorded -> 'changed');
   end if;
 
   return pg_catalog.jsonb_build_object(

@@ -73,6 +73,12 @@ fn any_metric_is_kept_once() {
         );
     }
     assert_eq!(values(&mut db, &alice)[1], kept[1]);
+    // What is refused stands nowhere, and a point of which nothing is kept is refused.
+    let none =
+        report(&mut db, &job, json!([{"step": 3, "eval/f1": 0.125}, {"step": 4, "note": "hello"}])).unwrap();
+    assert_eq!((counts(&none), &none["warnings"]), ([0, 0, 0], &json!([])), "{none}");
+    let refused = |at: usize| (&none["refused"][at]["index"], &none["refused"][at]["metric"]);
+    assert_eq!([refused(0), refused(1)], [(&json!(0), &json!("eval/f1")), (&json!(1), &Value::Null)]);
     // Another client sees none of it.
     let bob = sign_up(&mut db, "bob");
     assert_eq!(values(&mut db, &bob), json!([]));

@@ -313,6 +313,15 @@ fn what_is_sent_last_replaces_what_stands_there_when_that_is_asked_for() {
     // The lowest one was 0.5, which is no longer there.
     assert_eq!(row["best_metrics"]["training_loss"], json!({"value": 1.75, "step": 4, "attempt": 1}));
     assert_eq!(row["current_metrics"]["training_loss"], 1.75);
+    // Another one than the best is replaced: by a better one, and by a worse one; what the service keeps beside them stays.
+    db.batch_execute(
+        "update public.training_jobs set best_metrics = best_metrics || '{\"accuracy\": {\"value\": 7}}'",
+    )
+    .unwrap();
+    replace(&mut db, json!([point(1, json!(0.5)), point(3, json!(7.0))]));
+    let best = job_row(&mut db, &job)["best_metrics"].clone();
+    assert_eq!(best["training_loss"], json!({"value": 0.5, "step": 1, "attempt": 1}));
+    assert!(best["accuracy"].is_object(), "{best}");
 
     for (argument, said) in
         [("'overwrite'", "\"on_conflict\" is \"overwrite\""), ("null", "\"on_conflict\" is null")]
