@@ -75,10 +75,12 @@ $$;
 
 create or replace function lora_private.is_job_status(status text)
 returns boolean
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
-  select coalesce(status = any (array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled']), false)
+begin
+  return coalesce(status = any (array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled']), false);
+end
 $$;
 revoke all on function
   lora_private.is_job_status(text),

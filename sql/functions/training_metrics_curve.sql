@@ -142,8 +142,11 @@ begin
     select greatest(pg_catalog.max(point.attempt), other) into number from public.metrics_points as point
     where point.job_id = job.id and point.attempt between 1 and number;
     exit when number is null;
+    -- A condition that holds for every step takes a tenth of the time of a long curve.
     conditions := conditions || pg_catalog.format(
-      'point.attempt = %s::pg_catalog.int2 and point.step between %s and %s', number, from_step, last_step);
+      'point.attempt = %s::pg_catalog.int2%s', number,
+      case when from_step > -2147483648 or last_step < 2147483647
+        then pg_catalog.format(' and point.step between %s and %s', from_step, last_step) end);
     select pg_catalog.min(point.step) into first_step from public.metrics_points as point
     where point.job_id = job.id and point.attempt = number;
     if custom_metric is not null then
