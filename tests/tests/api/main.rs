@@ -7,6 +7,7 @@ mod curves;
 mod custom;
 mod datasets;
 mod endings;
+mod estimates;
 mod hostile;
 mod jobs;
 mod ledger;

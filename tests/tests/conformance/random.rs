@@ -380,6 +380,7 @@ fn random_documents_of_gpus() {
         let mut fields =
             vec![(names[0], "\"H100\""), (names[1], count.as_str()), ("cost_per_gpu_hour", number.as_str())];
         fields.push(("gpu_memory_gb", "80"));
+        fields.push(("spot", random.pick(&["true", "false", "null"])));
         if random.once_in(5) {
             fields.push(("gpu_type", "\"A100-80GB\""));
         }

@@ -17,6 +17,7 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
     vec![
         ("check_dataset", json!({"content": pairs(2)})),
         ("create_training_job", json!({"dataset_id": dataset, "gpu_config": gpus()})),
+        ("estimate_training_cost", json!({"dataset_id": dataset, "gpu_config": gpus()})),
         ("training_job_progress", json!({"job_id": job})),
         ("mark_notifications_read", json!({"ids": []})),
         ("training_jobs_overview", json!({})),

@@ -19,7 +19,7 @@ const TABLES: [(&str, &str, &str); 10] = [
 ];
 
 /// Every function in `public`, and whether users may call it; the service may call all of them.
-const FUNCTIONS: [(&str, bool); 23] = [
+const FUNCTIONS: [(&str, bool); 24] = [
     ("append_dataset_chunk(uuid,integer,text,text,text,jsonb)", false),
     ("cancel_training_job(uuid,text)", true),
     ("check_dataset(text,jsonb)", true),
@@ -28,6 +28,7 @@ const FUNCTIONS: [(&str, bool); 23] = [
     ("correct_cost(uuid,numeric,text,text)", false),
     ("cost_summary(date,date,text,uuid)", true),
     ("create_training_job(uuid,text,jsonb,jsonb,text,uuid)", true),
+    ("estimate_training_cost(uuid,jsonb,jsonb,text)", true),
     ("fail_training_job(uuid,integer,text,text,text)", false),
     ("finish_dataset_validation(uuid,integer,text,jsonb)", false),
     ("heartbeat_training_job(uuid,integer,text,text,jsonb)", false),

@@ -7,7 +7,7 @@ const USERS: Callers = [DENIED, YES, YES, YES];
 /// Something of the owner.
 const OWN: Callers = [DENIED, YES, UNKNOWN, YES];
 
-pub const CALLS: [(&str, Callers); 29] = [
+pub const CALLS: [(&str, Callers); 30] = [
     ("append_dataset_chunk('{uploading}', 1, '{}')", SERVICE),
     ("append_dataset_chunk('{ready}', 1, '{}')", [DENIED, DENIED, DENIED, "PT409, hint"]),
     ("cancel_training_job('{queued}')", OWN),
@@ -27,6 +27,7 @@ pub const CALLS: [(&str, Callers); 29] = [
         "create_training_job('{uploading}', gpu_config => '{GPUS}')",
         [DENIED, "PT409, hint", UNKNOWN, "PT409, hint"],
     ),
+    ("estimate_training_cost('{ready}', gpu_config => '{GPUS}')", OWN),
     ("fail_training_job('{running}', 1, 'stalled', 'it hangs')", SERVICE),
     ("finish_dataset_validation('{uploading}', 1)", [DENIED, DENIED, DENIED, "PT409, hint"]),
     ("heartbeat_training_job('{running}', 1)", SERVICE),
