@@ -1,5 +1,6 @@
 //! The API in `public`, function by function, called as clients and workers call it.
 
+mod budgets;
 mod chunks;
 mod costs;
 mod crashes;
@@ -19,6 +20,7 @@ mod queue;
 mod random;
 mod spoiled;
 mod states;
+mod thresholds;
 mod verdicts;
 mod writers;
 

@@ -26,6 +26,14 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// What is of the user alone: the service says whose.
+fn calls_for_oneself() -> Vec<(&'static str, Value)> {
+    vec![
+        ("cost_budget", json!({})),
+        ("set_cost_budget", json!({"monthly_limit": 100, "time_zone": "Europe/Berlin"})),
+    ]
+}
+
 fn calls_of_the_service(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
     vec![
         ("validate_dataset", json!({"dataset_id": dataset, "content": pairs(3)})),
@@ -53,6 +61,14 @@ fn functions_of_the_service_are_not_for_users_and_none_is_for_nobody() {
         life.platform.without_token().rpc(function, &arguments).has_code(401, "42501");
         life.alice.rpc(function, &arguments).expect(200);
         life.service.rpc(function, &arguments).expect(200);
+    }
+    for (function, mut arguments) in calls_for_oneself() {
+        life.nobody.rpc(function, &arguments).has_code(401, "42501");
+        life.alice.rpc(function, &arguments).expect(200);
+        life.service.rpc(function, &arguments).is_refused(400, "22023", "user_id");
+        arguments["user_id"] = json!(life.alice_id);
+        life.service.rpc(function, &arguments).expect(200);
+        life.bob.rpc(function, &arguments).is_refused(403, "42501", "budget");
     }
     for (function, arguments) in calls_of_the_service(&dataset, &job) {
         life.nobody.rpc(function, &arguments).has_code(401, "42501");

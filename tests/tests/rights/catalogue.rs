@@ -19,13 +19,14 @@ const TABLES: [(&str, &str, &str); 10] = [
 ];
 
 /// Every function in `public`, and whether users may call it; the service may call all of them.
-const FUNCTIONS: [(&str, bool); 24] = [
+const FUNCTIONS: [(&str, bool); 26] = [
     ("append_dataset_chunk(uuid,integer,text,text,text,jsonb)", false),
     ("cancel_training_job(uuid,text)", true),
     ("check_dataset(text,jsonb)", true),
     ("claim_training_jobs(text,integer,integer)", false),
     ("complete_training_job(uuid,integer,jsonb)", false),
     ("correct_cost(uuid,numeric,text,text)", false),
+    ("cost_budget(uuid)", true),
     ("cost_summary(date,date,text,uuid)", true),
     ("create_training_job(uuid,text,jsonb,jsonb,text,uuid)", true),
     ("estimate_training_cost(uuid,jsonb,jsonb,text)", true),
@@ -37,6 +38,7 @@ const FUNCTIONS: [(&str, bool); 24] = [
     ("register_model_artifact(uuid,integer,text,jsonb,jsonb,uuid,text)", false),
     ("report_training_metrics(uuid,integer,jsonb,text)", false),
     ("retry_training_job(uuid)", true),
+    ("set_cost_budget(numeric,boolean,text,text,uuid)", true),
     ("set_model_artifact_status(uuid,text)", false),
     ("sweep_training_jobs(boolean,integer)", false),
     ("training_job_health(uuid)", true),
