@@ -115,19 +115,18 @@ begin
     end if;
   end if;
   steps := counted::integer;
-  tokens := lora_private.tokens_of_dataset(dataset) * (counted / of_epoch)::double precision;
+  tokens := lora_private.tokens_of_epoch(dataset.validation_report #> '{tokens,sequence}', dataset.total_tokens) * (counted / of_epoch)::double precision;
 end
 $$;
 
 -- Tokens that an epoch trains on; 0 where nobody has counted them.
-create or replace function lora_private.tokens_of_dataset(dataset public.datasets)
+create or replace function lora_private.tokens_of_epoch(sequence_tokens jsonb, total_tokens bigint)
 returns double precision
 language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
-  return coalesce(
-    lora_private.figure(dataset.validation_report #> '{tokens,sequence}', 1e15), dataset.total_tokens, 0)::double precision;
+  return coalesce(lora_private.figure(sequence_tokens, 1e15), total_tokens, 0)::double precision;
 end
 $$;
 
@@ -155,7 +154,7 @@ $$;
 -- empty where fewer than five runs of three users are known.
 --
 -- As the owner of the tables, because the runs are those of all users. Nothing else leaves it: no run, no user, no dataset; each
--- user counts with ten runs at most, so that nobody is most of what is answered for long, and three digits tell no time to the second.
+-- user counts with five runs at most, so that nobody is most of what is answered for long, and three digits tell no time to the second.
 create or replace function lora_private.shares_of_similar_jobs(
   base_model text, gpu_type text, gpus integer, batch_size numeric, tokens double precision
 )
@@ -167,11 +166,9 @@ as $$
 declare
   throughput constant pg_catalog.float8 := lora_private.gpu_tokens_per_second(shares_of_similar_jobs.gpu_type);
   run pg_catalog.record;
-  dataset public.datasets;
   of_epoch pg_catalog.numeric;
   of_run pg_catalog.float8;
   batch pg_catalog.numeric;
-  seconds pg_catalog.float8;
   shares pg_catalog.float8[] := '{}';
   users pg_catalog.uuid[] := '{}';
 begin
@@ -179,39 +176,40 @@ begin
     return shares;
   end if;
   for run in
-    select newest.id, newest.user_id, newest.dataset_id, newest.hyperparameters, newest.total_steps
+    select newest.user_id, newest.hyperparameters, newest.total_steps, dataset.total_training_pairs, dataset.total_tokens,
+      dataset.validation_report #> '{tokens,sequence}' as sequence_tokens, (
+        -- What was charged for, of all attempts: who runs the next one pays for those that are lost as well.
+        select pg_catalog.sum(extract(epoch from pg_catalog.upper(record.period) - pg_catalog.lower(record.period)))
+        from public.cost_records as record
+        where record.job_id = newest.id and record.idempotency_key like 'training_compute:%'
+      ) as seconds
     from (
-      select job.id, job.user_id, job.dataset_id, job.hyperparameters, job.total_steps, job.completed_at,
-        pg_catalog.row_number() over (partition by job.user_id order by job.completed_at desc, job.id) as of_user
+      select job.*, pg_catalog.row_number() over (partition by job.user_id order by job.completed_at desc, job.id) as of_user
       from (
-        select * from public.training_jobs as job
+        select job.id, job.user_id, job.dataset_id, job.hyperparameters, job.total_steps, job.completed_at
+        from public.training_jobs as job
         where job.status = 'completed' and job.completed_at > lora_private.clock() - '90 days'::pg_catalog.interval
           and pg_catalog.left(job.hyperparameters ->> 'base_model', 200) = pg_catalog.left(shares_of_similar_jobs.base_model, 200)
           and pg_catalog.left(job.gpu_config ->> 'gpu_type', 50) = pg_catalog.left(shares_of_similar_jobs.gpu_type, 50)
           and pg_catalog.left(job.gpu_config ->> 'num_gpus', 10) = shares_of_similar_jobs.gpus::pg_catalog.text
         order by job.completed_at desc
-        limit 200
+        limit 120
       ) as job
     ) as newest
-    where newest.of_user <= 10
+    join public.datasets as dataset on dataset.id = newest.dataset_id
+    where newest.of_user <= 5
     order by newest.completed_at desc, newest.id
-    limit 50
+    limit 30
   loop
     -- One after the other, because an adopted job may hold anything where these have numbers.
-    select * into dataset from public.datasets as candidate where candidate.id = run.dataset_id;
-    of_epoch := lora_private.steps_of_epoch(dataset.total_training_pairs, run.hyperparameters);
-    continue when of_epoch is null or (run.total_steps >= 1) is not true;
-    of_run := lora_private.tokens_of_dataset(dataset) * (run.total_steps / of_epoch)::pg_catalog.float8;
+    of_epoch := lora_private.steps_of_epoch(run.total_training_pairs, run.hyperparameters);
+    continue when of_epoch is null or (run.total_steps >= 1) is not true or (run.seconds > 0) is not true;
+    of_run := lora_private.tokens_of_epoch(run.sequence_tokens, run.total_tokens) * (run.total_steps / of_epoch)::pg_catalog.float8;
     continue when of_run not between shares_of_similar_jobs.tokens / 4 and shares_of_similar_jobs.tokens * 4;
     batch := lora_private.figure(run.hyperparameters -> 'batch_size', 1e9)
       * coalesce(lora_private.figure(run.hyperparameters -> 'gradient_accumulation_steps', 1e9), 1);
     continue when batch not between shares_of_similar_jobs.batch_size / 2 and shares_of_similar_jobs.batch_size * 2;
-    -- What was charged for, of all attempts: who runs the next one pays for those that are lost as well.
-    select pg_catalog.sum(extract(epoch from pg_catalog.upper(record.period) - pg_catalog.lower(record.period))) into seconds
-    from public.cost_records as record
-    where record.job_id = run.id and record.idempotency_key like 'training_compute:%';
-    continue when (seconds > 0) is not true;
-    shares := shares || seconds / (lora.estimate_cost(
+    shares := shares || run.seconds::pg_catalog.float8 / (lora.estimate_cost(
       run.total_steps, of_run / run.total_steps, pg_catalog.ceil(run.total_steps / of_epoch)::pg_catalog.int4, throughput, 0,
       shares_of_similar_jobs.gpus) ->> 'seconds')::pg_catalog.float8;
     users := users || run.user_id;
@@ -246,7 +244,7 @@ revoke all on function
   lora_private.hyperparameters_of_run(jsonb, text),
   lora_private.steps_of_epoch(integer, jsonb),
   lora_private.work_of_run(public.datasets, jsonb),
-  lora_private.tokens_of_dataset(public.datasets),
+  lora_private.tokens_of_epoch(jsonb, bigint),
   lora_private.estimate_of_run(integer, integer, double precision, jsonb, jsonb),
   lora_private.shares_of_similar_jobs(text, text, integer, numeric, double precision),
   lora_private.three_digits(double precision)
@@ -257,7 +255,7 @@ grant execute on function
   lora_private.hyperparameters_of_run(jsonb, text),
   lora_private.steps_of_epoch(integer, jsonb),
   lora_private.work_of_run(public.datasets, jsonb),
-  lora_private.tokens_of_dataset(public.datasets),
+  lora_private.tokens_of_epoch(jsonb, bigint),
   lora_private.estimate_of_run(integer, integer, double precision, jsonb, jsonb),
   lora_private.shares_of_similar_jobs(text, text, integer, numeric, double precision)
   to authenticated, service_role;

@@ -174,17 +174,21 @@ fn private_schemas_are_closed_to_nobody_and_the_history_to_everybody() {
     // Nobody may make anything.
     assert!(!rights.iter().any(|right| right.contains("CREATE")), "{rights:?}");
     // Trigger functions and those that run as their owner are called by nobody, but for the one that counts everybody's jobs
-    // and the two by which a report replaces what another one said.
+    // and the two by which a report replaces what another one said; the one that answers three figures of what similar runs of
+    // everybody have taken, and the one by which the sweep tells of a budget.
     let callable = "select pg_proc.oid::regprocedure::text from pg_proc, unnest(array['anon', 'authenticated', 'service_role']) as role
                     where pronamespace = 'lora_private'::regnamespace and (prorettype = 'trigger'::regtype or prosecdef)
                       and has_function_privilege(role, pg_proc.oid, 'EXECUTE') order by 1";
     assert_eq!(
         lines(&mut db, callable),
         [
+            "lora_private.look_at_budget(uuid)",
             "lora_private.place_in_queue(uuid)",
             "lora_private.place_in_queue(uuid)",
             "lora_private.replace_custom_metrics(uuid,integer,jsonb)",
             "lora_private.replace_points(uuid,integer,jsonb)",
+            "lora_private.shares_of_similar_jobs(text,text,integer,numeric,double precision)",
+            "lora_private.shares_of_similar_jobs(text,text,integer,numeric,double precision)",
         ]
     );
 }
