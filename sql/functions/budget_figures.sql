@@ -52,6 +52,24 @@ begin
 end
 $$;
 
+-- Whether a record's amount follows from its period and rate, so that a part of the period has a part of it: by the rule of
+-- cost_parts_query.
+create or replace function lora_private.is_cost_of_period(record public.cost_records)
+returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+  if (record.gpus between 0 and 4096
+    and record.hourly_rate between 0 and 1000000000 and record.hourly_rate = pg_catalog.round(record.hourly_rate, 10)
+    and pg_catalog.lower(record.period) >= '1900-01-01 00:00Z' and pg_catalog.upper(record.period) <= '2500-01-01 00:00Z'
+    and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::pg_catalog.date) is not true then
+    return false;
+  end if;
+  return record.amount = lora.interval_cost(record.period, record.hourly_rate, record.gpus);
+end
+$$;
+
 -- What an attempt was expected to cost in all: the estimate of the job, or of what is left of it from its checkpoint on.
 create or replace function lora_private.expected_cost_of_attempt(job public.training_jobs)
 returns numeric
@@ -156,6 +174,7 @@ $$;
 revoke all on function
   lora_private.month_of(text, timestamptz),
   lora_private.charged_within(uuid, character, tstzrange, date, date),
+  lora_private.is_cost_of_period(public.cost_records),
   lora_private.expected_cost_of_attempt(public.training_jobs),
   lora_private.budget_figures(public.cost_budgets, timestamptz),
   lora_private.wasted(public.cost_budgets, timestamptz, tstzrange)
@@ -164,6 +183,7 @@ revoke all on function
 grant execute on function
   lora_private.month_of(text, timestamptz),
   lora_private.charged_within(uuid, character, tstzrange, date, date),
+  lora_private.is_cost_of_period(public.cost_records),
   lora_private.expected_cost_of_attempt(public.training_jobs),
   lora_private.budget_figures(public.cost_budgets, timestamptz),
   lora_private.wasted(public.cost_budgets, timestamptz, tstzrange)

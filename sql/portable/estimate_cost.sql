@@ -16,7 +16,7 @@ declare
   seconds double precision;
   micros double precision;
 begin
-  perform lora._check_hourly_rate(hourly_rate);
+  perform lora._check_amount(hourly_rate, 'hourly_rate');
   perform lora._check_workload('total_steps', total_steps >= 1);
   perform lora._check_workload('num_epochs', num_epochs >= 1);
   perform lora._check_workload('gpus', gpus >= 1);
@@ -72,54 +72,3 @@ begin
 end
 $$;
 grant execute on function lora._check_workload(text, boolean) to public;
-
--- A price that an amount of ten places holds. Whether it is below 0 is looked at where time is charged for.
-create or replace function lora._check_hourly_rate(hourly_rate numeric)
-returns void
-language plpgsql immutable parallel safe
-set search_path = ''
-as $$
-begin
-  -- NaN is larger than any other.
-  if pg_catalog.abs(hourly_rate) >= 'Infinity' or pg_catalog.min_scale(hourly_rate) > 10 then
-    raise exception '"hourly_rate" is %, which is not an amount', hourly_rate
-      using errcode = '22023', hint = 'Pass a finite decimal with at most ten places.';
-  elsif pg_catalog.abs(hourly_rate) >= 10000000000000000000000000000 then
-    raise exception '"hourly_rate" is %, which is too large', hourly_rate
-      using errcode = '22003', hint = 'Pass an amount below 10^28.';
-  end if;
-end
-$$;
-grant execute on function lora._check_hourly_rate(numeric) to public;
-
--- What so much time costs, exact and rounded once, half to even, to ten places.
-create or replace function lora._cost_of_micros(micros bigint, hourly_rate numeric, gpus integer)
-returns numeric
-language plpgsql immutable strict parallel safe
-set search_path = ''
-as $$
-declare
-  micros_per_hour constant numeric := 3600000000;
-  product numeric;
-  units numeric;
-  rest numeric;
-begin
-  if hourly_rate < 0 then
-    raise exception '"hourly_rate" is negative'
-      using errcode = '22023', hint = 'Pass a price of 0 or more; corrections are records of their own.';
-  end if;
-  product := pg_catalog.trunc(hourly_rate * 10000000000) * gpus * micros;
-  -- What 128 bits hold.
-  if product > 170141183460469231731687303715884105727 then
-    raise exception 'the cost is too large' using errcode = '22003', hint = 'Check the rate, the number of GPUs and the interval.';
-  end if;
-  units := pg_catalog.div(product, micros_per_hour);
-  rest := product - units * micros_per_hour;
-  if rest * 2 > micros_per_hour or rest * 2 = micros_per_hour and units % 2 = 1 then
-    units := units + 1;
-  end if;
-  -- A division would keep sixteen digits only.
-  return units * 0.0000000001;
-end
-$$;
-grant execute on function lora._cost_of_micros(bigint, numeric, integer) to public;

@@ -10,6 +10,7 @@ mod datasets;
 mod endings;
 mod estimates;
 mod hostile;
+mod intervals;
 mod jobs;
 mod ledger;
 mod memory;
