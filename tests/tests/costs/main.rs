@@ -2,6 +2,7 @@
 
 mod edges;
 mod oracle;
+mod retries;
 mod sums;
 
 use pg_lora_tests::Caller;
