@@ -1,5 +1,6 @@
 //! The proofs of what is charged: exact to the last digit, once, by whoever has to, whatever happens meanwhile.
 
+mod adopted;
 mod edges;
 mod oracle;
 mod retries;
