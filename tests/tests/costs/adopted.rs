@@ -9,7 +9,8 @@ use pg_lora_tests::{Caller, Database, Refusal, environment, sqlstate};
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::{call, charged, is_settled, queue_on, somebody};
+use crate::settled::is_settled;
+use crate::{call, charged, queue_on, somebody};
 
 /// How a claimed job comes to its end, or back into the queue.
 const DOORS: [(&str, &str); 9] = [

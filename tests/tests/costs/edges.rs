@@ -5,7 +5,8 @@ use pg_lora_tests::{Caller, Database};
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::{call, charged, is_settled, queue_on, somebody, text};
+use crate::settled::is_settled;
+use crate::{call, charged, queue_on, somebody, text};
 
 const BEGIN: &str = "2025-12-01 10:00:00.000001Z";
 

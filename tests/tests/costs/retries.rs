@@ -8,7 +8,8 @@ use pg_lora_tests::{Caller, Database, sqlstate};
 use postgres::{Client, Error};
 use serde_json::{Value, json};
 
-use crate::{charged, is_settled, queue_on, somebody};
+use crate::settled::is_settled;
+use crate::{charged, queue_on, somebody};
 
 const TIMES: usize = 10;
 

@@ -8,7 +8,8 @@ use pg_lora_tests::{Caller, Database, environment};
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::{call, is_settled, queue_on, somebody};
+use crate::settled::is_settled;
+use crate::{call, queue_on, somebody};
 
 const ZONES: [&str; 8] = [
     "UTC",
