@@ -28,7 +28,10 @@ begin
         case when record.hourly_rate is not null and record.gpus is not null
             and pg_catalog.lower(record.period) >= '1900-01-01 00:00Z' and pg_catalog.upper(record.period) <= '2500-01-01 00:00Z'
             and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::date
-          then (pg_catalog.lower(record.period) at time zone $3)::date end as first_day,
+          -- A day begins with its midnight, the second one where there are two: until then it is the day before.
+          then (pg_catalog.lower(record.period) at time zone $3)::date
+            - (pg_catalog.lower(record.period) < (pg_catalog.lower(record.period) at time zone $3)::date::timestamp at time zone $3)::integer
+          end as first_day,
         case when record.hourly_rate is not null and record.gpus is not null
             and pg_catalog.lower(record.period) >= '1900-01-01 00:00Z' and pg_catalog.upper(record.period) <= '2500-01-01 00:00Z'
             and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::date
@@ -46,7 +49,8 @@ begin
       open.gpu_config ->> 'gpu_type', (open.gpu_config -> 'num_gpus')::numeric::integer, (open.gpu_config -> 'cost_per_gpu_hour')::numeric,
       open.last_day, open.first_day < open.last_day
     from (
-      select job.id as job_id, job.started_at, job.gpu_config, (job.started_at at time zone $3)::date as first_day,
+      select job.id as job_id, job.started_at, job.gpu_config, (job.started_at at time zone $3)::date
+          - (job.started_at < (job.started_at at time zone $3)::date::timestamp at time zone $3)::integer as first_day,
         ($5 at time zone $3)::date as last_day,
         lora_private.gpu_time_cost(job.gpu_config, job.started_at, $5) as amount
       from public.training_jobs as job

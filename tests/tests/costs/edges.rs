@@ -224,3 +224,36 @@ fn a_hundred_gpus_cost_a_hundred_times_one() {
         assert_eq!(summary(&mut db, &alice, "America/Santiago").1, cost);
     }
 }
+
+/// Clocks in Havana went back on 2025-11-02 at 05:00 UTC, from 01:00 to 00:00: that day begins with its second midnight, for
+/// whatever runs, whatever is over, and however short it is.
+#[test]
+fn a_midnight_that_comes_twice_begins_its_day_once() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    set_clock(&mut db, "2025-11-01 12:00Z");
+    let alice = somebody(&mut db);
+    let dataset = ready_dataset(&mut db, &alice, 3);
+    for (begin, end, days) in [
+        // Between the two midnights, before both, across the first, across the second, across both, and after both.
+        ("04:10", "04:40", json!({"2025-11-01": "3.5000000000"})),
+        ("03:10", "03:40", json!({"2025-11-01": "3.5000000000"})),
+        ("03:30", "04:30", json!({"2025-11-01": "7.0000000000"})),
+        ("04:30", "05:30", json!({"2025-11-01": "3.5000000000", "2025-11-02": "3.5000000000"})),
+        ("03:30", "06:00", json!({"2025-11-01": "10.5000000000", "2025-11-02": "7.0000000000"})),
+        ("04:00", "05:00", json!({"2025-11-01": "7.0000000000"})),
+        ("05:00", "05:30", json!({"2025-11-02": "3.5000000000"})),
+    ] {
+        set_clock(&mut db, &format!("2025-11-02 {begin}Z"));
+        let job = queue_on(&mut db, &alice, &dataset, &gpus(2, "3.50"));
+        assert_eq!(claim(&mut db, "w"), job);
+        set_clock(&mut db, &format!("2025-11-02 {end}Z"));
+        let by_day = format!(
+            "select jsonb_object_agg(entry ->> 'day', entry ->> 'amount') from jsonb_array_elements( \
+               public.cost_summary('2025-10-01', '2025-12-01', 'America/Havana', '{job}') -> 'by_day') as entry"
+        );
+        assert_eq!(alice.ask(&mut db, &by_day).unwrap(), days, "{begin} to {end}, while it runs");
+        call(&mut db, &alice, &format!("cancel_training_job('{job}')")).unwrap();
+        assert_eq!(alice.ask(&mut db, &by_day).unwrap(), days, "{begin} to {end}, when it is over");
+    }
+}
