@@ -30,7 +30,8 @@ begin
             and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::date
           -- A day begins with its midnight, the second one where there are two: until then it is the day before.
           then (pg_catalog.lower(record.period) at time zone $3)::date
-            - (pg_catalog.lower(record.period) < (pg_catalog.lower(record.period) at time zone $3)::date::timestamp at time zone $3)::integer
+            - (pg_catalog.lower(record.period)
+              < (pg_catalog.lower(record.period) at time zone $3)::pg_catalog.date::pg_catalog.timestamp at time zone $3)::integer
           end as first_day,
         case when record.hourly_rate is not null and record.gpus is not null
             and pg_catalog.lower(record.period) >= '1900-01-01 00:00Z' and pg_catalog.upper(record.period) <= '2500-01-01 00:00Z'
@@ -50,7 +51,7 @@ begin
       open.last_day, open.first_day < open.last_day
     from (
       select job.id as job_id, job.started_at, job.gpu_config, (job.started_at at time zone $3)::date
-          - (job.started_at < (job.started_at at time zone $3)::date::timestamp at time zone $3)::integer as first_day,
+          - (job.started_at < (job.started_at at time zone $3)::pg_catalog.date::pg_catalog.timestamp at time zone $3)::integer as first_day,
         ($5 at time zone $3)::date as last_day,
         lora_private.gpu_time_cost(job.gpu_config, job.started_at, $5) as amount
       from public.training_jobs as job
