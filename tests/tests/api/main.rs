@@ -8,6 +8,7 @@ mod custom;
 mod datasets;
 mod endings;
 mod hostile;
+mod intervals;
 mod jobs;
 mod ledger;
 mod memory;

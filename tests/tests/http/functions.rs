@@ -22,6 +22,8 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
         ("training_jobs_overview", json!({})),
         ("training_metrics_curve", json!({"job_ids": []})),
         ("cost_summary", json!({"from_date": "2026-01-01", "to_date": "2026-02-01"})),
+        ("cost_report", json!({"from_date": "2026-01-01", "to_date": "2026-02-01"})),
+        ("training_job_cost", json!({"job_id": job})),
     ]
 }
 
@@ -147,4 +149,28 @@ fn an_argument_that_is_none_is_a_bad_request_and_a_late_worker_a_conflict() {
     life.alice.rpc("check_dataset", &wrong).is_refused(400, "22023", "no_such_option");
     // An argument that no function has; PostgREST's own answer.
     life.alice.rpc("cost_summary", &json!({"since": "2026-01-01"})).has_code(404, "PGRST202");
+}
+
+/// `supabase.rpc('cost_report', …, { get: true }).csv()`. Whole: where columns are chosen, this PostgREST writes the header in an order
+/// of its own.
+#[test]
+fn a_report_of_costs_is_a_table_and_so_a_csv() {
+    let mut life = Life::begin();
+    let charge = format!(
+        "select public.record_cost('{}', 'storage', 0.25, 'storage-' || day, billing_period => date '2026-01-01' + day)
+           from generate_series(0, 2) as day",
+        life.alice_id
+    );
+    life.db.batch_execute(&format!("set role service_role; {charge}; reset role")).unwrap();
+    let path = "/rpc/cost_report?from_date=2026-01-01&to_date=2026-01-03&order=day.desc";
+    let csv = life.alice.get_csv(path).expect(200).text;
+    let [header, second, first] = csv.lines().collect::<Vec<_>>()[..] else { panic!("{csv}") };
+    assert_eq!(
+        header,
+        "day,cost_type,gpu_type,gpus,hourly_rate,job_id,job_status,currency,amount,is_open,record_id"
+    );
+    assert!(second.starts_with("2026-01-02,storage,,,,,,USD,0.2500000000,f,"), "{second}");
+    assert!(first.starts_with("2026-01-01,storage,,,,,,USD,0.2500000000,f,"), "{first}");
+    assert_eq!(life.bob.get_csv(path).expect(200).text.trim_end(), "");
+    life.nobody.get_csv(path).has_code(401, "42501");
 }

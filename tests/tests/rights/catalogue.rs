@@ -19,13 +19,14 @@ const TABLES: [(&str, &str, &str); 10] = [
 ];
 
 /// Every function in `public`, and whether users may call it; the service may call all of them.
-const FUNCTIONS: [(&str, bool); 23] = [
+const FUNCTIONS: [(&str, bool); 25] = [
     ("append_dataset_chunk(uuid,integer,text,text,text,jsonb)", false),
     ("cancel_training_job(uuid,text)", true),
     ("check_dataset(text,jsonb)", true),
     ("claim_training_jobs(text,integer,integer)", false),
     ("complete_training_job(uuid,integer,jsonb)", false),
     ("correct_cost(uuid,numeric,text,text)", false),
+    ("cost_report(date,date,text)", true),
     ("cost_summary(date,date,text,uuid)", true),
     ("create_training_job(uuid,text,jsonb,jsonb,text,uuid)", true),
     ("fail_training_job(uuid,integer,text,text,text)", false),
@@ -38,6 +39,7 @@ const FUNCTIONS: [(&str, bool); 23] = [
     ("retry_training_job(uuid)", true),
     ("set_model_artifact_status(uuid,text)", false),
     ("sweep_training_jobs(boolean,integer)", false),
+    ("training_job_cost(uuid,timestamp with time zone)", true),
     ("training_job_health(uuid)", true),
     ("training_job_progress(uuid,timestamp with time zone)", true),
     ("training_jobs_overview(text,integer,uuid)", true),

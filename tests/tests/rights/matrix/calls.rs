@@ -4,10 +4,12 @@ use super::allowed::{Callers, DENIED, NONE, UNKNOWN, YES};
 
 const SERVICE: Callers = [DENIED, DENIED, DENIED, YES];
 const USERS: Callers = [DENIED, YES, YES, YES];
+/// As many lines as there are charges: none in that month.
+const REPORT: Callers = [DENIED, NONE, NONE, NONE];
 /// Something of the owner.
 const OWN: Callers = [DENIED, YES, UNKNOWN, YES];
 
-pub const CALLS: [(&str, Callers); 29] = [
+pub const CALLS: [(&str, Callers); 31] = [
     ("append_dataset_chunk('{uploading}', 1, '{}')", SERVICE),
     ("append_dataset_chunk('{ready}', 1, '{}')", [DENIED, DENIED, DENIED, "PT409, hint"]),
     ("cancel_training_job('{queued}')", OWN),
@@ -16,6 +18,7 @@ pub const CALLS: [(&str, Callers); 29] = [
     ("claim_training_jobs('w')", SERVICE),
     ("complete_training_job('{running}', 1)", SERVICE),
     ("correct_cost('{cost}', 0.0000000001, 'credit', 'correction')", SERVICE),
+    ("cost_report('2026-01-01', '2026-02-01')", REPORT),
     ("cost_summary('2026-01-01', '2026-02-01')", USERS),
     ("cost_summary('2026-01-01', '2026-02-01', job_id => '{completed}')", OWN),
     ("create_training_job('{ready}', gpu_config => '{GPUS}')", OWN),
@@ -46,6 +49,7 @@ pub const CALLS: [(&str, Callers); 29] = [
     ("set_model_artifact_status('{model}', 'deployed')", SERVICE),
     // There is nothing to do.
     ("sweep_training_jobs()", [DENIED, DENIED, DENIED, NONE]),
+    ("training_job_cost('{completed}')", OWN),
     ("training_job_progress('{queued}')", OWN),
     ("validate_dataset('{uploading}', '{}')", SERVICE),
 ];
