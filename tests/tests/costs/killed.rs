@@ -290,6 +290,8 @@ fn the_ledger_and_the_jobs_agree_after_the_server_was_killed_while_it_closed_the
     let row = db.query_one(sql, &[]).unwrap();
     let (ran, charges, keys): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
     assert_eq!((charges, keys), (ran, ran), "each attempt that ran is charged once");
+    // The reconciliation says the same.
+    Outcome::of_pg_lora(&platform.cluster.url(DATABASE), &["verify", "--costs"]).expect(0);
     println!(
         "{ran} attempts of {jobs} jobs closed through {kills} ends of the server; of {} requests without an answer {done_untold} were done",
         done_untold + undone
