@@ -17,6 +17,7 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
     vec![
         ("check_dataset", json!({"content": pairs(2)})),
         ("create_training_job", json!({"dataset_id": dataset, "gpu_config": gpus()})),
+        ("estimate_training_cost", json!({"dataset_id": dataset, "gpu_config": gpus()})),
         ("training_job_progress", json!({"job_id": job})),
         ("mark_notifications_read", json!({"ids": []})),
         ("training_jobs_overview", json!({})),
@@ -24,6 +25,14 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
         ("cost_summary", json!({"from_date": "2026-01-01", "to_date": "2026-02-01"})),
         ("cost_report", json!({"from_date": "2026-01-01", "to_date": "2026-02-01"})),
         ("training_job_cost", json!({"job_id": job})),
+    ]
+}
+
+/// What is of the user alone: the service says whose.
+fn calls_for_oneself() -> Vec<(&'static str, Value)> {
+    vec![
+        ("cost_budget", json!({})),
+        ("set_cost_budget", json!({"monthly_limit": 100, "time_zone": "Europe/Berlin"})),
     ]
 }
 
@@ -54,6 +63,14 @@ fn functions_of_the_service_are_not_for_users_and_none_is_for_nobody() {
         life.platform.without_token().rpc(function, &arguments).has_code(401, "42501");
         life.alice.rpc(function, &arguments).expect(200);
         life.service.rpc(function, &arguments).expect(200);
+    }
+    for (function, mut arguments) in calls_for_oneself() {
+        life.nobody.rpc(function, &arguments).has_code(401, "42501");
+        life.alice.rpc(function, &arguments).expect(200);
+        life.service.rpc(function, &arguments).is_refused(400, "22023", "user_id");
+        arguments["user_id"] = json!(life.alice_id);
+        life.service.rpc(function, &arguments).expect(200);
+        life.bob.rpc(function, &arguments).is_refused(403, "42501", "budget");
     }
     for (function, arguments) in calls_of_the_service(&dataset, &job) {
         life.nobody.rpc(function, &arguments).has_code(401, "42501");
