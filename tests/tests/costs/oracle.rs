@@ -57,6 +57,18 @@ fn consult(database: &Database, seed: u64, intervals: i64) {
     assert_eq!(rows.finish().unwrap(), intervals as u64);
 }
 
+/// The same intervals on a server without the library, where schema `lora` is SQL and PL/pgSQL.
+fn on_the_portable_edition(db: &mut Client) -> Vec<String> {
+    let portable = Database::portable();
+    let mut other = portable.connect();
+    other.batch_execute(TABLES).unwrap();
+    let mut lines = db.copy_out("copy oracle.interval to stdout").unwrap();
+    let mut rows = other.copy_in("copy oracle.interval from stdin").unwrap();
+    std::io::copy(&mut lines, &mut rows).unwrap();
+    rows.finish().unwrap();
+    found(&mut other, OTHER_COSTS)
+}
+
 /// The first column of each row.
 fn found(db: &mut Client, sql: &str) -> Vec<String> {
     db.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
@@ -152,6 +164,9 @@ fn a_million_intervals_cost_what_decimal_arithmetic_says() {
     let others = found(&mut db, OTHER_COSTS);
     assert!(others.is_empty(), "{others:#?}");
     lap("each interval has its price");
+    let others = on_the_portable_edition(&mut db);
+    assert!(others.is_empty(), "the portable edition: {others:#?}");
+    lap("and on the portable edition");
 
     db.batch_execute(LEDGER).unwrap();
     lap("the ledger is written");
