@@ -77,7 +77,8 @@ pub enum Command {
 
     /// Say whether the database is what this version makes of it; write nothing
     ///
-    /// With --datasets: whether the rows of datasets have figures that can be right.
+    /// With --datasets: whether the rows of datasets have figures that can be right. With --costs: whether ledger, jobs and what is
+    /// displayed agree.
     Verify(Verify),
 
     /// Say what migrate would do, how long which table is locked for it, and who is in its way now; write nothing
@@ -129,6 +130,9 @@ pub enum Command {
     /// In front of a terminal the curves of its losses and a bar with time left, cost and the newest loss, else a line whenever
     /// something has changed. Exit 14 when the job failed or was cancelled.
     Watch(Watch),
+
+    /// Say what was spent: in all, by day, type, GPU, status and job, what runs included; write nothing
+    Costs(Costs),
 
     /// Print a script that completes commands and options in a shell
     Completions(Completions),
@@ -236,9 +240,14 @@ pub struct Verify {
     #[arg(long)]
     pub datasets: bool,
 
+    /// List what does not agree between the ledger, the events of the jobs and the costs that are displayed, in place of what the
+    /// database is made of
+    #[arg(long, conflicts_with = "datasets")]
+    pub costs: bool,
+
     /// How many findings are listed; all are counted
     ///
-    /// Only with --datasets.
+    /// Only with --datasets and --costs.
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub limit: u32,
 }
@@ -365,6 +374,30 @@ pub struct Watch {
     pub once: bool,
 }
 
+/// Options of `costs`.
+#[derive(Debug, Args)]
+pub struct Costs {
+    /// The first day, as in 2026-01-31; the first of the current month unless it is said
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub from: Option<String>,
+
+    /// The day after the last one; tomorrow unless it is said
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub to: Option<String>,
+
+    /// Whose days they are
+    #[arg(long, value_name = "TIME_ZONE", default_value = "UTC")]
+    pub tz: String,
+
+    /// Of this job alone
+    #[arg(long, value_name = "ID")]
+    pub job: Option<Uuid>,
+
+    /// How many jobs are listed, those that cost most
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub jobs: usize,
+}
+
 /// Options of `completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
@@ -480,6 +513,15 @@ fn interval(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("write one second or more, as in 5s".to_owned()),
         duration => Ok(duration),
+    }
+}
+
+/// A day in the form that is the same everywhere. Whether there is such a day is for the database to say.
+fn day(text: &str) -> Result<String, String> {
+    let form = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    match form.eq(*b"0000-00-00") {
+        true => Ok(text.to_owned()),
+        false => Err("write year, month and day, as in 2026-01-31".to_owned()),
     }
 }
 
