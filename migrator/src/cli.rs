@@ -130,6 +130,12 @@ pub enum Command {
     /// something has changed. Exit 14 when the job failed or was cancelled.
     Watch(Watch),
 
+    /// Write TypeScript and JSON Schemas of the tables, functions and documents of the database; with --check only compare
+    ///
+    /// lora-training.ts has rows, documents, answers and presets and needs no other file; database.ts is the type of
+    /// createClient<Database>(). What the database has beside the tables of this version is in database.ts too.
+    Types(Types),
+
     /// Print a script that completes commands and options in a shell
     Completions(Completions),
 }
@@ -363,6 +369,18 @@ pub struct Watch {
     /// Look once, say where it stands, and end with 0
     #[arg(long)]
     pub once: bool,
+}
+
+/// Options of `types`.
+#[derive(Debug, Args)]
+pub struct Types {
+    /// The folder
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// Write nothing; exit with 10 when what stands there is not what would be written
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Options of `completions`.

@@ -70,6 +70,7 @@ mod step;
 mod survey;
 mod target;
 mod tls;
+mod types;
 mod validate;
 mod variant;
 mod verify;
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         Command::Buckets(_) => "buckets",
         Command::Jobs(_) => "jobs",
         Command::Watch(_) => "watch",
+        Command::Types(_) => "types",
         Command::Completions(_) => "completions",
     };
     let mut report = Report::new(name, flags.cli.global.output);
@@ -131,6 +133,7 @@ fn run(flags: Flags, report: &mut Report) -> Result<(), Error> {
         Command::Repair(options) => repair::run(&mut connect()?, options, report),
         Command::Buckets(options) => bucket_limits::run(&mut connect()?, options, report),
         Command::Wait => wait::run(&mut connect()?, began, report),
+        Command::Types(options) => types::run(&mut connect()?, options, report),
         // Connects only if it is asked to record what it finds, and may find it after a signal.
         Command::Validate(options) => return validate::run(options, &connect, &interrupt, report),
         Command::Jobs(options) => jobs::list(&mut connect()?, options, report),
