@@ -69,6 +69,10 @@ pub const SAMPLE_MESSAGES: usize = 20;
 /// 100,000 keys of 200 bytes are 20 MB a grouping. Beyond: error `OutOfRange`.
 pub const COST_GROUPS: usize = 100_000;
 
+/// Distinct jobs that a cost breakdown holds: a year of a large platform. A million are 64 MB, and 75 MB of answer. Beyond: error
+/// `OutOfRange`.
+pub const COST_JOBS: usize = 1_000_000;
+
 /// Longest key of a cost breakdown, in bytes: twice the longest `cost_type`. Beyond: error `InvalidArgument`.
 pub const COST_KEY_BYTES: usize = 200;
 

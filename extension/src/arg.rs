@@ -1,5 +1,7 @@
 //! Arguments and results that pgrx has no fitting type for.
 
+use pg_lora_core::Result as CoreResult;
+use pg_lora_core::cost::Amount;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::pgrx_sql_entity_graph::metadata::{
@@ -93,6 +95,74 @@ unsafe impl SqlTranslatable for TextBytes<'_> {
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
     const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("text"));
     const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal("text")));
+}
+
+/// A `numeric` value, in place: what is added up in a million rows is not worth a text of each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decimal<'a>(pg_sys::Datum, std::marker::PhantomData<&'a ()>);
+
+impl<'a> Decimal<'a> {
+    /// As an amount. `name` is that of the argument, for the error.
+    pub fn to_amount(self, name: &str) -> CoreResult<Amount> {
+        self.digits()
+            .and_then(|(negative, weight, digits)| Amount::from_base_10000(negative, weight, digits))
+            .map_or_else(
+                || {
+                    // SAFETY: the datum is a numeric, as `ArgAbi` promises below, and not NULL.
+                    let value = unsafe { pgrx::AnyNumeric::from_datum(self.0, false) };
+                    // What is no amount is told by its text.
+                    Amount::parse(&value.map(|value| value.to_string()).unwrap_or_default(), name)
+                },
+                Ok,
+            )
+    }
+
+    /// Whether it is below 0, the weight of its first digit, and its digits to base 10,000; `None` for what is no number.
+    ///
+    /// The form on disk has been the same since Postgres 9.1 (`src/backend/utils/adt/numeric.c`): a header of 16 bits with the sign, and with
+    /// the weight if there is room for it, else that in 16 bits more; then the digits.
+    fn digits(self) -> Option<(bool, i32, impl Iterator<Item = u16> + 'a)> {
+        // SAFETY: the datum is a numeric, as `ArgAbi` promises below, and lives as long as the call; reading it as bytea
+        // detoasts it and looks at no byte.
+        let bytes = unsafe { <&'a [u8]>::from_datum(self.0, false) }?;
+        let word = |bytes: &[u8]| Some(u16::from_ne_bytes(*bytes.first_chunk()?));
+        let header = word(bytes)?;
+        let (negative, weight, digits) = match header & 0xC000 {
+            0xC000 => return None,
+            0x8000 => {
+                let weight = i32::from(header & 0x003F) - i32::from(header & 0x0040);
+                (header & 0x2000 != 0, weight, bytes.get(2..)?)
+            }
+            sign => {
+                let weight = word(bytes.get(2..)?)?.cast_signed();
+                (sign == 0x4000, i32::from(weight), bytes.get(4..)?)
+            }
+        };
+        Some((negative, weight, digits.chunks_exact(2).filter_map(word)))
+    }
+}
+
+impl FromDatum for Decimal<'_> {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        (!is_null).then_some(Self(datum, std::marker::PhantomData))
+    }
+}
+
+// SAFETY: nothing is read here.
+unsafe impl<'fcx> ArgAbi<'fcx> for Decimal<'fcx> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the caller passes an argument that was declared as numeric and is not NULL.
+        unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or_else(|| unreachable!("a strict function"))
+    }
+}
+
+// SAFETY: only ever an argument, of type numeric.
+unsafe impl SqlTranslatable for Decimal<'_> {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Decimal);
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("numeric"));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
+        Ok(ReturnsRef::One(SqlMappingRef::literal("numeric")));
 }
 
 /// A `text` value that is read only if somebody asks: as the argument of an aggregate, which is the same in each of a million rows.

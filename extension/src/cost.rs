@@ -1,9 +1,9 @@
 //! Exact cost of intervals, estimates, and sums by every grouping.
 
-use crate::arg::JsonText;
+use crate::arg::{Decimal, JsonText};
 use crate::error::with_sqlstate;
 use crate::state;
-use pg_lora_core::cost::{Amount, Breakdown, CostRow, Rate, Workload};
+use pg_lora_core::cost::{Amount, Breakdown, CostRow, Day, Rate, Workload};
 use pg_lora_core::{Error, Result as CoreResult, cost};
 use pgrx::datum::{Date, Interval, Range, Uuid};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -14,7 +14,7 @@ use pgrx::{AnyNumeric, Internal};
 #[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
 fn interval_cost(
     period: Range<TimestampWithTimeZone>,
-    hourly_rate: AnyNumeric,
+    hourly_rate: Decimal<'_>,
     gpus: default!(i32, 1),
     granularity: default!(Interval, "'0'"),
     minimum: default!(Interval, "'0'"),
@@ -22,7 +22,7 @@ fn interval_cost(
     let cost = elapsed(&period)
         .and_then(|elapsed| {
             let rate = Rate {
-                hourly_rate: amount(&hourly_rate, "hourly_rate")?,
+                hourly_rate: hourly_rate.to_amount("hourly_rate")?,
                 gpus,
                 granularity_micros: micros(granularity, "granularity")?,
                 minimum_micros: micros(minimum, "minimum")?,
@@ -40,10 +40,11 @@ fn estimate_cost(
     tokens_per_step: f64,
     num_epochs: i32,
     tokens_per_second: f64,
-    hourly_rate: AnyNumeric,
+    hourly_rate: Decimal<'_>,
     gpus: default!(i32, 1),
 ) -> Result<JsonText, ErrorReport> {
-    let estimate = amount(&hourly_rate, "hourly_rate")
+    let estimate = hourly_rate
+        .to_amount("hourly_rate")
         .and_then(|hourly_rate| {
             cost::estimate(&Workload {
                 steps: i64::from(total_steps),
@@ -90,16 +91,12 @@ fn micros(interval: Interval, name: &str) -> CoreResult<i64> {
     })
 }
 
-/// A day as it is written; an infinite one is none.
-fn calendar_day(day: Date) -> CoreResult<String> {
+/// A day of the calendar; an infinite one is none.
+fn calendar_day(day: Date) -> CoreResult<Day> {
     if !day.is_finite() {
         return Err(Error::invalid_argument("\"day\" is infinite", "Pass a day of the calendar, or NULL."));
     }
-    Ok(format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day()))
-}
-
-fn amount(numeric: &AnyNumeric, name: &str) -> CoreResult<Amount> {
-    Amount::parse(&numeric.to_string(), name)
+    Ok(Day(day.to_pg_epoch_days()))
 }
 
 fn numeric(amount: Amount) -> AnyNumeric {
@@ -110,7 +107,7 @@ fn numeric(amount: Amount) -> AnyNumeric {
 #[allow(clippy::too_many_arguments, reason = "an aggregate has the arguments that SQL gives it")]
 fn cost_breakdown_accum(
     state: Option<Internal>,
-    amount: Option<AnyNumeric>,
+    amount: Option<Decimal<'_>>,
     currency: Option<&str>,
     day: Option<Date>,
     cost_type: Option<&str>,
@@ -123,13 +120,13 @@ fn cost_breakdown_accum(
     // As sum() does: what is unknown is not added.
     let Some(value) = amount else { return Ok(state) };
     let day = day.map(calendar_day).transpose().map_err(with_sqlstate)?;
-    let job_id = job_id.map(|id| id.to_string());
-    self::amount(&value, "amount")
+    let job_id = job_id.map(|id| uuid::Uuid::from_bytes(*id.as_bytes()));
+    value
+        .to_amount("amount")
         .and_then(|amount| {
             let currency = currency.ok_or_else(|| {
                 Error::invalid_argument("\"currency\" is NULL", "Pass the currency of each amount.")
             })?;
-            let (day, job_id) = (day.as_deref(), job_id.as_deref());
             breakdown.add(&CostRow { amount, currency, day, cost_type, gpu_type, job_id, status })
         })
         .map_err(with_sqlstate)?;

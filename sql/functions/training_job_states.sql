@@ -126,12 +126,25 @@ begin
 end
 $$;
 
--- What the current attempt of a claimed job has cost at an instant, exactly; NULL for the unknown instant, for a
--- job that was never claimed (whoever drives it by itself charges it), for a price that is none, and for a figure
--- that no amount holds.
+-- What the current attempt of a claimed job has cost at an instant, exactly; NULL for the unknown instant, and for a
+-- job that was never claimed (whoever drives it by itself charges it).
 create or replace function lora_private.attempt_cost(job public.training_jobs, at timestamptz)
 returns numeric
-language plpgsql stable
+language plpgsql stable parallel safe
+set search_path = ''
+as $$
+begin
+  if at is null or job.claimed_by is null or job.started_at is null then
+    return null;
+  end if;
+  return lora_private.gpu_time_cost(job.gpu_config, job.started_at, least(at, job.completed_at));
+end
+$$;
+
+-- What a stretch of time on a job's GPUs costs; NULL for a price that is none, and for a figure that no amount holds.
+create or replace function lora_private.gpu_time_cost(gpu_config jsonb, since timestamptz, until timestamptz)
+returns numeric
+language plpgsql stable parallel safe
 set search_path = ''
 as $$
 declare
@@ -139,47 +152,20 @@ declare
   gpus numeric;
   cost numeric;
 begin
-  if at is null or job.claimed_by is null or job.started_at is null or not pg_catalog.isfinite(job.started_at)
-    or pg_catalog.jsonb_typeof(job.gpu_config -> 'cost_per_gpu_hour') is distinct from 'number'
-    or pg_catalog.jsonb_typeof(job.gpu_config -> 'num_gpus') is distinct from 'number' then
+  if not pg_catalog.isfinite(since)
+    or pg_catalog.jsonb_typeof(gpu_config -> 'cost_per_gpu_hour') is distinct from 'number'
+    or pg_catalog.jsonb_typeof(gpu_config -> 'num_gpus') is distinct from 'number' then
     return null;
   end if;
-  hourly_rate := (job.gpu_config ->> 'cost_per_gpu_hour')::numeric;
-  gpus := (job.gpu_config ->> 'num_gpus')::numeric;
+  hourly_rate := (gpu_config -> 'cost_per_gpu_hour')::numeric;
+  gpus := (gpu_config -> 'num_gpus')::numeric;
   -- An adopted job may hold anything; it has to be closed all the same.
   if hourly_rate not between 0 and 100000 or hourly_rate <> pg_catalog.round(hourly_rate, 10)
     or gpus not between 0 and 4096 or gpus % 1 <> 0 then
     return null;
   end if;
-  cost := lora.interval_cost(
-    pg_catalog.tstzrange(job.started_at, greatest(job.started_at, least(at, job.completed_at))),
-    hourly_rate, gpus::integer
-  );
+  cost := lora.interval_cost(pg_catalog.tstzrange(since, greatest(since, until)), hourly_rate, gpus::integer);
   return case when cost < 10000000000 then cost end;
-end
-$$;
-
--- The same with what the database has charged earlier attempts. What others have written into the ledger may say anything.
-create or replace function lora_private.training_job_cost(job public.training_jobs, at timestamptz)
-returns numeric
-language plpgsql stable
-set search_path = ''
-as $$
-declare
-  cost numeric := lora_private.attempt_cost(job, at);
-begin
-  if job.attempt > 1 then
-    -- Nothing that is known is not 0: whoever drives such a job by itself knows.
-    select case
-      when cost is not null or pg_catalog.count(*) > 0 then coalesce(pg_catalog.sum(record.amount), 0) + coalesce(cost, 0)
-    end into cost
-    from public.cost_records as record
-    where record.job_id = job.id and record.idempotency_key like 'training_compute:%'
-      and pg_catalog.upper(record.period) <= at
-      and case when record.idempotency_key like 'training_compute:%'
-        then (record.details ->> 'attempt')::integer < job.attempt end;
-  end if;
-  return cost;
 end
 $$;
 
@@ -310,7 +296,7 @@ revoke all on function
   lora_private.keep_training_job_attempt(),
   lora_private.ended_attempt(public.training_jobs),
   lora_private.attempt_cost(public.training_jobs, timestamptz),
-  lora_private.training_job_cost(public.training_jobs, timestamptz),
+  lora_private.gpu_time_cost(jsonb, timestamptz, timestamptz),
   lora_private.displayed_cost(numeric),
   lora_private.say_reason(text),
   lora_private.said_reason(),
@@ -321,7 +307,7 @@ revoke all on function
 grant execute on function
   lora_private.ended_attempt(public.training_jobs),
   lora_private.attempt_cost(public.training_jobs, timestamptz),
-  lora_private.training_job_cost(public.training_jobs, timestamptz),
+  lora_private.gpu_time_cost(jsonb, timestamptz, timestamptz),
   lora_private.displayed_cost(numeric),
   lora_private.say_reason(text)
   to authenticated, service_role;

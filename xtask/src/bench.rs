@@ -5,6 +5,7 @@
 //! the exit code is 0.
 
 mod bed;
+mod costs;
 mod indexes;
 mod jobs;
 mod measurement;
@@ -78,6 +79,8 @@ enum Benchmark {
     Jobs,
     /// What metrics take: points that come in, curves, pages, bytes.
     Metrics,
+    /// What costs take: a month, a year, and what runs.
+    Costs,
 }
 
 impl Benchmark {
@@ -89,6 +92,7 @@ impl Benchmark {
             Self::Migrate => migrate::run(bed, prepared, full),
             Self::Jobs => jobs::run(bed, prepared, full),
             Self::Metrics => metrics::run(bed, prepared, full),
+            Self::Costs => costs::run(bed, full),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use serde_json::value::RawValue;
+use std::cmp::Ordering;
 use std::fmt;
 
 /// Decimal places of every amount: those of `cost_records.amount numeric(20,10)`.
@@ -61,6 +62,51 @@ impl Amount {
         Ok(Self(if negative { -units } else { units }))
     }
 
+    /// From the digits of a `numeric` as Postgres stores them: to base 10,000, the first one with this weight, so that an amount of
+    /// a million rows needs no text in between. `None` for what [`parse`](Self::parse) refuses.
+    ///
+    /// ```
+    /// # use pg_lora_core::cost::Amount;
+    /// // 12345.6 = 1 · 10⁴ + 2345 + 6000 · 10⁻⁴
+    /// let amount = Amount::from_base_10000(false, 1, [1, 2345, 6000]);
+    /// assert_eq!(amount, Amount::parse("12345.6", "amount").ok());
+    /// ```
+    pub fn from_base_10000(
+        negative: bool,
+        weight: i32,
+        digits: impl IntoIterator<Item = u16>,
+    ) -> Option<Self> {
+        let mut units: i128 = 0;
+        for (at, digit) in (0..).zip(digits.into_iter().map(i128::from)) {
+            units += match weight - at {
+                // Four decimal places a digit, and ten places in all: of the third one after the point two are too many.
+                weight @ -2..=6 => digit * 10_i128.pow((4 * weight + PLACES as i32) as u32),
+                -3 if digit % 100 == 0 => digit / 100,
+                _ if digit == 0 => 0,
+                _ => return None,
+            };
+        }
+        Some(Self(if negative { -units } else { units }))
+    }
+
+    /// Rounded half to even, as a JSON number with so many places: what is shown, and never added up.
+    pub fn rounded(self, places: usize) -> Box<RawValue> {
+        let unit = 10_i128.pow((PLACES - places.min(PLACES)) as u32);
+        let (whole, rest) = (self.0.abs() / unit, self.0.abs() % unit);
+        let whole = match (rest * 2).cmp(&unit) {
+            Ordering::Less => whole,
+            Ordering::Equal => whole + whole % 2,
+            Ordering::Greater => whole + 1,
+        };
+        let scale = 10_i128.pow(places.min(PLACES) as u32);
+        let sign = if self.0 < 0 && whole > 0 { "-" } else { "" };
+        let text = match places {
+            0 => format!("{sign}{whole}"),
+            _ => format!("{sign}{}.{:0places$}", whole / scale, whole % scale),
+        };
+        RawValue::from_string(text).expect("a decimal is a JSON number")
+    }
+
     /// A JSON number with all ten places; a float would lose some.
     pub fn to_json(self) -> Box<RawValue> {
         RawValue::from_string(self.to_string()).expect("a decimal is a JSON number")
@@ -103,7 +149,46 @@ mod tests {
         assert!(Amount::parse(&"9".repeat(29), "rate").is_err());
     }
 
+    #[test]
+    fn digits_beyond_what_an_amount_holds_are_refused() {
+        assert_eq!(Amount::from_base_10000(false, 7, [1]), None);
+        assert_eq!(Amount::from_base_10000(false, -3, [101]), None);
+        assert_eq!(Amount::from_base_10000(false, -4, [1]), None);
+        assert_eq!(Amount::from_base_10000(true, -3, [100]), Some(Amount::from_units(-1)));
+        assert_eq!(Amount::from_base_10000(false, 0, []), Some(Amount::ZERO));
+    }
+
+    #[test]
+    fn is_rounded_half_to_even() {
+        let rounded =
+            |text: &str, places| Amount::parse(text, "amount").unwrap().rounded(places).get().to_owned();
+        for (amount, places, shown) in [
+            ("4.105", 2, "4.10"),
+            ("4.115", 2, "4.12"),
+            ("4.1050000001", 2, "4.11"),
+            ("-4.115", 2, "-4.12"),
+            ("-0.004", 2, "0.00"),
+            ("0.5", 0, "0"),
+            ("1.5", 0, "2"),
+            ("7", 3, "7.000"),
+            ("7.0000000001", 10, "7.0000000001"),
+        ] {
+            assert_eq!(rounded(amount, places), shown, "{amount} to {places} places");
+        }
+    }
+
     proptest! {
+        /// The digits of the text, four at a time from the point on, are those that Postgres stores.
+        #[test]
+        fn digits_and_text_are_read_alike(units in -10_i128.pow(37)..10_i128.pow(37), places in 0_u32..11) {
+            let units = units / 10_i128.pow(places) * 10_i128.pow(places);
+            let text = Amount::from_units(units.abs()).to_string();
+            let (whole, fraction) = text.split_once('.').unwrap();
+            let padded = format!("{whole:0>28}{fraction:0<12}");
+            let digits = padded.as_bytes().chunks(4).map(|four| std::str::from_utf8(four).unwrap().parse().unwrap());
+            prop_assert_eq!(Amount::from_base_10000(units < 0, 6, digits), Some(Amount::from_units(units)));
+        }
+
         #[test]
         fn text_and_back(units in -10_i128.pow(37)..10_i128.pow(37)) {
             let amount = Amount::from_units(units);

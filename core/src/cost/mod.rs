@@ -5,10 +5,13 @@
 
 mod amount;
 mod breakdown;
+mod currency;
+mod day;
 mod estimate;
 mod interval;
 
 pub use amount::Amount;
 pub use breakdown::{Breakdown, CostRow};
+pub use day::Day;
 pub use estimate::{Estimate, Workload, estimate};
 pub use interval::{Rate, interval_cost};
