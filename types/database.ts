@@ -7,6 +7,7 @@ import type {
   Checkpoint,
   ChunkEncoding,
   CostBudget,
+  CostLine,
   CostRecord,
   CostSummary,
   CurrentMetrics,
@@ -40,6 +41,7 @@ import type {
   SampledConversation,
   SweptThing,
   TrainingJob,
+  TrainingJobCost,
   TrainingJobEvent,
   TrainingJobProgress,
   TrainingJobsPage,
@@ -611,6 +613,18 @@ export type Database = {
         };
       };
       /**
+       * What was spent from a day up to, but not including, another one: a line for each charge and each day of
+       * the time zone that it falls on
+       */
+      cost_report: {
+        Args: {
+          from_date: string;
+          to_date: string;
+          time_zone?: string;
+        };
+        Returns: CostLine[];
+      };
+      /**
        * What was spent from a day up to, but not including, another one: in all, by day, type, GPU, job and
        * status
        */
@@ -779,6 +793,17 @@ export type Database = {
           keep_read_notifications_days?: number;
         };
         Returns: SweptThing[];
+      };
+      /**
+       * What the GPU time of a job costs by an instant, exactly: its intervals, each with its rate, and their
+       * sum
+       */
+      training_job_cost: {
+        Args: {
+          job_id: string;
+          at?: string;
+        };
+        Returns: TrainingJobCost;
       };
       /** What is wrong with a run: rule, severity, steps, evidence and what to do about it */
       training_job_health: {

@@ -51,6 +51,50 @@ export type Checkpoint = {
 /** How a chunk is written in a text. */
 export type ChunkEncoding = 'utf8' | 'base64';
 
+/** An attempt's GPU time. */
+export type CostInterval = {
+  /** Attempt. */
+  attempt: number | null;
+  /** When it began. */
+  from: string;
+  /** When it ended; null while it goes on. */
+  to: string | null;
+  /** GPU. */
+  gpu_type: string | null;
+  /** How many. */
+  gpus: number | null;
+  /** Price of one for an hour. */
+  hourly_rate: number | null;
+  /** Cost by the instant. */
+  amount: number;
+};
+
+/** A line of `cost_report`: a charge, or what runs, on one day. */
+export type CostLine = {
+  /** Day of the time zone. */
+  day: string;
+  /** Kind of cost. */
+  cost_type: string;
+  /** GPU. */
+  gpu_type: string | null;
+  /** How many. */
+  gpus: number | null;
+  /** Price of one for an hour. */
+  hourly_rate: number | null;
+  /** Job. */
+  job_id: string | null;
+  /** Its status. */
+  job_status: string | null;
+  /** ISO 4217 code. */
+  currency: string;
+  /** What was spent. */
+  amount: number;
+  /** Whether it goes on. */
+  is_open: boolean;
+  /** Row of the ledger; null of what goes on. */
+  record_id: string | null;
+};
+
 /** What was spent on a day. */
 export type CostOfDay = {
   /** Day, as `2026-01-31`. */
@@ -99,6 +143,10 @@ export type CostSummary = {
   records: number;
   /** Sum of all. */
   total: number;
+  /** The same in the places in which the currency is paid. */
+  rounded: number;
+  /** What runs, and is in the sums already. */
+  open_intervals: OpenIntervals;
   /** By day of the time zone. */
   by_day: CostOfDay[];
   /** By kind of cost. */
@@ -483,6 +531,16 @@ export type NonFinite = 'NaN' | 'Infinity' | '-Infinity';
 /** How urgent a notification is. */
 export type NotificationPriority = 'low' | 'medium' | 'high';
 
+/** Attempts that go on, and so have no row of the ledger yet. */
+export type OpenIntervals = {
+  /** How many. */
+  count: number;
+  /** What they cost so far, on the days that are asked for. */
+  amount: number;
+  /** Until when. */
+  until: string;
+};
+
 /** `training_jobs.estimate`: what is expected of the attempt before it shows its pace. */
 export type PaceEstimate = {
   /** Seconds until the first step begins. */
@@ -694,6 +752,24 @@ export type TrainedDataset = {
   total_tokens?: number;
   /** Its training pairs. */
   total_training_pairs?: number;
+};
+
+/** What `training_job_cost` answers. */
+export type TrainingJobCost = {
+  /** Job. */
+  job_id: string;
+  /** Instant by which it costs that. */
+  at: string;
+  /** Status of the job. */
+  status: JobStatus;
+  /** One for each attempt that was claimed by then. */
+  intervals: CostInterval[];
+  /** ISO 4217 code. */
+  currency: string;
+  /** Sum of the intervals, ten places. */
+  total: number;
+  /** The same in the places in which the currency is paid. */
+  rounded: number;
 };
 
 /** What `training_job_progress` answers. */

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use pg_lora_core::dataset::{Answer, Conversation, Shape, Split};
 use pg_lora_core::document::described::{
-    AppendedChunk, ArtifactStatus, BestMetrics, Checkpoint, ChunkEncoding, CostSummary, CurrentMetrics,
-    DatasetFormat, DatasetStatus, FailureClass, GPURequest, HeartbeatAnswer, HyperparameterRequest,
-    MetricCurve, MetricValue, MetricsReceipt, ModelConfiguration, ModelFile, NotificationPriority,
-    PaceEstimate, PointConflict, PresetId, PresetRequest, ReportedPoint, ResumePoint, StoredModelFile,
-    SweptThing, TrainingJobProgress, TrainingJobsPage, TrainingSummary, ValidationError, ValidationOptions,
+    AppendedChunk, ArtifactStatus, BestMetrics, Checkpoint, ChunkEncoding, CostLine, CostSummary,
+    CurrentMetrics, DatasetFormat, DatasetStatus, FailureClass, GPURequest, HeartbeatAnswer,
+    HyperparameterRequest, MetricCurve, MetricValue, MetricsReceipt, ModelConfiguration, ModelFile,
+    NotificationPriority, PaceEstimate, PointConflict, PresetId, PresetRequest, ReportedPoint, ResumePoint,
+    StoredModelFile, SweptThing, TrainingJobCost, TrainingJobProgress, TrainingJobsPage, TrainingSummary,
+    ValidationError, ValidationOptions,
 };
 use pg_lora_core::document::{GpuConfig, HyperparameterConfig};
 use pg_lora_core::job::Status;
@@ -31,11 +32,13 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 const RESULTS: &[(&str, Describe)] = &[
     ("append_dataset_chunk", of::<AppendedChunk>),
     ("check_dataset", of::<Answer>),
+    ("cost_report", of::<CostLine>),
     ("cost_summary", of::<CostSummary>),
     ("finish_dataset_validation", of::<Answer>),
     ("heartbeat_training_job", of::<HeartbeatAnswer>),
     ("report_training_metrics", of::<MetricsReceipt>),
     ("sweep_training_jobs", of::<SweptThing>),
+    ("training_job_cost", of::<TrainingJobCost>),
     ("training_job_health", of::<Vec<metric::Finding>>),
     ("training_job_progress", of::<TrainingJobProgress>),
     ("training_jobs_overview", of::<TrainingJobsPage>),

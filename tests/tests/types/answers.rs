@@ -153,6 +153,8 @@ fn jobs(described: &mut Described, db: &mut Client, alice: &Caller, service: &Ca
             described.call(db, alice, &format!("training_job_progress('{job}', '2026-03-01 12:00:01+00')"));
             described.call(db, alice, &format!("training_job_progress('{job}', '2026-04-01 12:00:00+00')"));
             described.call(db, alice, &format!("training_job_health('{job}')"));
+            described.call(db, alice, &format!("training_job_cost('{job}')"));
+            described.call(db, alice, &format!("training_job_cost('{job}', '2026-03-01 12:00:01+00')"));
         }
         described.call(db, service, "training_jobs_overview(page_size => 1)");
         described.call(db, alice, "training_jobs_overview()");
@@ -232,6 +234,13 @@ fn jobs(described: &mut Described, db: &mut Client, alice: &Caller, service: &Ca
     looks(described, db);
     described.columns(db);
 
+    set_clock(db, "2026-03-03 12:04:00+00");
+    let running = "select jsonb_agg(line) from public.cost_report('2026-01-01', '2027-01-01') as line";
+    let running = alice.ask(db, running).unwrap();
+    assert!(running.as_array().unwrap().iter().any(|line| line["is_open"] == true), "{running}");
+    described.check("cost_report()", running.as_array().unwrap());
+    described.call(db, alice, "cost_summary('2026-01-01', '2027-01-01')");
+
     alice.ask(db, &format!("select id from public.cancel_training_job('{waiting}', 'enough')")).unwrap();
     for call in [
         format!("heartbeat_training_job('{waiting}', 1)"),
@@ -248,6 +257,10 @@ fn jobs(described: &mut Described, db: &mut Client, alice: &Caller, service: &Ca
     service
         .ask(db, &format!("select id from public.record_cost('{}', 'storage', 0.5, 'key')", alice.id()))
         .unwrap();
+    let lines =
+        "select coalesce(jsonb_agg(line), '[]') from public.cost_report('2026-01-01', '2027-01-01') as line";
+    let lines = alice.ask(db, lines).unwrap();
+    described.check("cost_report()", lines.as_array().unwrap());
     described.call(db, alice, "cost_summary('2026-01-01', '2027-01-01', 'Europe/Berlin')");
     described.call(db, alice, "cost_summary('2020-01-01', '2020-02-01')");
     described.call(db, alice, &format!("cost_summary('2026-01-01', '2027-01-01', job_id => '{job}')"));

@@ -61,7 +61,7 @@ export type Filled = {
   training_job_events: 'sequence';
   training_jobs: 'estimated_total_cost' | 'total_epochs';
 };
-export type WiderAnswers = 'sweep_training_jobs';
+export type WiderAnswers = 'cost_report' | 'sweep_training_jobs';
 
 export type Arguments = {
   append_dataset_chunk: { encoding?: Ours.ChunkEncoding; options?: Ours.ValidationOptions; split?: Ours.DatasetSplit };
@@ -90,6 +90,7 @@ export type Answers = {
   finish_dataset_validation: Ours.DatasetReport;
   heartbeat_training_job: Ours.HeartbeatAnswer;
   report_training_metrics: Ours.MetricsReceipt;
+  training_job_cost: Ours.TrainingJobCost;
   training_job_health: Ours.HealthFinding[];
   training_job_progress: Ours.TrainingJobProgress;
   training_jobs_overview: Ours.TrainingJobsPage;
