@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use pg_lora_core::dataset::{Answer, Conversation, Shape, Split};
+use pg_lora_core::dataset::{Answer, Conversation, Split};
 use pg_lora_core::document::described::{
     AppendedChunk, ArtifactStatus, BestMetrics, Checkpoint, ChunkEncoding, CostLine, CostSummary,
     CurrentMetrics, DatasetFormat, DatasetStatus, FailureClass, GPURequest, HeartbeatAnswer,
@@ -98,9 +98,6 @@ const COLUMNS: &[(&str, &str, Describe, Option<Describe>)] = &[
     ("training_jobs", "status", of::<Status>, None),
 ];
 
-/// Types that nothing of the database is of by itself, and that clients write all the same.
-const OTHERS: &[Describe] = &[of::<Shape>];
-
 /// Columns that have no default and are filled in all the same, by a trigger.
 const FILLED: &[(&str, &str)] = &[
     ("metrics_points", "attempt"),
@@ -142,7 +139,6 @@ impl Described {
                 .collect(),
             definitions: Map::new(),
         };
-        OTHERS.iter().for_each(|describe| drop(describe(make)));
         described.definitions = generator.take_definitions(true);
         described.definitions.values_mut().for_each(close);
         described

@@ -7,7 +7,8 @@ use pg_lora_tests::Database;
 use super::text;
 
 /// A type, and the column whose check lists its words.
-const CHECKED: [(&str, &str, &str); 4] = [
+const CHECKED: [(&str, &str, &str); 5] = [
+    ("DatasetFormat", "datasets", "format"),
     ("DatasetStatus", "datasets", "status"),
     ("JobStatus", "training_jobs", "status"),
     ("ArtifactStatus", "model_artifacts", "status"),
@@ -29,7 +30,7 @@ fn unions_are_what_checks_allow() {
     let mut db = database.connect();
     for (name, table, column) in CHECKED {
         let check = format!(
-            "select array(select word[1] from regexp_matches(pg_get_constraintdef(oid), '''([a-z_]+)''', 'g') as word)
+            "select array(select word[1] from regexp_matches(pg_get_constraintdef(oid), '''([a-z0-9_]+)''', 'g') as word)
              from pg_constraint where conname = '{table}_{column}_check'"
         );
         let words: Vec<String> = db.query_one(&check, &[]).unwrap().get(0);
