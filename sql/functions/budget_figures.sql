@@ -62,7 +62,8 @@ as $$
 begin
   if (record.gpus between 0 and 4096
     and record.hourly_rate between 0 and 1000000000 and record.hourly_rate = pg_catalog.round(record.hourly_rate, 10)
-    and pg_catalog.lower(record.period) >= '1900-01-01 00:00Z' and pg_catalog.upper(record.period) <= '2500-01-01 00:00Z'
+    and pg_catalog.lower(record.period) >= pg_catalog.timestamptz '1900-01-01 00:00Z'
+    and pg_catalog.upper(record.period) <= pg_catalog.timestamptz '2500-01-01 00:00Z'
     and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::pg_catalog.date) is not true then
     return false;
   end if;
