@@ -60,8 +60,8 @@ comment on function lora.metric_point_findings(jsonb) is
   'What is wrong with a reported point: errors, for which it cannot be recorded, and warnings';
 comment on function lora.interval_cost(tstzrange, numeric, integer, interval, interval) is
   'Exact cost of an interval of GPU time: hourly_rate x gpus x billed time, rounded once to ten places';
-comment on function lora.estimate_cost(integer, double precision, integer, double precision, numeric, integer) is
-  'Expected cost and hours of a run, from its work, its epochs and the price';
+comment on function lora.estimate_cost(integer, double precision, integer, double precision, numeric, integer, double precision[]) is
+  'What a run will cost: low, expected and high, from its work, its epochs, the price and what finished runs have taken';
 comment on aggregate lora.cost_breakdown(numeric, text, date, text, text, uuid, text) is
   'Amounts added up in all, by day, type, GPU, job and status, in one pass';
 comment on function lora.build_info() is

@@ -33,7 +33,7 @@ fn interval_cost(
     Ok(numeric(cost))
 }
 
-/// Expected cost and hours of a run, from its work, its epochs and the price
+/// What a run will cost: low, expected and high, from its work, its epochs, the price and what finished runs have taken
 #[pg_extern(immutable, parallel_safe, strict, create_or_replace)]
 fn estimate_cost(
     total_steps: i32,
@@ -42,7 +42,10 @@ fn estimate_cost(
     tokens_per_second: f64,
     hourly_rate: Decimal<'_>,
     gpus: default!(i32, 1),
+    observed: default!(Vec<Option<f64>>, "'{}'"),
 ) -> Result<JsonText, ErrorReport> {
+    // A share that is NULL is none.
+    let observed: Vec<f64> = observed.into_iter().map(|share| share.unwrap_or(f64::NAN)).collect();
     let estimate = hourly_rate
         .to_amount("hourly_rate")
         .and_then(|hourly_rate| {
@@ -53,6 +56,7 @@ fn estimate_cost(
                 tokens_per_second,
                 hourly_rate,
                 gpus,
+                observed: &observed,
             })
         })
         .map_err(with_sqlstate)?;

@@ -77,7 +77,8 @@ pub enum Command {
 
     /// Say whether the database is what this version makes of it; write nothing
     ///
-    /// With --datasets: whether the rows of datasets have figures that can be right.
+    /// With --datasets: whether the rows of datasets have figures that can be right. With --costs: whether ledger, jobs and what is
+    /// displayed agree.
     Verify(Verify),
 
     /// Say what migrate would do, how long which table is locked for it, and who is in its way now; write nothing
@@ -135,6 +136,9 @@ pub enum Command {
     /// lora-training.ts has rows, documents, answers and presets and needs no other file; database.ts is the type of
     /// createClient<Database>(). What the database has beside the tables of this version is in database.ts too.
     Types(Types),
+
+    /// Say what was spent: in all, by day, type, GPU, status and job, what runs included; write nothing
+    Costs(Costs),
 
     /// Print a script that completes commands and options in a shell
     Completions(Completions),
@@ -242,9 +246,14 @@ pub struct Verify {
     #[arg(long)]
     pub datasets: bool,
 
+    /// List what does not agree between the ledger, the events of the jobs and the costs that are displayed, in place of what the
+    /// database is made of
+    #[arg(long, conflicts_with = "datasets")]
+    pub costs: bool,
+
     /// How many findings are listed; all are counted
     ///
-    /// Only with --datasets.
+    /// Only with --datasets and --costs.
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub limit: u32,
 }
@@ -383,6 +392,30 @@ pub struct Types {
     pub check: bool,
 }
 
+/// Options of `costs`.
+#[derive(Debug, Args)]
+pub struct Costs {
+    /// The first day, as in 2026-01-31; the first of the current month unless it is said
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub from: Option<String>,
+
+    /// The day after the last one; tomorrow unless it is said
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub to: Option<String>,
+
+    /// Whose days they are
+    #[arg(long, value_name = "TIME_ZONE", default_value = "UTC")]
+    pub tz: String,
+
+    /// Of this job alone
+    #[arg(long, value_name = "ID")]
+    pub job: Option<Uuid>,
+
+    /// How many jobs are listed, those that cost most
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub jobs: usize,
+}
+
 /// Options of `completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
@@ -498,6 +531,15 @@ fn interval(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("write one second or more, as in 5s".to_owned()),
         duration => Ok(duration),
+    }
+}
+
+/// A day in the form that is the same everywhere. Whether there is such a day is for the database to say.
+fn day(text: &str) -> Result<String, String> {
+    let form = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    match form.eq(*b"0000-00-00") {
+        true => Ok(text.to_owned()),
+        false => Err("write year, month and day, as in 2026-01-31".to_owned()),
     }
 }
 

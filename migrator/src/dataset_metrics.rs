@@ -7,26 +7,16 @@
 
 use std::fmt::Write as _;
 
+use postgres::IsolationLevel;
 use postgres::types::Type;
-use postgres::{IsolationLevel, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::connect::Session;
 use crate::error::{Error, Exit};
 use crate::report::{Report, printable, say};
-use crate::{query, sql_error};
+use crate::{access, query, sql_error};
 
 const DOING: &str = "looking at the figures of datasets";
-
-/// What can be asked of this database by this role.
-#[derive(Deserialize)]
-struct Access {
-    role: String,
-    table: bool,
-    readable: bool,
-    function: bool,
-    callable: bool,
-}
 
 /// What was found; see `dataset_metrics.sql`.
 #[derive(Deserialize)]
@@ -70,54 +60,12 @@ pub fn list(session: &mut Session, limit: u32, report: &mut Report) -> Result<()
     transaction
         .batch_execute("set local search_path = ''; set local lock_timeout = '3s'; set local jit = off")
         .map_err(failed)?;
-    check_access(&mut transaction)?;
+    access::check(&mut transaction, &["public.datasets"], &["lora.dataset_metric_findings"], DOING)?;
     let limit = i64::from(limit);
     let answer: Answer =
         query::json(&mut transaction, include_str!("dataset_metrics.sql"), &[(&limit, Type::INT8)], DOING)?;
     transaction.rollback().map_err(failed)?;
     answer.tell(report)
-}
-
-fn check_access(transaction: &mut Transaction) -> Result<(), Error> {
-    let access: Access = query::json(
-        transaction,
-        "select jsonb_build_object('role', current_user, 'table', oid is not null,
-           'readable', coalesce(has_table_privilege(oid, 'select') and not row_security_active(oid), false),
-           'function', function is not null,
-           'callable', coalesce(has_schema_privilege(schema, 'usage') and has_function_privilege(function, 'execute'), false))
-         from (select to_regclass('public.datasets')::oid) as relation (oid)
-         left join (
-           select pg_proc.oid, pronamespace from pg_proc join pg_namespace on pg_namespace.oid = pronamespace
-           where nspname = 'lora' and proname = 'dataset_metric_findings'
-         ) as found (function, schema) on true",
-        &[],
-        DOING,
-    )?;
-    let Access { role, table, readable, function, callable } = access;
-    let lacks = match (table, function) {
-        (false, _) => Some("table \"public.datasets\""),
-        (_, false) => Some("function \"lora.dataset_metric_findings\""),
-        _ => None,
-    };
-    if let Some(lacks) = lacks {
-        return Err(Error::new(Exit::Refused, format!("the database has no {lacks}"))
-            .hint("run pg-lora migrate, then this command again"));
-    }
-    if !readable {
-        return Err(Error::new(
-            Exit::Denied,
-            format!("role \"{role}\" does not see every row of \"public.datasets\""),
-        )
-        .hint("use the role that migrated, or one that may read all rows and bypasses row-level security"));
-    }
-    if !callable {
-        return Err(Error::new(
-            Exit::Denied,
-            format!("role \"{role}\" may not call \"lora.dataset_metric_findings\""),
-        )
-        .hint(format!("grant usage on schema lora to \"{role}\", or use the role that migrated")));
-    }
-    Ok(())
 }
 
 impl Answer {

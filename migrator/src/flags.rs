@@ -27,7 +27,7 @@ const DATABASE_URL: &str = "database-url";
 
 /// Flags that mean nothing without another, where somebody writes them by hand: a variable or a file speaks to all
 /// commands, so the parser's own `requires` would refuse too much.
-const NEEDS: &[(&str, &str)] = &[("limit", "datasets")];
+const NEEDS: &[(&str, &[&str])] = &[("limit", &["datasets", "costs"])];
 
 /// Why there is no command to run.
 pub enum Failure {
@@ -90,9 +90,10 @@ fn check_needs(matches: &ArgMatches) -> Result<(), clap::Error> {
     let by_hand = |id: &str| {
         inner.try_contains_id(id).is_ok() && inner.value_source(id) == Some(ValueSource::CommandLine)
     };
-    match NEEDS.iter().find(|(flag, needed)| by_hand(flag) && !inner.get_flag(needed)) {
+    match NEEDS.iter().find(|(flag, needed)| by_hand(flag) && !needed.iter().any(|one| inner.get_flag(one))) {
         None => Ok(()),
         Some((flag, needed)) => {
+            let needed = needed.join(" and --");
             Err(command()
                 .error(ErrorKind::MissingRequiredArgument, format!("--{flag} is only for --{needed}")))
         }

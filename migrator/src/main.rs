@@ -16,6 +16,7 @@ use crate::report::Report;
 use crate::secret::Secret;
 use crate::target::{Strings, Target};
 
+mod access;
 mod adopt;
 mod ahead;
 mod broken;
@@ -25,6 +26,7 @@ mod catalogue;
 mod cli;
 mod completions;
 mod connect;
+mod costs;
 mod dataset_metrics;
 mod declared;
 mod drift;
@@ -103,6 +105,7 @@ fn main() -> ExitCode {
         Command::Jobs(_) => "jobs",
         Command::Watch(_) => "watch",
         Command::Types(_) => "types",
+        Command::Costs(_) => "costs",
         Command::Completions(_) => "completions",
     };
     let mut report = Report::new(name, flags.cli.global.output);
@@ -139,6 +142,7 @@ fn run(flags: Flags, report: &mut Report) -> Result<(), Error> {
         Command::Jobs(options) => jobs::list(&mut connect()?, options, report),
         // Connects again when the connection is lost.
         Command::Watch(options) => jobs::watch(options, &connect, &interrupt, report),
+        Command::Costs(options) => costs::summarise(&mut connect()?, options, report),
         Command::Export(options) => return export::run(options, report),
         Command::Completions(options) => {
             completions::print(options.shell, report);

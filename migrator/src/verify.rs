@@ -15,7 +15,7 @@ use crate::foreign::{self, Foreign};
 use crate::plan::{self, Plan};
 use crate::report::{Report, say};
 use crate::survey::Survey;
-use crate::{catalogue, cli, dataset_metrics, provider, remarks, standing, survey};
+use crate::{catalogue, cli, costs, dataset_metrics, provider, remarks, standing, survey};
 
 /// How many differences the one message of an error names.
 const NAMED: usize = 10;
@@ -32,6 +32,9 @@ struct Verdict {
 pub fn run(session: &mut Session, options: &cli::Verify, report: &mut Report) -> Result<(), Error> {
     if options.datasets {
         return dataset_metrics::list(session, options.limit, report);
+    }
+    if options.costs {
+        return costs::reconcile(session, options.limit, report);
     }
     report.expect(
         &["pending", "differences", "broken_rules", "foreign_policies", "foreign_objects"],

@@ -11,7 +11,11 @@ begin
   if tg_op = 'UPDATE' then
     perform lora_private.refuse_other_columns(
       'cost_budgets', pg_catalog.to_jsonb(old), pg_catalog.to_jsonb(new),
-      array['monthly_limit', 'hard_stop', 'time_zone', 'currency', 'updated_at'], hint);
+      array['monthly_limit', 'hard_stop', 'updated_at']
+        -- In other months, or in a currency that no job is charged in, the platform's limit would be none.
+        || case when old.platform_limit is null then array['time_zone', 'currency'] else '{}' end,
+      case when old.platform_limit is null then hint
+        else 'Set monthly_limit or hard_stop; with a platform_limit the service sets the rest.' end);
     return new;
   end if;
   if new.platform_limit is not null then
@@ -40,6 +44,10 @@ begin
   if (new.currency ~ '^[A-Z]{3}$') is not true then
     raise exception '"currency" is "%", which is none', coalesce(new.currency, 'null')
       using errcode = '22023', column = 'currency', hint = 'Use a code of ISO 4217, such as "USD".';
+  elsif new.platform_limit is not null and new.currency <> lora_private.currency_of_jobs() then
+    raise exception '"platform_limit" is in "%", in which no job is charged', new.currency
+      using errcode = '22023', column = 'platform_limit',
+        hint = pg_catalog.format('Set "currency" to "%s" along with it.', lora_private.currency_of_jobs());
   end if;
   return new;
 end
@@ -52,7 +60,7 @@ create or replace trigger a_guard_cost_budgets
   for each row when (lora_private.is_client())
   execute function lora_private.guard_cost_budgets();
 create or replace trigger b_check_cost_budget
-  before insert or update of time_zone, currency on public.cost_budgets
+  before insert or update of time_zone, currency, platform_limit on public.cost_budgets
   for each row execute function lora_private.check_cost_budget();
 
 revoke all on public.training_job_events, public.gpu_prices, public.cost_budgets

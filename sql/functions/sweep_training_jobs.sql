@@ -8,7 +8,7 @@ set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  removed bigint;
+  counted bigint;
 begin
   if notify is null then
     raise exception '"notify" must not be null' using errcode = '22023', hint = 'Pass true or false, or leave it out.';
@@ -25,10 +25,18 @@ begin
     where waiting.status = 'queued' and waiting.queued_at < lora_private.clock() - '1 hour'::interval
     having pg_catalog.count(*) > 0;
 
-  removed := lora_private.remove_abandoned_chunks();
-  if removed > 0 then
+  if notify then
+    counted := lora_private.sweep_budgets();
+    if counted > 0 then
+      return query select 'budgets', null::uuid, null::integer, 'notified',
+        pg_catalog.format('%s budgets have reached a share of their limit', counted), null::timestamptz;
+    end if;
+  end if;
+
+  counted := lora_private.remove_abandoned_chunks();
+  if counted > 0 then
     return query select 'chunks', null::pg_catalog.uuid, null::integer, 'removed',
-      pg_catalog.format('%s chunks of validations that nobody has gone on with for a day', removed), null::timestamptz;
+      pg_catalog.format('%s chunks of validations that nobody has gone on with for a day', counted), null::timestamptz;
   end if;
   if keep_read_notifications_days is not null then
     -- One that somebody writes to at this moment is left for the next time: waiting for it, with the locks of all that was swept,
@@ -39,10 +47,10 @@ begin
       where old.read and old.created_at < lora_private.clock() - pg_catalog.make_interval(days => keep_read_notifications_days)
       for update skip locked
     ));
-    get diagnostics removed = row_count;
-    if removed > 0 then
+    get diagnostics counted = row_count;
+    if counted > 0 then
       return query select 'notifications', null::uuid, null::integer, 'removed',
-        pg_catalog.format('%s notifications that were read', removed), null::timestamptz;
+        pg_catalog.format('%s notifications that were read', counted), null::timestamptz;
     end if;
   end if;
 end

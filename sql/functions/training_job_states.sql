@@ -282,6 +282,7 @@ begin
         (old.gpu_config ->> 'num_gpus')::numeric::integer,
         pg_catalog.format('training_compute:%s:%s', old.id, old.attempt),
         pg_catalog.jsonb_build_object('attempt', old.attempt, 'status', new.status)
+          || case when old.gpu_config -> 'spot' = 'true' then '{"spot": true}' else '{}' end::pg_catalog.jsonb
       )
       -- The key is the owner's of the tables alone, who has charged the attempt by hand if it is there.
       on conflict (idempotency_key) do nothing;

@@ -24,6 +24,9 @@ begin
       perform lora._refuse_field(name, 'gpu_memory_gb', gpu_config, 'Give the memory of one GPU in GB, or leave it out.');
     end if;
   end if;
+  if gpu_config ? 'spot' and pg_catalog.jsonb_typeof(gpu_config -> 'spot') not in ('boolean', 'null') then
+    perform lora._refuse_field(name, 'spot', gpu_config, 'Give true for spot GPUs and false for others, or leave it out.');
+  end if;
   if gpu_config -> 'cost_per_gpu_hour' <> 'null' then
     if pg_catalog.jsonb_typeof(gpu_config -> 'cost_per_gpu_hour') = 'number' then
       price := (gpu_config ->> 'cost_per_gpu_hour')::numeric;

@@ -183,6 +183,19 @@ begin
 end
 $$;
 
+-- The same, and Alice has a budget into which one job more fits, and a half.
+create procedure isolation.begin_budget()
+language plpgsql
+as $$
+begin
+  -- In the middle of a month, so that the hour that the job has run is in the same one.
+  create or replace function lora_private.clock() returns timestamptz language sql stable parallel safe
+    set search_path = '' as $clock$ select timestamptz '2026-04-16 12:00Z' $clock$;
+  call isolation.begin_running();
+  insert into public.cost_budgets (user_id, monthly_limit, hard_stop) values (isolation.id('alice'), 7.7, true);
+end
+$$;
+
 -- "WRONG" is what no order of steps may end in, whatever the expected files say.
 create view isolation.job as
 select
@@ -257,6 +270,18 @@ from (
     (select count(*) from public.training_jobs) as jobs, (select count(*) from public.notifications) as notifications,
     (select count(*) from public.training_job_events) as events, (select count(*) from public.cost_records) as charges
 ) as left_over;
+
+-- What the budget let in beside the job that runs, and what was told of it.
+create view isolation.budget as
+select *,
+  case when waiting > 1 or told <> kinds then 'WRONG' else 'right' end as verdict
+from (
+  select
+    (select count(*) from public.training_jobs where id <> isolation.id('job')) as waiting,
+    (select count(*) from public.cost_records) as charged,
+    (select count(*) from public.notifications where type = 'budget_threshold') as told,
+    (select count(distinct metadata ->> 'threshold') from public.notifications where type = 'budget_threshold') as kinds
+) as counted;
 
 create view isolation.told as
 select type, count(*), case when count(*) > 1 then 'WRONG' else 'right' end as verdict

@@ -55,6 +55,7 @@ macro_rules! specs {
 specs! {
     account: an_account_is_deleted_or_gets_a_job_but_never_both,
     account_work: an_account_is_deleted_or_worked_for_without_a_deadlock,
+    budget: jobs_at_once_do_not_pass_a_budget_together,
     cancel_complete: a_job_is_cancelled_or_completed_and_charged_once,
     changed_dataset: a_job_is_not_created_on_a_dataset_that_is_changed_under_it,
     chunks: two_clients_validate_a_dataset_once,

@@ -99,6 +99,14 @@ impl Fields {
         if self.get(field).is_some() { self.number(field, hint, test) } else { Ok(()) }
     }
 
+    /// True or false, of a field that may be left out or null.
+    pub fn optional_truth(&self, field: &str, hint: &str) -> Result<()> {
+        match self.get(field) {
+            None | Some("true" | "false" | "null") => Ok(()),
+            Some(_) => Err(self.refused(field, hint)),
+        }
+    }
+
     /// A text of a length in characters.
     pub fn text(&self, field: &str, length: RangeInclusive<usize>) -> Result<()> {
         let text = self.get(field).and_then(|value| serde_json::from_str::<String>(value).ok());

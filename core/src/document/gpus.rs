@@ -18,6 +18,9 @@ pub struct GpuConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "types", schemars(extend("x-required" = true)))]
     pub gpu_memory_gb: Option<f64>,
+    /// Whether they may be taken away at any time, at a lower price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spot: Option<bool>,
     /// Price of one for an hour, frozen when the job is made: that of the price book where it was left out.
     #[cfg_attr(feature = "types", schemars(with = "f64"))]
     pub cost_per_gpu_hour: Option<f64>,
@@ -44,6 +47,7 @@ pub fn normalize_gpu_config(text: &str) -> Result<String> {
     fields.optional_number("gpu_memory_gb", "Give the memory of one GPU in GB, or leave it out.", |gb| {
         gb > 0.0 && gb <= 100_000.0
     })?;
+    fields.optional_truth("spot", "Give true for spot GPUs and false for others, or leave it out.")?;
     if fields.has("cost_per_gpu_hour") {
         let price = fields.decimal("cost_per_gpu_hour").and_then(|price| Amount::parse(price, NAME).ok());
         let most = Amount::from_units(MOST_AN_HOUR * 10_i128.pow(10));
@@ -68,6 +72,10 @@ mod tests {
             r#"{"gpu_type":"H100","num_gpus":2,"cost_per_gpu_hour":4.2000000001,"region":"eu"}"#
         );
         assert_eq!(normalized(r#"{"type":"T4","count":2.0}"#), r#"{"gpu_type":"T4","num_gpus":2}"#);
+        for spot in ["true", "false", "null"] {
+            let document = format!(r#"{{"gpu_type":"T4","num_gpus":1,"spot":{spot}}}"#);
+            assert_eq!(normalized(&document), document);
+        }
         assert_eq!(
             normalized(
                 r#"{"type":"V100","gpu_type":"H100","num_gpus":1,"count":9,"cost_per_gpu_hour":null}"#
@@ -89,6 +97,10 @@ mod tests {
         for price in ["-1", "\"3.50\"", "100000.0000000001", "0.00000000001", "1e40", "true"] {
             let text = format!(r#"{{"gpu_type":"x","num_gpus":1,"cost_per_gpu_hour":{price}}}"#);
             assert_eq!(refused(&text), format!("\"gpu_config.cost_per_gpu_hour\" is {price}"));
+        }
+        for spot in ["1", "\"true\"", "[]"] {
+            let text = format!(r#"{{"gpu_type":"x","num_gpus":1,"spot":{spot}}}"#);
+            assert_eq!(refused(&text), format!("\"gpu_config.spot\" is {spot}"));
         }
         let memory = r#"{"gpu_type":"x","num_gpus":1,"gpu_memory_gb":0}"#;
         assert_eq!(refused(memory), "\"gpu_config.gpu_memory_gb\" is 0");

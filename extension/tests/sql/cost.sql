@@ -30,3 +30,7 @@ select lora.interval_cost('[2026-01-01,2026-01-02)', 0.00000000001);
 
 -- The formula's own example: 33 steps on two A100 cost about 4.10.
 select lora.estimate_cost(33, 63528 / 11.0, 3, 1800, 3.50, 2) as estimate;
+-- By what finished runs have taken.
+select lora.estimate_cost(33, 63528 / 11.0, 3, 1800, 3.50, 2, '{0.5, 0.75, 1.25}') as estimate;
+select lora.estimate_cost(33, 63528 / 11.0, 3, 1800, 3.50, 2, '{0.5, null, 1.25}') as estimate;
+\echo :SQLSTATE

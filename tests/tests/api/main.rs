@@ -1,5 +1,6 @@
 //! The API in `public`, function by function, called as clients and workers call it.
 
+mod budgets;
 mod chunks;
 mod costs;
 mod crashes;
@@ -7,7 +8,9 @@ mod curves;
 mod custom;
 mod datasets;
 mod endings;
+mod estimates;
 mod hostile;
+mod intervals;
 mod jobs;
 mod ledger;
 mod memory;
@@ -18,6 +21,7 @@ mod queue;
 mod random;
 mod spoiled;
 mod states;
+mod thresholds;
 mod verdicts;
 mod writers;
 

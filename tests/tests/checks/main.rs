@@ -5,7 +5,7 @@ use pg_lora_tests::story::{queue_job, ready_dataset, sign_up};
 use postgres::Client;
 
 /// A table, what is set in a good row of it, and the check that refuses it.
-const REFUSED: [(&str, &str, &str); 47] = [
+const REFUSED: [(&str, &str, &str); 48] = [
     ("datasets", "format = 'x'", "datasets_format_check"),
     ("datasets", "status = 'banana'", "datasets_status_check"),
     ("datasets", "file_size = -1", "datasets_file_size_check"),
@@ -53,6 +53,7 @@ const REFUSED: [(&str, &str, &str); 47] = [
     ("notifications", "type = 'Odd Type'", "notifications_type_check"),
     ("notifications", "priority = 'urgent'", "notifications_priority_check"),
     ("gpu_prices", "hourly_rate = 'NaN'", "gpu_prices_hourly_rate_check"),
+    ("gpu_prices", "spot_hourly_rate = 'NaN'", "gpu_prices_spot_hourly_rate_check"),
     ("gpu_prices", "tokens_per_second = 0", "gpu_prices_tokens_per_second_check"),
     ("gpu_prices", "valid = 'empty'", "gpu_prices_valid_check"),
     ("cost_budgets", "monthly_limit = -1", "cost_budgets_monthly_limit_check"),

@@ -59,6 +59,7 @@ pub struct Client {
 
 const MINIMAL: (&str, &str) = ("Prefer", "return=minimal");
 const REPRESENTATION: (&str, &str) = ("Prefer", "return=representation");
+const CSV: (&str, &str) = ("Accept", "text/csv");
 const COUNT: (&str, &str) = ("Prefer", "count=exact");
 const ROLLBACK: (&str, &str) = ("Prefer", "tx=rollback");
 const SINGLE: (&str, &str) = ("Accept", "application/vnd.pgrst.object+json");
@@ -75,6 +76,12 @@ impl Client {
     #[track_caller]
     pub fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], None)
+    }
+
+    /// `.select(…).csv()`.
+    #[track_caller]
+    pub fn get_csv(&self, path: &str) -> Answer {
+        self.send("GET", path, &[CSV], None)
     }
 
     /// `.select(…).single()`.

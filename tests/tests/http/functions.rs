@@ -17,11 +17,22 @@ fn calls_of_users(dataset: &str, job: &str) -> Vec<(&'static str, Value)> {
     vec![
         ("check_dataset", json!({"content": pairs(2)})),
         ("create_training_job", json!({"dataset_id": dataset, "gpu_config": gpus()})),
+        ("estimate_training_cost", json!({"dataset_id": dataset, "gpu_config": gpus()})),
         ("training_job_progress", json!({"job_id": job})),
         ("mark_notifications_read", json!({"ids": []})),
         ("training_jobs_overview", json!({})),
         ("training_metrics_curve", json!({"job_ids": []})),
         ("cost_summary", json!({"from_date": "2026-01-01", "to_date": "2026-02-01"})),
+        ("cost_report", json!({"from_date": "2026-01-01", "to_date": "2026-02-01"})),
+        ("training_job_cost", json!({"job_id": job})),
+    ]
+}
+
+/// What is of the user alone: the service says whose.
+fn calls_for_oneself() -> Vec<(&'static str, Value)> {
+    vec![
+        ("cost_budget", json!({})),
+        ("set_cost_budget", json!({"monthly_limit": 100, "time_zone": "Europe/Berlin"})),
     ]
 }
 
@@ -52,6 +63,14 @@ fn functions_of_the_service_are_not_for_users_and_none_is_for_nobody() {
         life.platform.without_token().rpc(function, &arguments).has_code(401, "42501");
         life.alice.rpc(function, &arguments).expect(200);
         life.service.rpc(function, &arguments).expect(200);
+    }
+    for (function, mut arguments) in calls_for_oneself() {
+        life.nobody.rpc(function, &arguments).has_code(401, "42501");
+        life.alice.rpc(function, &arguments).expect(200);
+        life.service.rpc(function, &arguments).is_refused(400, "22023", "user_id");
+        arguments["user_id"] = json!(life.alice_id);
+        life.service.rpc(function, &arguments).expect(200);
+        life.bob.rpc(function, &arguments).is_refused(403, "42501", "budget");
     }
     for (function, arguments) in calls_of_the_service(&dataset, &job) {
         life.nobody.rpc(function, &arguments).has_code(401, "42501");
@@ -147,4 +166,28 @@ fn an_argument_that_is_none_is_a_bad_request_and_a_late_worker_a_conflict() {
     life.alice.rpc("check_dataset", &wrong).is_refused(400, "22023", "no_such_option");
     // An argument that no function has; PostgREST's own answer.
     life.alice.rpc("cost_summary", &json!({"since": "2026-01-01"})).has_code(404, "PGRST202");
+}
+
+/// `supabase.rpc('cost_report', …, { get: true }).csv()`. Whole: where columns are chosen, this PostgREST writes the header in an order
+/// of its own.
+#[test]
+fn a_report_of_costs_is_a_table_and_so_a_csv() {
+    let mut life = Life::begin();
+    let charge = format!(
+        "select public.record_cost('{}', 'storage', 0.25, 'storage-' || day, billing_period => date '2026-01-01' + day)
+           from generate_series(0, 2) as day",
+        life.alice_id
+    );
+    life.db.batch_execute(&format!("set role service_role; {charge}; reset role")).unwrap();
+    let path = "/rpc/cost_report?from_date=2026-01-01&to_date=2026-01-03&order=day.desc";
+    let csv = life.alice.get_csv(path).expect(200).text;
+    let [header, second, first] = csv.lines().collect::<Vec<_>>()[..] else { panic!("{csv}") };
+    assert_eq!(
+        header,
+        "day,cost_type,gpu_type,gpus,hourly_rate,job_id,job_status,currency,amount,is_open,record_id"
+    );
+    assert!(second.starts_with("2026-01-02,storage,,,,,,USD,0.2500000000,f,"), "{second}");
+    assert!(first.starts_with("2026-01-01,storage,,,,,,USD,0.2500000000,f,"), "{first}");
+    assert_eq!(life.bob.get_csv(path).expect(200).text.trim_end(), "");
+    life.nobody.get_csv(path).has_code(401, "42501");
 }

@@ -90,6 +90,29 @@ fn a_column_that_is_not_the_users_is_named() {
     names(&alice.insert("/cost_budgets", &budget), "cost_budgets", "platform_limit");
 }
 
+/// Payment required: with what is spent, what is committed, and what to do.
+#[test]
+fn a_job_beyond_the_budget_is_payment_required() {
+    let mut life = Life::begin();
+    let dataset = life.ready_dataset();
+    let row = new_job(&life, &dataset);
+    let call = json!({"dataset_id": dataset, "gpu_config": row["gpu_config"]});
+    life.alice.rpc("set_cost_budget", &json!({"monthly_limit": 1, "hard_stop": true})).expect(200);
+    for refused in [
+        life.alice.insert("/training_jobs", &row),
+        life.alice.rpc("create_training_job", &call),
+        life.service.insert("/training_jobs", &row),
+    ] {
+        refused.is_refused(402, "PT402", "does not fit into the budget");
+        assert!(refused.text.contains("Of 1 USD, 0.00 are spent and 0.00 committed"), "{}", refused.text);
+    }
+    life.alice.update("/cost_budgets", &json!({"monthly_limit": 100})).expect(204);
+    life.alice.insert("/training_jobs", &row).expect(201);
+    let spent = life.alice.rpc("cost_budget", &json!({})).json();
+    assert_eq!(spent["limit"].as_f64(), Some(100.0), "{spent}");
+    assert!(spent["committed"].as_f64() > Some(0.0), "{spent}");
+}
+
 #[test]
 fn a_state_that_does_not_allow_it_is_a_conflict() {
     let mut life = Life::begin();

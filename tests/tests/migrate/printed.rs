@@ -72,6 +72,8 @@ fn every_command_prints_what_the_schema_says() {
         &["wait"],
         &["verify"],
         &["verify", "--datasets"],
+        &["verify", "--costs"],
+        &["costs"],
         &["buckets"],
         &["jobs"],
         &["watch", "00000000-0000-4000-8000-000000000000"],
@@ -120,6 +122,7 @@ fn every_command_prints_what_the_schema_says() {
         &["migrate"],
         &["verify"],
         &["verify", "--datasets"],
+        &["verify", "--costs"],
         &["repair"],
         &["repair", "--resume"],
         &["buckets"],
@@ -214,7 +217,17 @@ fn watched(schema: &mut Schema, database: &Database) {
     report(&mut db, &jobs[0], json!([point(1, json!(2.0)), point(2, json!(1.5))])).unwrap();
     schema.of(database, &["watch", &jobs[0], "--once"]);
     assert!(schema.of(database, &["jobs", "--page-size", "1"])["next"].is_string());
+    assert!(schema.of(database, &["costs"])["costs"]["by_job"].is_array());
     complete(&mut db, &jobs[0]).unwrap();
+    db.batch_execute(
+        "begin; set local session_replication_role = replica; update public.cost_records set amount = amount + 1; commit",
+    )
+    .unwrap();
+    assert_eq!(schema.of(database, &["verify", "--costs"])["error"]["exit_code"], 10);
+    db.batch_execute(
+        "begin; set local session_replication_role = replica; update public.cost_records set amount = amount - 1; commit",
+    )
+    .unwrap();
     schema.of(database, &["watch", &jobs[0]]);
     let cancel = format!("update public.training_jobs set status = 'cancelled' where id = '{}'", jobs[1]);
     alice.write(&mut db, &cancel).unwrap();

@@ -19,15 +19,18 @@ const TABLES: [(&str, &str, &str); 10] = [
 ];
 
 /// Every function in `public`, and whether users may call it; the service may call all of them.
-const FUNCTIONS: [(&str, bool); 23] = [
+const FUNCTIONS: [(&str, bool); 28] = [
     ("append_dataset_chunk(uuid,integer,text,text,text,jsonb)", false),
     ("cancel_training_job(uuid,text)", true),
     ("check_dataset(text,jsonb)", true),
     ("claim_training_jobs(text,integer,integer)", false),
     ("complete_training_job(uuid,integer,jsonb)", false),
     ("correct_cost(uuid,numeric,text,text)", false),
+    ("cost_budget(uuid)", true),
+    ("cost_report(date,date,text)", true),
     ("cost_summary(date,date,text,uuid)", true),
     ("create_training_job(uuid,text,jsonb,jsonb,text,uuid)", true),
+    ("estimate_training_cost(uuid,jsonb,jsonb,text)", true),
     ("fail_training_job(uuid,integer,text,text,text)", false),
     ("finish_dataset_validation(uuid,integer,text,jsonb)", false),
     ("heartbeat_training_job(uuid,integer,text,text,jsonb)", false),
@@ -36,8 +39,10 @@ const FUNCTIONS: [(&str, bool); 23] = [
     ("register_model_artifact(uuid,integer,text,jsonb,jsonb,uuid,text)", false),
     ("report_training_metrics(uuid,integer,jsonb,text)", false),
     ("retry_training_job(uuid)", true),
+    ("set_cost_budget(numeric,boolean,text,text,uuid)", true),
     ("set_model_artifact_status(uuid,text)", false),
     ("sweep_training_jobs(boolean,integer)", false),
+    ("training_job_cost(uuid,timestamp with time zone)", true),
     ("training_job_health(uuid)", true),
     ("training_job_progress(uuid,timestamp with time zone)", true),
     ("training_jobs_overview(text,integer,uuid)", true),
@@ -171,17 +176,21 @@ fn private_schemas_are_closed_to_nobody_and_the_history_to_everybody() {
     // Nobody may make anything.
     assert!(!rights.iter().any(|right| right.contains("CREATE")), "{rights:?}");
     // Trigger functions and those that run as their owner are called by nobody, but for the one that counts everybody's jobs
-    // and the two by which a report replaces what another one said.
+    // and the two by which a report replaces what another one said; the one that answers three figures of what similar runs of
+    // everybody have taken, and the one by which the sweep tells of a budget.
     let callable = "select pg_proc.oid::regprocedure::text from pg_proc, unnest(array['anon', 'authenticated', 'service_role']) as role
                     where pronamespace = 'lora_private'::regnamespace and (prorettype = 'trigger'::regtype or prosecdef)
                       and has_function_privilege(role, pg_proc.oid, 'EXECUTE') order by 1";
     assert_eq!(
         lines(&mut db, callable),
         [
+            "lora_private.look_at_budget(uuid)",
             "lora_private.place_in_queue(uuid)",
             "lora_private.place_in_queue(uuid)",
             "lora_private.replace_custom_metrics(uuid,integer,jsonb)",
             "lora_private.replace_points(uuid,integer,jsonb)",
+            "lora_private.shares_of_similar_jobs(text,text,integer,numeric,double precision)",
+            "lora_private.shares_of_similar_jobs(text,text,integer,numeric,double precision)",
         ]
     );
 }

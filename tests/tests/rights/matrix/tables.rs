@@ -455,6 +455,8 @@ const GPU_PRICES: Section = Section {
         ("gpu_type", "'A100-80GB'", [DENIED, DENIED, "23P01", "23505"]),
         ("hourly_rate", "7", [DENIED, DENIED, YES, YES]),
         ("hourly_rate", "-1", [DENIED, DENIED, CHECK, CHECK]),
+        ("spot_hourly_rate", "2", [DENIED, DENIED, YES, YES]),
+        ("spot_hourly_rate", "-1", [DENIED, DENIED, CHECK, CHECK]),
         ("tokens_per_second", "7", [DENIED, DENIED, YES, YES]),
         ("valid", "'[2027-01-01,)'", [DENIED, DENIED, YES, YES]),
     ],
