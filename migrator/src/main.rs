@@ -104,8 +104,8 @@ fn main() -> ExitCode {
         Command::Buckets(_) => "buckets",
         Command::Jobs(_) => "jobs",
         Command::Watch(_) => "watch",
-        Command::Types(_) => "types",
         Command::Costs(_) => "costs",
+        Command::Types(_) => "types",
         Command::Completions(_) => "completions",
     };
     let mut report = Report::new(name, flags.cli.global.output);

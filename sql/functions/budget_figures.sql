@@ -2,7 +2,7 @@
 
 -- The month of a time zone that an instant lies in, as instants and as days.
 create or replace function lora_private.month_of(time_zone text, at timestamptz, out month tstzrange, out first_day date, out day_after date)
-language plpgsql stable
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
@@ -16,7 +16,7 @@ $$;
 -- What the ledger says of a period. A record whose amount is the cost of its own period has the part of it that lies within; any
 -- other one belongs to its billing_period, as in cost_summary. An amount of an adopted database that is no number is left out.
 create or replace function lora_private.charged_within(
-  user_id uuid, currency text, within tstzrange, first_day date, day_after date
+  user_id uuid, currency character, within tstzrange, first_day date, day_after date
 )
 returns numeric
 language plpgsql stable
@@ -52,10 +52,28 @@ begin
 end
 $$;
 
+-- Whether a record's amount follows from its period and rate, so that a part of the period has a part of it: by the rule of
+-- cost_parts_query.
+create or replace function lora_private.is_cost_of_period(record public.cost_records)
+returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+  if (record.gpus between 0 and 4096
+    and record.hourly_rate between 0 and 1000000000 and record.hourly_rate = pg_catalog.round(record.hourly_rate, 10)
+    and pg_catalog.lower(record.period) >= '1900-01-01 00:00Z' and pg_catalog.upper(record.period) <= '2500-01-01 00:00Z'
+    and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::pg_catalog.date) is not true then
+    return false;
+  end if;
+  return record.amount = lora.interval_cost(record.period, record.hourly_rate, record.gpus);
+end
+$$;
+
 -- What an attempt was expected to cost in all: the estimate of the job, or of what is left of it from its checkpoint on.
 create or replace function lora_private.expected_cost_of_attempt(job public.training_jobs)
 returns numeric
-language plpgsql stable
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 declare
@@ -63,7 +81,7 @@ declare
 begin
   -- An adopted job may hold anything. (NaN is greater than any number.)
   if (job.estimated_total_cost > 0 and job.estimated_total_cost < 'Infinity') is not true then
-    return 0;
+    return 0.0;
   end if;
   return job.estimated_total_cost * (1 - coalesce(from_step, 0) / greatest(job.total_steps, 1));
 end
@@ -85,7 +103,7 @@ begin
   select of_zone.month, of_zone.first_day, of_zone.day_after into month, first_day, day_after
   from lora_private.month_of(budget.time_zone, budget_figures.at) as of_zone;
   spent := lora_private.charged_within(budget.user_id, budget.currency, month, first_day, day_after);
-  committed := 0;
+  committed := 0.0;
   if budget.currency = lora_private.currency_of_jobs() then
     select coalesce(pg_catalog.sum(cost.now - cost.before), 0),
       coalesce(pg_catalog.sum(greatest(lora_private.expected_cost_of_attempt(job) - cost.now - cost.of_others, 0)), 0)
@@ -117,7 +135,7 @@ as $$
 declare
   since constant pg_catalog.timestamptz := pg_catalog.lower(month);
   waste pg_catalog.jsonb;
-  stalled numeric := 0;
+  stalled numeric := 0.0;
 begin
   select pg_catalog.jsonb_build_object(
     'failed', coalesce(pg_catalog.sum(ended.amount) filter (where ended.status = 'failed'), 0.0000000000),
@@ -155,7 +173,8 @@ $$;
 
 revoke all on function
   lora_private.month_of(text, timestamptz),
-  lora_private.charged_within(uuid, text, tstzrange, date, date),
+  lora_private.charged_within(uuid, character, tstzrange, date, date),
+  lora_private.is_cost_of_period(public.cost_records),
   lora_private.expected_cost_of_attempt(public.training_jobs),
   lora_private.budget_figures(public.cost_budgets, timestamptz),
   lora_private.wasted(public.cost_budgets, timestamptz, tstzrange)
@@ -163,7 +182,8 @@ revoke all on function
 -- With the rights of whoever asks: a client's figures are of the rows that it sees.
 grant execute on function
   lora_private.month_of(text, timestamptz),
-  lora_private.charged_within(uuid, text, tstzrange, date, date),
+  lora_private.charged_within(uuid, character, tstzrange, date, date),
+  lora_private.is_cost_of_period(public.cost_records),
   lora_private.expected_cost_of_attempt(public.training_jobs),
   lora_private.budget_figures(public.cost_budgets, timestamptz),
   lora_private.wasted(public.cost_budgets, timestamptz, tstzrange)

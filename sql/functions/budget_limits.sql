@@ -183,7 +183,7 @@ set search_path = ''
 as $$
 declare
   spending pg_catalog.uuid;
-  told pg_catalog.int8 := 0;
+  told pg_catalog.int8 := 0::bigint;
 begin
   for spending in
     select budget.user_id from public.cost_budgets as budget

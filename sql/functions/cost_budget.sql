@@ -106,7 +106,7 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  owner_id uuid := user_id;
+  owner_id pg_catalog.uuid := user_id;
 begin
   if lora_private.is_client() then
     owner_id := (select auth.uid());
@@ -128,18 +128,18 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  today constant date := (at at time zone 'UTC')::date;
+  today constant pg_catalog.date := (at at time zone 'UTC')::pg_catalog.date;
   days numeric;
 begin
-  select least(30, 1 + today - pg_catalog.min(record.billing_period)) into days
+  select least(30, 1 + today - pg_catalog.min(record.billing_period))::numeric into days
   from public.cost_records as record
   where record.user_id = budget.user_id and record.currency = budget.currency
     and record.billing_period between today - 29 and today;
   if days is null then
-    return 0;
+    return 0.0;
   end if;
   return lora_private.charged_within(
-    budget.user_id, budget.currency, pg_catalog.tstzrange(at - '30 days'::interval, at), today - 29, today + 1) / days;
+    budget.user_id, budget.currency, pg_catalog.tstzrange(at - '30 days'::pg_catalog.interval, at), today - 29, today + 1) / days;
 end
 $$;
 revoke all on function lora_private.owner_of_budget(uuid), lora_private.charged_a_day(public.cost_budgets, timestamptz)

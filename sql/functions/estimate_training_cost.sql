@@ -96,7 +96,7 @@ $$;
 create or replace function lora_private.work_of_run(
   dataset public.datasets, hyperparameters jsonb, out steps integer, out epochs integer, out tokens double precision
 )
-language plpgsql stable
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 declare
@@ -169,8 +169,8 @@ declare
   of_epoch pg_catalog.numeric;
   of_run pg_catalog.float8;
   batch pg_catalog.numeric;
-  shares pg_catalog.float8[] := '{}';
-  users pg_catalog.uuid[] := '{}';
+  shares pg_catalog.float8[] := array[]::pg_catalog.float8[];
+  users pg_catalog.uuid[] := array[]::pg_catalog.uuid[];
 begin
   if (shares_of_similar_jobs.tokens > 0) is not true then
     return shares;
@@ -215,7 +215,7 @@ begin
     users := users || run.user_id;
   end loop;
   if pg_catalog.cardinality(shares) < 5 or (select pg_catalog.count(distinct id) from unnest(users) as id) < 3 then
-    return '{}';
+    return array[]::pg_catalog.float8[];
   end if;
   return (
     select pg_catalog.array_agg(lora_private.three_digits(quartile) order by quartile)
