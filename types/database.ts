@@ -4,9 +4,11 @@ import type {
   AppendedChunk,
   ArtifactStatus,
   BestMetrics,
+  BudgetState,
   Checkpoint,
   ChunkEncoding,
   CostBudget,
+  CostEstimate,
   CostLine,
   CostRecord,
   CostSummary,
@@ -231,12 +233,14 @@ export type Database = {
           hourly_rate: number;
           tokens_per_second: number;
           valid: string;
+          spot_hourly_rate?: number | null;
         };
         Update: {
           gpu_type?: string;
           hourly_rate?: number;
           tokens_per_second?: number;
           valid?: string;
+          spot_hourly_rate?: number | null;
         };
         Relationships: [];
       };
@@ -612,6 +616,13 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      /** What a user may spend in this month, what is spent and committed, and what the month will have cost */
+      cost_budget: {
+        Args: {
+          user_id?: string;
+        };
+        Returns: BudgetState;
+      };
       /**
        * What was spent from a day up to, but not including, another one: a line for each charge and each day of
        * the time zone that it falls on
@@ -654,6 +665,16 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      /** What training on a dataset would cost: low, expected and high, and by which method they were found */
+      estimate_training_cost: {
+        Args: {
+          dataset_id: string;
+          hyperparameters?: HyperparameterRequest;
+          gpu_config?: GPURequest;
+          preset_id?: PresetRequest;
+        };
+        Returns: CostEstimate;
       };
       /** Fails a job: closes its cost interval, writes the ledger row and notifies its owner */
       fail_training_job: {
@@ -768,6 +789,17 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      /** Sets what a user may spend in a month, and answers how far that has gone */
+      set_cost_budget: {
+        Args: {
+          monthly_limit: number | null;
+          hard_stop?: boolean;
+          time_zone?: string;
+          currency?: string;
+          user_id?: string;
+        };
+        Returns: BudgetState;
       };
       /** Moves a model from stored to deployed, or from deployed to archived */
       set_model_artifact_status: {

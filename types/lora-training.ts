@@ -38,6 +38,68 @@ export type BestValue = {
   attempt: number;
 };
 
+/** From one instant to another one. */
+export type BudgetPeriod = {
+  /** Begin. */
+  from: string;
+  /** End. */
+  to: string;
+};
+
+/** What `cost_budget` and `set_cost_budget` answer: a budget, and how far its month has gone. */
+export type BudgetState = {
+  /** The smaller of the two limits; null without one. */
+  limit: number | null;
+  /** Limit that the owner chose. */
+  monthly_limit: number | null;
+  /** Limit that the operator set. */
+  platform_limit: number | null;
+  /** Whether no job starts beyond the owner's limit. */
+  hard_stop: boolean;
+  /** The limit beyond which no job starts; null without one. */
+  hard_limit: number | null;
+  /** ISO 4217 code. */
+  currency: string;
+  /** Whose months are meant. */
+  time_zone: string;
+  /** The month. */
+  period: BudgetPeriod;
+  /** Spent in it, what runs included. */
+  spent: number;
+  /** What queued and running jobs are still expected to take. */
+  committed: number;
+  /** What is left of the limit; null without one. */
+  remaining: number | null;
+  /** What the month will have cost. */
+  forecast: number;
+  /** What of it has led to nothing. */
+  waste: BudgetWaste;
+  /** Shares of the limit that the owner is told of. */
+  thresholds: BudgetThreshold[];
+};
+
+/** A share of a limit. */
+export type BudgetThreshold = {
+  /** Share, in percent. */
+  percent: number;
+  /** The same as an amount; null without a limit. */
+  amount: number | null;
+  /** Whether what is spent and committed has come so far. */
+  reached: boolean;
+};
+
+/** What of a month's cost has led to nothing. */
+export type BudgetWaste = {
+  /** Attempts that failed. */
+  failed: number;
+  /** Attempts that were cancelled. */
+  cancelled: number;
+  /** Attempts that were lost with their worker. */
+  lost: number;
+  /** How long runs have stood still. */
+  stalled: number;
+};
+
 /** A checkpoint that a worker has saved. */
 export type Checkpoint = {
   /** Step after which it was saved. */
@@ -50,6 +112,24 @@ export type Checkpoint = {
 
 /** How a chunk is written in a text. */
 export type ChunkEncoding = 'utf8' | 'base64';
+
+/** What `estimate_training_cost` answers. */
+export type CostEstimate = {
+  /** Four times out of five it is not cheaper, where it was found by similar runs. */
+  low: number;
+  /** What is expected. */
+  expected: number;
+  /** As `low`, above. */
+  high: number;
+  /** How long the run takes. */
+  hours: number;
+  /** Optimizer steps. */
+  steps: number;
+  /** How it was found: `formula`, or by what similar runs have taken. */
+  method: string;
+  /** ISO 4217 code. */
+  currency: string;
+};
 
 /** An attempt's GPU time. */
 export type CostInterval = {
@@ -344,6 +424,8 @@ export type GPUConfig = {
   cost_per_gpu_hour: number;
   /** Memory of one, in GB. A job that was asked for without it lacks it. */
   gpu_memory_gb: number;
+  /** Whether they may be taken away at any time, at a lower price. */
+  spot?: boolean;
 };
 
 /**
@@ -361,6 +443,8 @@ export type GPURequest = {
   gpu_type?: string;
   /** How many of them. */
   num_gpus?: number;
+  /** Whether they may be taken away at any time, at a lower price. */
+  spot?: boolean;
   /** `gpu_type`, by its short name. */
   type?: string;
 };
@@ -1148,6 +1232,8 @@ export type GPUPrice = {
   tokens_per_second: number;
   /** When the price holds; prices of one GPU do not overlap */
   valid: string;
+  /** Price of one GPU for one hour that may be taken away at any time; none when NULL */
+  spot_hourly_rate: number | null;
 };
 
 /** A row of `cost_budgets`. Limit of what a user spends in a month; the smaller of the two limits counts */

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use pg_lora_core::dataset::{Answer, Conversation, Split};
 use pg_lora_core::document::described::{
-    AppendedChunk, ArtifactStatus, BestMetrics, Checkpoint, ChunkEncoding, CostLine, CostSummary,
-    CurrentMetrics, DatasetFormat, DatasetStatus, FailureClass, GPURequest, HeartbeatAnswer,
-    HyperparameterRequest, MetricCurve, MetricValue, MetricsReceipt, ModelConfiguration, ModelFile,
-    NotificationPriority, PaceEstimate, PointConflict, PresetId, PresetRequest, ReportedPoint, ResumePoint,
-    StoredModelFile, SweptThing, TrainingJobCost, TrainingJobProgress, TrainingJobsPage, TrainingSummary,
-    ValidationError, ValidationOptions,
+    AppendedChunk, ArtifactStatus, BestMetrics, BudgetState, Checkpoint, ChunkEncoding, CostEstimate,
+    CostLine, CostSummary, CurrentMetrics, DatasetFormat, DatasetStatus, FailureClass, GPURequest,
+    HeartbeatAnswer, HyperparameterRequest, MetricCurve, MetricValue, MetricsReceipt, ModelConfiguration,
+    ModelFile, NotificationPriority, PaceEstimate, PointConflict, PresetId, PresetRequest, ReportedPoint,
+    ResumePoint, StoredModelFile, SweptThing, TrainingJobCost, TrainingJobProgress, TrainingJobsPage,
+    TrainingSummary, ValidationError, ValidationOptions,
 };
 use pg_lora_core::document::{GpuConfig, HyperparameterConfig};
 use pg_lora_core::job::Status;
@@ -32,11 +32,14 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 const RESULTS: &[(&str, Describe)] = &[
     ("append_dataset_chunk", of::<AppendedChunk>),
     ("check_dataset", of::<Answer>),
+    ("cost_budget", of::<BudgetState>),
     ("cost_report", of::<CostLine>),
     ("cost_summary", of::<CostSummary>),
+    ("estimate_training_cost", of::<CostEstimate>),
     ("finish_dataset_validation", of::<Answer>),
     ("heartbeat_training_job", of::<HeartbeatAnswer>),
     ("report_training_metrics", of::<MetricsReceipt>),
+    ("set_cost_budget", of::<BudgetState>),
     ("sweep_training_jobs", of::<SweptThing>),
     ("training_job_cost", of::<TrainingJobCost>),
     ("training_job_health", of::<Vec<metric::Finding>>),
@@ -55,12 +58,16 @@ const ARGUMENTS: &[(&str, &str, Describe)] = &[
     ("create_training_job", "gpu_config", of::<GPURequest>),
     ("create_training_job", "hyperparameters", of::<HyperparameterRequest>),
     ("create_training_job", "preset_id", of::<PresetRequest>),
+    ("estimate_training_cost", "gpu_config", of::<GPURequest>),
+    ("estimate_training_cost", "hyperparameters", of::<HyperparameterRequest>),
+    ("estimate_training_cost", "preset_id", of::<PresetRequest>),
     ("fail_training_job", "failure_class", of::<FailureClass>),
     ("finish_dataset_validation", "options", of::<ValidationOptions>),
     ("heartbeat_training_job", "checkpoint", of::<Checkpoint>),
     ("register_model_artifact", "artifacts", of::<BTreeMap<String, ModelFile>>),
     ("report_training_metrics", "on_conflict", of::<PointConflict>),
     ("report_training_metrics", "points", of::<Vec<ReportedPoint>>),
+    ("set_cost_budget", "monthly_limit", of::<Option<f64>>),
     ("set_model_artifact_status", "status", of::<ArtifactStatus>),
     ("training_jobs_overview", "status", of::<Status>),
     ("training_metrics_curve", "method", of::<Method>),

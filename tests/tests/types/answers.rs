@@ -147,6 +147,9 @@ fn jobs(described: &mut Described, db: &mut Client, alice: &Caller, service: &Ca
     // The clock stands still, and of two jobs of one instant either is the first.
     set_clock(db, "2026-03-01 12:00:00.5+00");
     let waiting = queue_job(db, alice, &dataset, 500);
+    described.call(db, alice, "cost_budget()");
+    described.call(db, alice, "set_cost_budget(1000, true, 'Europe/Berlin')");
+    described.call(db, alice, &format!("estimate_training_cost('{dataset}', gpu_config => '{GPUS}')"));
     let looks = |described: &mut Described, db: &mut Client| {
         for job in [&job, &waiting] {
             described.call(db, alice, &format!("training_job_progress('{job}')"));
@@ -240,6 +243,7 @@ fn jobs(described: &mut Described, db: &mut Client, alice: &Caller, service: &Ca
     assert!(running.as_array().unwrap().iter().any(|line| line["is_open"] == true), "{running}");
     described.check("cost_report()", running.as_array().unwrap());
     described.call(db, alice, "cost_summary('2026-01-01', '2027-01-01')");
+    described.call(db, alice, "cost_budget()");
 
     alice.ask(db, &format!("select id from public.cancel_training_job('{waiting}', 'enough')")).unwrap();
     for call in [

@@ -61,6 +61,8 @@ export type Filled = {
   training_job_events: 'sequence';
   training_jobs: 'estimated_total_cost' | 'total_epochs';
 };
+// No limit at all is a null, which the CLI has for no argument.
+export type WiderArguments = 'set_cost_budget';
 export type WiderAnswers = 'cost_report' | 'sweep_training_jobs';
 
 export type Arguments = {
@@ -71,12 +73,18 @@ export type Arguments = {
     hyperparameters?: Ours.HyperparameterRequest;
     preset_id?: Ours.PresetRequest;
   };
+  estimate_training_cost: {
+    gpu_config?: Ours.GPURequest;
+    hyperparameters?: Ours.HyperparameterRequest;
+    preset_id?: Ours.PresetRequest;
+  };
   fail_training_job: { failure_class: Ours.FailureClass };
   finish_dataset_validation: { options?: Ours.ValidationOptions };
   heartbeat_training_job: { checkpoint?: Ours.Checkpoint };
   record_cost: { period?: string };
   register_model_artifact: { artifacts: Record<string, Ours.ModelFile> };
   report_training_metrics: { on_conflict?: Ours.PointConflict; points: Ours.ReportedPoint[] };
+  set_cost_budget: { monthly_limit: number | null };
   set_model_artifact_status: { status: Ours.ArtifactStatus };
   training_jobs_overview: { status?: Ours.JobStatus };
   training_metrics_curve: { method?: Ours.CurveMethod };
@@ -86,10 +94,13 @@ export type Arguments = {
 export type Answers = {
   append_dataset_chunk: Ours.AppendedChunk;
   check_dataset: Ours.DatasetReport;
+  cost_budget: Ours.BudgetState;
   cost_summary: Ours.CostSummary;
+  estimate_training_cost: Ours.CostEstimate;
   finish_dataset_validation: Ours.DatasetReport;
   heartbeat_training_job: Ours.HeartbeatAnswer;
   report_training_metrics: Ours.MetricsReceipt;
+  set_cost_budget: Ours.BudgetState;
   training_job_cost: Ours.TrainingJobCost;
   training_job_health: Ours.HealthFinding[];
   training_job_progress: Ours.TrainingJobProgress;

@@ -111,6 +111,91 @@ pub struct CostLine {
     pub record_id: Option<String>,
 }
 
+/// What `estimate_training_cost` answers.
+#[derive(JsonSchema)]
+pub struct CostEstimate {
+    /// Four times out of five it is not cheaper, where it was found by similar runs.
+    pub low: f64,
+    /// What is expected.
+    pub expected: f64,
+    /// As `low`, above.
+    pub high: f64,
+    /// How long the run takes.
+    pub hours: f64,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// How it was found: `formula`, or by what similar runs have taken.
+    pub method: String,
+    /// ISO 4217 code.
+    pub currency: String,
+}
+
+/// What `cost_budget` and `set_cost_budget` answer: a budget, and how far its month has gone.
+#[derive(JsonSchema)]
+pub struct BudgetState {
+    /// The smaller of the two limits; null without one.
+    pub limit: Option<f64>,
+    /// Limit that the owner chose.
+    pub monthly_limit: Option<f64>,
+    /// Limit that the operator set.
+    pub platform_limit: Option<f64>,
+    /// Whether no job starts beyond the owner's limit.
+    pub hard_stop: bool,
+    /// The limit beyond which no job starts; null without one.
+    pub hard_limit: Option<f64>,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Whose months are meant.
+    pub time_zone: String,
+    /// The month.
+    pub period: BudgetPeriod,
+    /// Spent in it, what runs included.
+    pub spent: f64,
+    /// What queued and running jobs are still expected to take.
+    pub committed: f64,
+    /// What is left of the limit; null without one.
+    pub remaining: Option<f64>,
+    /// What the month will have cost.
+    pub forecast: f64,
+    /// What of it has led to nothing.
+    pub waste: BudgetWaste,
+    /// Shares of the limit that the owner is told of.
+    pub thresholds: Vec<BudgetThreshold>,
+}
+
+/// From one instant to another one.
+#[derive(JsonSchema)]
+pub struct BudgetPeriod {
+    /// Begin.
+    pub from: String,
+    /// End.
+    pub to: String,
+}
+
+/// What of a month's cost has led to nothing.
+#[derive(JsonSchema)]
+pub struct BudgetWaste {
+    /// Attempts that failed.
+    pub failed: f64,
+    /// Attempts that were cancelled.
+    pub cancelled: f64,
+    /// Attempts that were lost with their worker.
+    pub lost: f64,
+    /// How long runs have stood still.
+    pub stalled: f64,
+}
+
+/// A share of a limit.
+#[derive(JsonSchema)]
+pub struct BudgetThreshold {
+    /// Share, in percent.
+    pub percent: u32,
+    /// The same as an amount; null without a limit.
+    pub amount: Option<f64>,
+    /// Whether what is spent and committed has come so far.
+    pub reached: bool,
+}
+
 /// What was spent on a day.
 #[derive(JsonSchema)]
 pub struct CostOfDay {

@@ -76,6 +76,9 @@ pub struct GPURequest {
     /// Memory of one, in GB.
     #[schemars(skip_serializing_if = "Option::is_none")]
     pub gpu_memory_gb: Option<f64>,
+    /// Whether they may be taken away at any time, at a lower price.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    pub spot: Option<bool>,
     /// Price of one for an hour; that of the price book when left out.
     #[schemars(skip_serializing_if = "Option::is_none", extend("x-nullable" = true))]
     pub cost_per_gpu_hour: Option<f64>,
