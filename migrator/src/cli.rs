@@ -134,6 +134,12 @@ pub enum Command {
     /// Say what was spent: in all, by day, type, GPU, status and job, what runs included; write nothing
     Costs(Costs),
 
+    /// Write TypeScript and JSON Schemas of the tables, functions and documents of the database; with --check only compare
+    ///
+    /// lora-training.ts has rows, documents, answers and presets and needs no other file; database.ts is the type of
+    /// createClient<Database>(). What the database has beside the tables of this version is in database.ts too.
+    Types(Types),
+
     /// Print a script that completes commands and options in a shell
     Completions(Completions),
 }
@@ -396,6 +402,18 @@ pub struct Costs {
     /// How many jobs are listed, those that cost most
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     pub jobs: usize,
+}
+
+/// Options of `types`.
+#[derive(Debug, Args)]
+pub struct Types {
+    /// The folder
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// Write nothing; exit with 10 when what stands there is not what would be written
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Options of `completions`.

@@ -31,7 +31,8 @@ pub enum Exit {
     SqlFailed = 8,
     /// A file that runs outside of a transaction stopped half-way; the next run goes on.
     Partial = 9,
-    /// The database is not what this version should have made of it, or holds rows that can hardly be right.
+    /// The database is not what this version should have made of it, or holds rows that can hardly be right, or files of `types` are
+    /// not what would be written.
     Drift = 10,
     /// Refused before anything was written.
     Refused = 11,
@@ -62,7 +63,7 @@ pub const EXIT_CODES: [(u8, &str, bool); 17] = [
     (9, "a file outside of a transaction stopped half-way; the next run goes on", true),
     (
         10,
-        "the database is not what this version should have made of it, or rows can hardly be right (verify)",
+        "the database is not what this version should have made of it, rows can hardly be right (verify), or files are not those of the database (types)",
         false,
     ),
     (11, "refused before anything was written", false),

@@ -72,6 +72,7 @@ mod step;
 mod survey;
 mod target;
 mod tls;
+mod types;
 mod validate;
 mod variant;
 mod verify;
@@ -104,6 +105,7 @@ fn main() -> ExitCode {
         Command::Jobs(_) => "jobs",
         Command::Watch(_) => "watch",
         Command::Costs(_) => "costs",
+        Command::Types(_) => "types",
         Command::Completions(_) => "completions",
     };
     let mut report = Report::new(name, flags.cli.global.output);
@@ -134,6 +136,7 @@ fn run(flags: Flags, report: &mut Report) -> Result<(), Error> {
         Command::Repair(options) => repair::run(&mut connect()?, options, report),
         Command::Buckets(options) => bucket_limits::run(&mut connect()?, options, report),
         Command::Wait => wait::run(&mut connect()?, began, report),
+        Command::Types(options) => types::run(&mut connect()?, options, report),
         // Connects only if it is asked to record what it finds, and may find it after a signal.
         Command::Validate(options) => return validate::run(options, &connect, &interrupt, report),
         Command::Jobs(options) => jobs::list(&mut connect()?, options, report),

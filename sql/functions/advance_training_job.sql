@@ -20,10 +20,11 @@ begin
     -- Nothing but other metrics, of an evaluation before the first step.
     update public.training_jobs set
       current_metrics = job.current_metrics,
-      last_progress_at = lora_private.clock(),
+      last_progress_at = case when has_new_points then lora_private.clock() else job.last_progress_at end,
       last_heartbeat_at = lora_private.clock(),
       lease_expires_at = lora_private.renewed_lease(job)
-    where id = job.id and has_new_points;
+    -- (One that takes the place of another one is not new.)
+    where id = job.id and (has_new_points or current_metrics is distinct from job.current_metrics);
     return job.progress;
   end if;
   -- JSON has no NaN and no infinity: current_metrics keeps the last values that are numbers. (NaN is above infinity.)

@@ -25,7 +25,9 @@ declare
           -- Beyond these a day more or less may be no instant any more.
           and pg_catalog.lower(record.period) >= '1900-01-01 00:00Z' and pg_catalog.upper(record.period) <= '2500-01-01 00:00Z'
           and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::date
+          -- A day begins with its midnight, the second one where there are two (Havana, when clocks go back): until then it is the day before.
           then (pg_catalog.lower(record.period) at time zone $3)::date
+            - (pg_catalog.lower(record.period) < (pg_catalog.lower(record.period) at time zone $3)::date::timestamp at time zone $3)::integer
         end as first_day,
         case when pg_catalog.upper(record.period) between '1900-01-01 00:00Z' and '2500-01-01 00:00Z'
           then (pg_catalog.upper(record.period) at time zone $3)::date
@@ -40,7 +42,8 @@ declare
       union all
       select null, open.job_id, 'training_compute', open.amount, 'USD', null, pg_catalog.tstzrange(open.started_at, $5),
         open.gpu_config ->> 'gpu_type', (open.gpu_config -> 'num_gpus')::numeric::integer,
-        (open.gpu_config -> 'cost_per_gpu_hour')::numeric, (open.started_at at time zone $3)::date, ($5 at time zone $3)::date
+        (open.gpu_config -> 'cost_per_gpu_hour')::numeric, (open.started_at at time zone $3)::date
+          - (open.started_at < (open.started_at at time zone $3)::date::timestamp at time zone $3)::integer, ($5 at time zone $3)::date
       from (
         select job.id as job_id, job.started_at, job.gpu_config,
           lora_private.gpu_time_cost(job.gpu_config, job.started_at, $5) as amount
@@ -75,9 +78,7 @@ begin
       select split.first_day + number as date,
         greatest(pg_catalog.lower(split.period), (split.first_day + number)::timestamp at time zone $3) as since,
         least(pg_catalog.upper(split.period), (split.first_day + number + 1)::timestamp at time zone $3) as until
-      -- From the day before: a midnight that comes twice (Havana, when clocks go back) is Postgres's second one,
-      -- and what ran after the first belongs to the old day.
-      from pg_catalog.generate_series(-1, split.last_day - split.first_day) as number
+      from pg_catalog.generate_series(0, split.last_day - split.first_day) as number
     ) as day
     where split.is_split and day.since < day.until
   ) as part

@@ -37,35 +37,31 @@ $$;
 
 -- Records the other metrics of points that are good. `accepted`, `duplicates` and `replaced` count the points that hold nothing else,
 -- `recorded` all new values; `odd` are the points of which a value is not kept, `empty` those that hold nothing else, `newest` the
--- values of the highest steps.
+-- values of the highest steps that are numbers, `gone` the metrics of which a value was replaced by none.
 create or replace function lora_private.record_custom_metrics(job public.training_jobs, points jsonb, is_replacing boolean)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-  fields constant pg_catalog.text[] := array['step', 'epoch', 'timestamp', 'training_loss', 'validation_loss', 'learning_rate',
-    'gradient_norm', 'throughput', 'gpu_utilization'];
   answer pg_catalog.jsonb;
 begin
   -- Planned each time: a plan that is made while the table is small reads all of it for each batch when it is large.
   execute $query$
     with sent as (
-      select item.number::pg_catalog.int4 - 1 as index, (item.point ->> 'step')::pg_catalog.int4 as step, entry.metric,
+      select point.index, point.step, point.is_measured as is_beside, entry.metric,
         lora_private.metric_number(entry.value) as value,
-        entry.place <= 100 and pg_catalog.length(entry.metric) between 1 and 200 as is_nameable,
-        pg_catalog.jsonb_strip_nulls(item.point) ?| $4[4:9] as is_beside
-      from pg_catalog.jsonb_array_elements($3) with ordinality as item (point, number)
+        entry.place <= 100 and pg_catalog.length(entry.metric) between 1 and 200 as is_nameable
+      from lora_private.sent_points($3) as point
       cross join lateral (
         select other.key as metric, other.value, pg_catalog.row_number() over (order by other.key collate "C") as place
-        from pg_catalog.jsonb_each(item.point - $4) as other where other.value <> 'null'
+        from pg_catalog.jsonb_each(point.others) as other where other.value <> 'null'
       ) as entry
-      where pg_catalog.jsonb_typeof(item.point) = 'object'
     ), kept as (
       select * from sent where is_nameable and value is not null
     ), ranked as (
       select *,
-        pg_catalog.row_number() over (partition by metric, step order by case when $5 then -index else index end) = 1 as is_chosen
+        pg_catalog.row_number() over (partition by metric, step order by case when $4 then -index else index end) = 1 as is_chosen
       from kept
     ), inserted as (
       insert into public.custom_metrics (job_id, metric, attempt, step, value)
@@ -91,16 +87,20 @@ begin
     select pg_catalog.jsonb_build_object(
       'recorded', (select pg_catalog.count(*) from inserted),
       'accepted', pg_catalog.count(*) filter (where is_new),
-      'replaced', pg_catalog.count(*) filter (where $5 and not is_new and is_replaced),
-      'duplicates', pg_catalog.count(*) filter (where not is_new and not (case when $5 then is_replaced else is_changed end)),
+      'replaced', pg_catalog.count(*) filter (where $4 and not is_new and is_replaced),
+      'duplicates', pg_catalog.count(*) filter (where not is_new and not (case when $4 then is_replaced else is_changed end)),
       'refused', (
         select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
           'index', index, 'step', step, 'metric', metric, 'reason', 'another value is recorded for this step') order by index, metric), '[]')
-        from judged where not is_same and not $5
+        from judged where not is_same and not $4
       ),
       'changed', (
         select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('metric', metric, 'step', step, 'value', value)), '[]')
-        from judged where not is_same and $5 and is_chosen
+        from judged where not is_same and $4 and is_chosen
+      ),
+      'gone', (
+        select coalesce(pg_catalog.jsonb_agg(distinct metric), '[]')
+        from judged where not is_same and $4 and is_chosen and not pg_catalog.abs(value) < 'Infinity'
       ),
       'empty', (
         select coalesce(pg_catalog.jsonb_agg(index), '[]') from (
@@ -115,13 +115,25 @@ begin
         from (
           -- (What is refused stands nowhere.)
           select distinct on (metric) metric, value, step from judged
-          where is_chosen and (is_same or $5) and pg_catalog.abs(value) < 'Infinity' order by metric, step desc
+          where is_chosen and (is_same or $4) and pg_catalog.abs(value) < 'Infinity' order by metric, step desc
         ) as last
       )
     ) from alone
-  $query$ into answer using job.id, job.attempt, points, fields, is_replacing;
+  $query$ into answer using job.id, job.attempt, points, is_replacing;
   if answer -> 'changed' <> '[]' then
     perform lora_private.replace_custom_metrics(job.id, job.attempt, answer -> 'changed');
+  end if;
+  if answer -> 'gone' <> '[]' then
+    -- What is shown of these may be what was replaced.
+    select pg_catalog.jsonb_set(answer, '{newest}', answer -> 'newest' || coalesce(pg_catalog.jsonb_object_agg(
+      gone.metric, pg_catalog.jsonb_build_object('value', last.value, 'step', last.step)), '{}')) into answer
+    from pg_catalog.jsonb_array_elements_text(answer -> 'gone') as gone (metric)
+    cross join lateral (
+      select value.value, value.step from public.custom_metrics as value
+      where value.job_id = job.id and value.metric = gone.metric and value.attempt = job.attempt
+        and pg_catalog.abs(value.value) < 'Infinity'
+      order by value.step desc limit 1
+    ) as last;
   end if;
   return answer;
 end
@@ -143,9 +155,9 @@ begin
 end
 $$;
 
--- A job's current metrics with newer values under `custom`, of a hundred names at most: a row that is read on every page is no place
--- for a name a step.
-create or replace function lora_private.with_custom_metrics(current_metrics jsonb, newest jsonb)
+-- A job's current metrics with newer values under `custom`, and without those that are gone; of a hundred names at most: a row that is
+-- read on every page is no place for a name a step.
+create or replace function lora_private.with_custom_metrics(current_metrics jsonb, newest jsonb, gone jsonb)
 returns jsonb
 language plpgsql immutable parallel safe
 set search_path = ''
@@ -156,6 +168,7 @@ declare
   names pg_catalog.int8;
   figure pg_catalog.record;
 begin
+  known := known - array(select pg_catalog.jsonb_array_elements_text(gone));
   select pg_catalog.count(*) into names from pg_catalog.jsonb_object_keys(known);
   for figure in
     select last.key, last.value, (lora_private.figure(known -> last.key -> 'step', 2147483647) > (last.value ->> 'step')::numeric) is true as is_older
@@ -165,7 +178,7 @@ begin
     names := names + case when known ? figure.key then 0 else 1 end;
     known := known || pg_catalog.jsonb_build_object(figure.key, figure.value);
   end loop;
-  return metrics || case when known = '{}' then '{}' else pg_catalog.jsonb_build_object('custom', known) end;
+  return case when known = '{}' then metrics - 'custom' else metrics || pg_catalog.jsonb_build_object('custom', known) end;
 end
 $$;
 
@@ -173,11 +186,11 @@ revoke all on function
   lora_private.metric_number(jsonb),
   lora_private.record_custom_metrics(public.training_jobs, jsonb, boolean),
   lora_private.replace_custom_metrics(uuid, integer, jsonb),
-  lora_private.with_custom_metrics(jsonb, jsonb)
+  lora_private.with_custom_metrics(jsonb, jsonb, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.metric_number(jsonb),
   lora_private.record_custom_metrics(public.training_jobs, jsonb, boolean),
   lora_private.replace_custom_metrics(uuid, integer, jsonb),
-  lora_private.with_custom_metrics(jsonb, jsonb)
+  lora_private.with_custom_metrics(jsonb, jsonb, jsonb)
   to service_role;

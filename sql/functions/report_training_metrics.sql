@@ -28,6 +28,9 @@ begin
     return pg_catalog.jsonb_build_object(
       'accepted', 0, 'duplicates', 0, 'replaced', 0, 'refused', '[]'::jsonb, 'warnings', '[]'::jsonb,
       'progress', job.progress, 'cancel_requested', true);
+  elsif job.attempt > 32767 then
+    raise exception 'training job "%" is at its attempt %, and points are of at most 32767', job.id, job.attempt
+      using errcode = 'PT409', hint = 'Create a new job.';
   end if;
 
   begin
@@ -43,10 +46,8 @@ begin
   refused := recorded -> 'refused';
 
   -- What a point holds is looked into only where one is out of the ordinary: 1,000 good ones take a third longer otherwise.
-  if (recorded ->> 'points')::integer < pg_catalog.jsonb_array_length(points) or recorded -> 'bad' <> '[]' then
-    bad := lora_private.indexes_of(recorded -> 'bad') || array(
-      select item.number::integer - 1 from pg_catalog.jsonb_array_elements(points) with ordinality as item (point, number)
-      where pg_catalog.jsonb_typeof(item.point) <> 'object');
+  if recorded -> 'bad' <> '[]' then
+    bad := lora_private.indexes_of(recorded -> 'bad');
     refused := refused || lora_private.told_points(sent, bad);
     points := lora_private.without_points(points, bad);
   end if;
@@ -57,7 +58,7 @@ begin
       bad := bad || lora_private.indexes_of(others -> 'empty');
       refused := refused || lora_private.told_points(sent, lora_private.indexes_of(others -> 'empty'));
     end if;
-    job.current_metrics := lora_private.with_custom_metrics(job.current_metrics, others -> 'newest');
+    job.current_metrics := lora_private.with_custom_metrics(job.current_metrics, others -> 'newest', others -> 'gone');
   end if;
   if recorded -> 'odd' <> '[]' or others -> 'odd' <> '[]' then
     warnings := lora_private.told_points(

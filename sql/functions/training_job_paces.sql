@@ -81,15 +81,14 @@ returns jsonb
 language plpgsql immutable parallel safe
 set search_path = ''
 as $$
+declare
+  seconds_per_step constant numeric := lora_private.figure(estimate -> 'seconds_per_step', 1e300);
 begin
-  return (
-    select pg_catalog.jsonb_build_object(
-      'preparation_seconds', coalesce(lora_private.figure(estimate -> 'preparation_seconds', 1e300), 0),
-      'seconds_per_step', lora_private.figure(estimate -> 'seconds_per_step', 1e300),
-      'pause_seconds_per_step', coalesce(lora_private.figure(estimate -> 'pause_seconds_per_step', 1e300), 0),
-      'from_step', coalesce(from_step, 0))
-    where lora_private.figure(estimate -> 'seconds_per_step', 1e300) > 0
-  );
+  return case when seconds_per_step > 0 then pg_catalog.jsonb_build_object(
+    'preparation_seconds', coalesce(lora_private.figure(estimate -> 'preparation_seconds', 1e300), 0),
+    'seconds_per_step', seconds_per_step,
+    'pause_seconds_per_step', coalesce(lora_private.figure(estimate -> 'pause_seconds_per_step', 1e300), 0),
+    'from_step', coalesce(from_step, 0)) end;
 end
 $$;
 

@@ -34,8 +34,13 @@ begin
   if old.status = 'queued' and new.status = 'initializing' then
     if new.claimed_by is not null then
       -- The clock stands still in a transaction, and this one may have begun before the attempt that went before was
-      -- ended: no time is charged twice.
-      new.started_at := case when new.attempt > 1 then greatest(lora_private.clock(), new.queued_at) else lora_private.clock() end;
+      -- ended; it may also have been set back. No time is charged twice.
+      new.started_at := case
+        when new.attempt > 1 then greatest(lora_private.clock(), new.queued_at, (
+          select pg_catalog.max(pg_catalog.upper(record.period)) from public.cost_records as record
+          where record.job_id = new.id and record.idempotency_key like 'training_compute:%'))
+        else lora_private.clock()
+      end;
     end if;
     return new;
   elsif new.status = 'queued' and old.status <> 'queued' then

@@ -64,8 +64,11 @@ begin
     end;
     new.estimated_completion_at := null;
     new.lease_expires_at := null;
+    -- By a clock that was set back an attempt may end before it began, which is not before those that went before ended.
     new.final_cost := coalesce(
-      lora_private.displayed_cost(lora_private.training_job_cost(ended, new.completed_at)), new.final_cost);
+      lora_private.displayed_cost(lora_private.training_job_cost(ended, case
+        when ended.claimed_by is null then new.completed_at else greatest(new.completed_at, ended.started_at)
+      end)), new.final_cost);
     -- What an adopted database may hold is repaired here, because afterwards nobody can: an amount that is none is
     -- not known. (NaN is greater than any number.)
     if new.final_cost < 0 or new.final_cost >= 'Infinity' then

@@ -45,31 +45,33 @@ language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
-  job public.training_jobs;
-  before pg_catalog.int8;
-  starts pg_catalog.int8;
-  first_start pg_catalog.timestamptz;
+  now constant pg_catalog.timestamptz := lora_private.clock();
+  answer pg_catalog.jsonb;
 begin
-  select * into job from public.training_jobs as candidate where candidate.id = place_in_queue.job_id;
-  if job.status = 'queued' then
+  select pg_catalog.jsonb_build_object(
+    'queue_position', earlier.jobs + 1,
+    -- Of fewer starts no pace follows, and of a place that was not counted no instant.
+    'expected_start_at', case when started.jobs >= 5 and earlier.jobs < 1000 and now > started.first then
+      now + (now - started.first) * ((earlier.jobs + 1) / started.jobs::pg_catalog.float8)
+    end) into answer
+  from public.training_jobs as job
+  cross join lateral (
     -- A place far behind is not worth the time to count it exactly.
-    select pg_catalog.count(*) into before from (
+    select pg_catalog.count(*) as jobs from (
       select from public.training_jobs as other
       where other.status = 'queued' and (other.queued_at, other.id) < (job.queued_at, job.id)
       limit 1000
-    ) as earlier;
-    select pg_catalog.count(*), pg_catalog.min(start.started_at) into starts, first_start from (
+    ) as other
+  ) as earlier
+  cross join (
+    select pg_catalog.count(*) as jobs, pg_catalog.min(start.started_at) as first from (
       select other.started_at from public.training_jobs as other
-      where other.claimed_by is not null and other.started_at > lora_private.clock() - '1 hour'::pg_catalog.interval
+      where other.claimed_by is not null and other.started_at > now - '1 hour'::pg_catalog.interval
       order by other.started_at desc limit 100
-    ) as start;
-  end if;
-  return pg_catalog.jsonb_build_object(
-    'queue_position', before + 1,
-    -- Of fewer starts no pace follows, and of a place that was not counted no instant.
-    'expected_start_at', case when starts >= 5 and before < 1000 and lora_private.clock() > first_start then
-      lora_private.clock() + (lora_private.clock() - first_start) * ((before + 1) / starts::pg_catalog.float8)
-    end);
+    ) as start
+  ) as started
+  where job.id = place_in_queue.job_id and job.status = 'queued';
+  return coalesce(answer, '{"queue_position": null, "expected_start_at": null}');
 end
 $$;
 

@@ -9,7 +9,7 @@ as $$
 #variable_conflict use_column
 declare
   last public.training_jobs;
-  page jsonb;
+  jobs public.training_jobs[];
 begin
   if status <> all (array['queued', 'initializing', 'running', 'completed', 'failed', 'cancelled']) then
     raise exception '"status" is "%"', pg_catalog.left(status, 50)
@@ -26,40 +26,46 @@ begin
     end if;
   end if;
 
-  select pg_catalog.jsonb_agg(
-    pg_catalog.jsonb_build_object(
-      'id', job.id,
-      'dataset_id', job.dataset_id,
-      'dataset_name', dataset.name,
-      'preset_id', job.preset_id,
-      'base_model', job.hyperparameters -> 'base_model',
-      'gpu_config', job.gpu_config,
-      'created_at', job.created_at,
-      'queued_at', job.queued_at,
-      'started_at', job.started_at,
-      'completed_at', job.completed_at,
-      'artifact_id', job.artifact_id,
-      'failure_class', job.failure_class,
-      'error_message', job.error_message,
-      'last_metrics', job.current_metrics,
-      'best_metrics', job.best_metrics,
-      'progress', lora_private.training_job_progress(job)
-    )
-    order by job.created_at desc, job.id desc
-  ) into page
-  from (
-    select * from public.training_jobs as candidate
+  -- One more than was asked for says whether there is another page.
+  jobs := array(
+    select candidate from public.training_jobs as candidate
     where (training_jobs_overview.status is null or candidate.status = training_jobs_overview.status)
       and (candidate.created_at, candidate.id)
         < (coalesce(last.created_at, 'infinity'), coalesce(last.id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     order by candidate.created_at desc, candidate.id desc
     limit page_size + 1
-  ) as job
-  left join public.datasets as dataset on dataset.id = job.dataset_id;
-  return pg_catalog.jsonb_build_object(
-    -- One more than was asked for says whether there is another page.
-    'jobs', case when pg_catalog.jsonb_array_length(page) > page_size then page - page_size else coalesce(page, '[]') end,
-    'next', case when pg_catalog.jsonb_array_length(page) > page_size then page -> (page_size - 1) -> 'id' end
+  );
+  -- Apart from their choice, which is planned for each status: this is planned once, and planning took a tenth of a page's time.
+  return (
+    select pg_catalog.jsonb_build_object(
+      'jobs', coalesce(pg_catalog.jsonb_agg(
+        pg_catalog.jsonb_build_object(
+          'id', job.id,
+          'dataset_id', job.dataset_id,
+          'dataset_name', dataset.name,
+          'preset_id', job.preset_id,
+          'base_model', job.hyperparameters -> 'base_model',
+          'gpu_config', job.gpu_config,
+          'created_at', job.created_at,
+          'queued_at', job.queued_at,
+          'started_at', job.started_at,
+          'completed_at', job.completed_at,
+          'artifact_id', job.artifact_id,
+          'failure_class', job.failure_class,
+          'error_message', job.error_message,
+          'last_metrics', job.current_metrics,
+          'best_metrics', job.best_metrics,
+          'progress', lora_private.training_job_progress(job, pace => kept.pace)
+        )
+        order by job.created_at desc, job.id desc
+      ), '[]'),
+      'next', case when pg_catalog.cardinality(jobs) > page_size then (jobs[page_size]).id end
+    )
+    from pg_catalog.unnest(jobs[:page_size]) as job
+    left join public.datasets as dataset on dataset.id = job.dataset_id
+    -- All of them at once: each look passes the policies of two tables. Without a step in it more is to be looked at.
+    left join lora_private.training_job_paces as kept
+      on kept.job_id = job.id and kept.attempt = job.attempt and kept.pace -> 'steps' <> '[]'
   );
 end
 $$;

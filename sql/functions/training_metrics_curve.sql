@@ -134,6 +134,14 @@ declare
   other pg_catalog.int2;
   first_step pg_catalog.int4;
 begin
+  if custom_metric is null and from_step = -2147483648 and to_step = 2147483647 then
+    -- Of a job that was never resumed all points are part of it: a condition that holds for each takes a tenth of a long curve's time.
+    select pg_catalog.min(point.attempt) into other from public.metrics_points as point where point.job_id = job.id;
+    if other = number and number = 1 then
+      return 'true';
+    end if;
+    other := null;
+  end if;
   while last_step >= from_step loop
     if custom_metric is not null then
       select pg_catalog.max(value.attempt) into other from public.custom_metrics as value

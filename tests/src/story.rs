@@ -90,6 +90,15 @@ pub fn claim(client: &mut Client, worker: &str) -> String {
     text(&Caller::service().ask(client, &sql).unwrap())
 }
 
+/// Somebody signs up, and a worker has claimed their job of so many steps; who that is, and the job.
+pub fn claimed(client: &mut Client, name: &str, steps: u32) -> (Caller, String) {
+    let user = sign_up(client, name);
+    let dataset = ready_dataset(client, &user, 3);
+    let job = queue_job(client, &user, &dataset, steps);
+    assert_eq!(claim(client, "w"), job);
+    (user, job)
+}
+
 /// A point as a worker sends it.
 pub fn point(step: u32, loss: Value) -> Value {
     json!({"step": step, "epoch": 1, "training_loss": loss, "learning_rate": 0.0002})

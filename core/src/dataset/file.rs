@@ -15,6 +15,8 @@ use serde::Serialize;
 /// A part of a dataset: what is trained on, and what is held back to see what was learned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "DatasetSplit"))]
 pub enum Split {
     /// The examples to train on.
     #[default]
@@ -25,6 +27,7 @@ pub enum Split {
 
 /// What a report says of the file that is held back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct ValidationFile {
     /// Shape of its first example, or of the document; NULL when there is none.
     pub shape: Option<Shape>,

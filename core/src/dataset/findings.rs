@@ -11,6 +11,8 @@ use std::fmt::Arguments;
 
 /// One fault of a dataset. `line`, `error` and `suggestion` are the application's own names for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "DatasetFinding"))]
 pub struct Finding {
     /// 1-based physical line; 0 for the file as a whole.
     pub line: u64,

@@ -20,6 +20,7 @@ pub(super) struct Histogram {
 
 /// What reports say of a distribution. NULL without a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Spread {
     /// Smallest, exactly.
     pub min: Option<u64>,

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Who trains on the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "ValidationProfile"))]
 pub enum Profile {
     /// The LoRA worker of the application, window 2,048; it takes every shape.
     Brightrun,

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 /// Everything that is known of a dataset after one pass. A figure that the `datasets` table has a column
 /// for bears that column's name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Report {
     /// No error was found.
     pub valid: bool,
@@ -77,6 +78,7 @@ pub struct Report {
 
 /// Token counts and their error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct TokenReport {
     /// How tokens were counted: the name of the estimator, or the caller's own.
     pub method: String,
@@ -102,9 +104,12 @@ pub const EDITION: &str = "native";
 
 /// A report as callers get it: with the edition that made it, which is no part of its identity.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "DatasetReport"))]
 pub struct Answer<'r> {
     #[serde(flatten)]
     report: &'r Report,
+    /// Which edition made it: `native` or `portable`.
     edition: &'static str,
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 /// How bad a finding is. The order matters: kept findings are sorted by it first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub enum Severity {
     /// The dataset cannot be used for training.
     Error,

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// A conversation of the sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "SampledConversation"))]
 pub struct Conversation {
     /// Its id, as the file gives it; NULL when its shape has none.
     pub conversation_id: Option<String>,
@@ -19,6 +21,8 @@ pub struct Conversation {
 
 /// A message of the sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "SampledMessage"))]
 pub struct Message {
     /// `user` or `assistant`.
     pub role: &'static str,

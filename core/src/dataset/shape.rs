@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 /// The shape of a file: that of its first example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "DatasetShape"))]
 pub enum Shape {
     /// One training pair a line: `current_user_input` → `target_response`.
     Pairs,

@@ -7,18 +7,22 @@ use serde::{Deserialize, Serialize};
 
 /// `training_jobs.gpu_config`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "GPUConfig", extend("additionalProperties" = true)))]
 pub struct GpuConfig {
     /// GPU, as the price book names it.
     pub gpu_type: String,
     /// How many of them.
     pub num_gpus: u32,
-    /// Memory of one, in GB.
+    /// Memory of one, in GB. A job that was asked for without it lacks it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", schemars(extend("x-required" = true)))]
     pub gpu_memory_gb: Option<f64>,
     /// Whether they may be taken away at any time, at a lower price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spot: Option<bool>,
-    /// Price of one for an hour, frozen when the job is made; that of the price book where it is left out.
+    /// Price of one for an hour, frozen when the job is made: that of the price book where it was left out.
+    #[cfg_attr(feature = "types", schemars(with = "f64"))]
     pub cost_per_gpu_hour: Option<f64>,
 }
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// `training_jobs.hyperparameters`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(extend("additionalProperties" = true)))]
 pub struct HyperparameterConfig {
     /// Name of the model that is tuned, as its hub knows it.
     pub base_model: String,

@@ -1,5 +1,7 @@
 //! The JSON documents that the tables hold: one serde type each, and how what is sent becomes one.
 
+#[cfg(feature = "types")]
+pub mod described;
 mod fields;
 mod gpus;
 mod hyperparameters;

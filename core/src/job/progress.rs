@@ -51,6 +51,7 @@ pub struct Snapshot<'a> {
 
 /// Where a job stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Progress {
     /// 0 to 100, two decimals; 100 only when completed.
     pub percent: f64,
@@ -66,6 +67,8 @@ pub struct Progress {
 
 /// Seconds that are left: an interval and what is expected, or a reason why there is none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "TimeLeft"))]
 pub struct Eta {
     /// Four times out of five the truth is not below it.
     pub low: Option<f64>,

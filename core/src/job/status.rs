@@ -4,6 +4,8 @@ use crate::{Error, Result};
 
 /// A job's status, as the tables store it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "JobStatus", rename_all = "lowercase"))]
 pub enum Status {
     /// Waiting for a worker.
     Queued,

@@ -109,17 +109,21 @@ impl Tempo {
     /// `None` without an interval in which the clock ran forward.
     pub fn of(pace: &Pace) -> Option<Self> {
         let least = LEAST_PAUSE * resolution(pace);
-        let tempo = Self::with(&intervals_of(pace, least, true), pace, least)?;
+        let intervals = intervals_of(pace, least, true);
+        // For a verdict every pause is taken out, short as it may be; where none is short these are the same.
+        let mut pauses = pace.evaluating().iter().chain(pace.checkpointing());
+        let every = pauses.any(|pause| pause.seconds() < least).then(|| intervals_of(pace, 0.0, true));
+        let exact: Vec<Interval> = plain(every.as_ref().unwrap_or(&intervals));
+        let tempo = Self::with(&intervals, &exact, pace, least)?;
         // Evaluations that take no longer than a report does are a part of the pace.
         if tempo.evaluating.is_some_and(|evaluating| evaluating.seconds < least) {
-            return Self::with(&intervals_of(pace, least, false), pace, least);
+            return Self::with(&intervals_of(pace, least, false), &exact, pace, least);
         }
         Some(tempo)
     }
 
-    fn with(intervals: &[Interval], pace: &Pace, least: f64) -> Option<Self> {
-        let plain: Vec<Interval> =
-            intervals.iter().filter(|interval| !interval.is_unclear).copied().collect();
+    fn with(intervals: &[Interval], exact: &[Interval], pace: &Pace, least: f64) -> Option<Self> {
+        let plain = plain(intervals);
         let plain: &[Interval] = if plain.is_empty() { intervals } else { &plain };
         let (first, newest) = (plain.first()?.first, plain.last()?.last);
 
@@ -153,9 +157,6 @@ impl Tempo {
         let all: f64 = window.iter().map(Interval::steps).sum();
 
         let reports = &plain[plain.len().saturating_sub(PACE_RECENT)..];
-        // For a verdict every pause is taken out, short as it may be.
-        let exact = intervals_of(pace, 0.0, true);
-        let exact: Vec<Interval> = exact.iter().filter(|interval| !interval.is_unclear).copied().collect();
         let recent = &exact[exact.len().saturating_sub(RECENT_INTERVALS)..];
         // Between two of the newest points: older ones were thinned, and lie more than a report apart.
         let since = pace.points().keys().rev().nth(PACE_RECENT - 1).copied().unwrap_or_default();
@@ -174,7 +175,7 @@ impl Tempo {
             intervals: exact.len(),
             recent: pace_of(recent),
             median: self::median(exact.iter().map(|interval| (interval.rate(), interval.steps()))),
-            longest_unannounced: longest(unannounced(&exact), 0.0),
+            longest_unannounced: longest(unannounced(exact), 0.0),
         })
     }
 }
@@ -252,6 +253,10 @@ fn intervals_of(pace: &Pace, least: f64, by_validation_losses: bool) -> Vec<Inte
         (seconds > 0.0 && first >= since).then_some(Interval { first, last, seconds, is_unclear })
     });
     intervals.collect()
+}
+
+fn plain(intervals: &[Interval]) -> Vec<Interval> {
+    intervals.iter().filter(|interval| !interval.is_unclear).copied().collect()
 }
 
 /// Usual seconds between two of the newest points, pauses and all: what is shorter cannot be told apart.

@@ -139,10 +139,14 @@ pub const THRESHOLDS: [(&str, f64); 16] = [
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "HealthFinding"))]
 pub struct Finding {
     /// Name of the rule.
+    #[cfg_attr(feature = "types", schemars(schema_with = "rule_names"))]
     pub rule: &'static str,
     /// Of the rule.
+    #[cfg_attr(feature = "types", schemars(with = "crate::dataset::Severity"))]
     pub severity: &'static str,
     /// First step that it holds at.
     pub from_step: i64,
@@ -152,6 +156,11 @@ pub struct Finding {
     pub evidence: Value,
     /// Of the rule.
     pub suggestion: &'static str,
+}
+
+#[cfg(feature = "types")]
+fn rule_names(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "string", "enum": RULES.map(|rule| rule.name)})
 }
 
 /// Readings that are collected, in any order.

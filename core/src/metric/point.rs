@@ -11,10 +11,12 @@ use crate::limits::{CUSTOM_METRIC_NAME, CUSTOM_METRICS};
 
 /// One thing that is wrong with a point.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct PointFinding {
     /// Stable code.
     pub code: &'static str,
     /// `error`, and the point cannot be recorded, or `warning`.
+    #[cfg_attr(feature = "types", schemars(with = "crate::dataset::Severity"))]
     pub severity: &'static str,
     /// The field, or none of the point as a whole.
     pub field: Option<String>,

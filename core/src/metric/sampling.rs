@@ -12,6 +12,8 @@ pub const PRESELECTED: usize = 4;
 
 /// A way to select.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "CurveMethod", rename_all = "lowercase"))]
 pub enum Method {
     /// The lowest and the highest point of stretches of equally many points.
     MinMax,

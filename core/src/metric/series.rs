@@ -145,6 +145,7 @@ impl<X> Default for Series<X> {
 
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
 pub struct Curve<X> {
     /// Of the points, in rising order.
     pub x: Vec<X>,
@@ -160,6 +161,8 @@ pub struct Curve<X> {
 
 /// A run of points that cannot be drawn, with none between them that can.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "types", schemars(rename = "CurveMark"))]
 pub struct Mark<X> {
     /// The x of the first one; NULL when that is no number itself.
     pub from: Option<X>,

@@ -1,20 +1,11 @@
 //! `training_metrics_curve`: what is drawn of runs, whatever attempts and gaps they have.
 
-use pg_lora_tests::story::{claim, point, queue_job, ready_dataset, report, sign_up};
+use pg_lora_tests::story::{claim, claimed, point, report, sign_up};
 use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
 use serde_json::{Value, json};
 
 use crate::{call, events};
-
-/// A job of so many steps that is claimed, and its owner.
-fn claimed(db: &mut Client, name: &str, steps: u32) -> (Caller, String) {
-    let user = sign_up(db, name);
-    let dataset = ready_dataset(db, &user, 3);
-    let job = queue_job(db, &user, &dataset, steps);
-    assert_eq!(claim(db, "w"), job);
-    (user, job)
-}
 
 fn curves(db: &mut Client, who: &Caller, arguments: &str) -> Value {
     call(db, who, &format!("training_metrics_curve({arguments})")).unwrap()

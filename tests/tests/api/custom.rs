@@ -1,17 +1,9 @@
 //! Metrics without a column of their own: kept, once each, and drawn like the others.
 
-use pg_lora_tests::story::{claim, job_row, point, queue_job, ready_dataset, report, report_of, sign_up};
+use pg_lora_tests::story::{claim, claimed, job_row, point, report, report_of, sign_up};
 use pg_lora_tests::{Caller, Database, Refusal};
 use postgres::Client;
 use serde_json::{Value, json};
-
-fn claimed(db: &mut Client) -> (Caller, String) {
-    let alice = sign_up(db, "alice");
-    let dataset = ready_dataset(db, &alice, 3);
-    let job = queue_job(db, &alice, &dataset, 100);
-    assert_eq!(claim(db, "w"), job);
-    (alice, job)
-}
 
 fn with(step: u32, others: Value) -> Value {
     let mut point = point(step, json!(2.0));
@@ -33,7 +25,7 @@ fn counts(answer: &Value) -> [i64; 3] {
 fn any_metric_is_kept_once() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     // An evaluation before the first step, by itself.
     let answer = report(&mut db, &job, json!([{"step": 0, "eval/f1": 0.25}])).unwrap();
     assert_eq!((counts(&answer), &answer["progress"]), ([1, 0, 0], &json!(0.0)), "{answer}");
@@ -95,7 +87,7 @@ fn any_metric_is_kept_once() {
 fn a_value_is_replaced_when_that_is_asked_for() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     let replace = |db: &mut Client, points: Value| report_of(db, &job, 1, points, "replace").unwrap();
     assert_eq!(
         counts(&replace(&mut db, json!([{"step": 1, "eval/f1": 0.25}, {"step": 1, "eval/f1": 0.5}]))),
@@ -111,10 +103,30 @@ fn a_value_is_replaced_when_that_is_asked_for() {
 }
 
 #[test]
+fn a_value_that_no_number_replaces_is_not_shown_any_more() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (_, job) = claimed(&mut db, "alice", 100);
+    let mut newest = |points: Value| {
+        report_of(&mut db, &job, 1, points, "replace").unwrap();
+        job_row(&mut db, &job)["current_metrics"]["custom"].clone()
+    };
+    newest(json!([{"step": 1, "f1": 0.25}, {"step": 2, "f1": 0.5, "f2": 0.5}]));
+    assert_eq!(
+        newest(json!([{"step": 2, "f1": "NaN"}])),
+        json!({"f1": {"step": 1, "value": 0.25}, "f2": {"step": 2, "value": 0.5}})
+    );
+    assert_eq!(newest(json!([{"step": 1, "f1": "Infinity"}])), json!({"f2": {"step": 2, "value": 0.5}}));
+    assert_eq!(newest(json!([{"step": 2, "f2": "NaN"}])), Value::Null);
+    let shown = newest(json!([{"step": 2, "f1": 0.75}, {"step": 1, "f1": "-Infinity"}]));
+    assert_eq!(shown, json!({"f1": {"step": 2, "value": 0.75}}));
+}
+
+#[test]
 fn a_point_and_a_job_have_room_for_a_hundred() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (_, job) = claimed(&mut db);
+    let (_, job) = claimed(&mut db, "alice", 100);
     let named = |from: u32, to: u32| {
         let mut others = json!({});
         (from..to).for_each(|n| others[format!("m{n:03}")] = json!(n));
@@ -139,7 +151,7 @@ fn a_point_and_a_job_have_room_for_a_hundred() {
 fn a_curve_of_any_metric_is_stitched_from_attempts() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     let batch: Vec<Value> = (1..=30)
         .map(|n| if n % 10 == 0 { with(n, json!({"eval/f1": n})) } else { point(n, json!(2.0)) })
         .collect();

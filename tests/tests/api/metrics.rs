@@ -1,20 +1,9 @@
 //! `report_training_metrics`: each point recorded once, in any order, whatever its values are.
 
-use pg_lora_tests::story::{
-    claim, digests, job_row, point, queue_job, ready_dataset, report, report_of, set_clock, sign_up,
-};
+use pg_lora_tests::story::{claimed, digests, job_row, point, report, report_of, set_clock};
 use pg_lora_tests::{Caller, Database, Refusal, sqlstate};
 use postgres::Client;
 use serde_json::{Value, json};
-
-/// A claimed job of 100 steps, and its owner.
-fn claimed(db: &mut Client) -> (Caller, String) {
-    let alice = sign_up(db, "alice");
-    let dataset = ready_dataset(db, &alice, 3);
-    let job = queue_job(db, &alice, &dataset, 100);
-    assert_eq!(claim(db, "w"), job);
-    (alice, job)
-}
 
 /// Steps and losses as the owner reads them, NaN and infinity as their names.
 fn curve(db: &mut Client, owner: &Caller) -> Value {
@@ -26,7 +15,7 @@ fn curve(db: &mut Client, owner: &Caller) -> Value {
 fn a_point_is_recorded_with_all_it_says() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     let full = json!({
         "step": 10, "epoch": 2, "timestamp": "2026-01-15T23:10:00.25Z", "training_loss": 1.25, "validation_loss": 1.5,
         "learning_rate": 1e-12, "gradient_norm": 0.5, "throughput": 1777.04, "gpu_utilization": 95.11,
@@ -64,7 +53,7 @@ fn a_point_is_recorded_with_all_it_says() {
 fn a_point_that_is_sent_again_is_a_duplicate_and_a_changed_one_is_refused() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     let batch = json!([point(1, json!(2.5)), point(2, json!(2.25))]);
     assert_eq!(report(&mut db, &job, batch.clone()).unwrap()["accepted"], 2);
     let before = curve(&mut db, &alice);
@@ -94,7 +83,7 @@ fn a_point_that_is_sent_again_is_a_duplicate_and_a_changed_one_is_refused() {
 fn every_measured_value_counts_for_whether_a_point_is_the_same() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (_, job) = claimed(&mut db);
+    let (_, job) = claimed(&mut db, "alice", 100);
     let full = json!({
         "step": 1, "epoch": 1, "training_loss": 1.25, "validation_loss": 1.5, "learning_rate": 0.5,
         "gradient_norm": 0.5, "throughput": 10.0, "gpu_utilization": 95.0,
@@ -125,7 +114,7 @@ fn the_order_does_not_matter() {
     let database = Database::migrated();
     let mut db = database.connect();
     set(&mut db);
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     // A fixed shuffle of 1 to 40: 17 and 41 have no common factor.
     let shuffled: Vec<Value> =
         (1..=40).map(|n| point(n * 17 % 41, json!(3.0 - f64::from(n * 17 % 41) / 100.0))).collect();
@@ -148,7 +137,7 @@ fn set(db: &mut Client) {
 fn a_run_that_diverged_is_recorded() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     report(&mut db, &job, json!([point(1, json!(2.5))])).unwrap();
     let diverged = json!([point(2, json!(98765.4321)), point(3, json!("NaN")), point(4, json!("Infinity"))]);
     assert_eq!(report(&mut db, &job, diverged.clone()).unwrap()["accepted"], 3);
@@ -188,7 +177,7 @@ fn a_run_that_diverged_is_recorded() {
 fn a_bad_point_is_named_and_the_others_are_recorded() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     let with = |field: &str, value: Value| {
         let mut bad = point(300, json!(2.0));
         bad[field] = value;
@@ -213,6 +202,14 @@ fn a_bad_point_is_named_and_the_others_are_recorded() {
         (with("gpu_utilization", json!(100.5)), "gpu_utilization", "out_of_range"),
         (with("timestamp", json!("yesterday noon")), "timestamp", "not_an_instant"),
         (with("timestamp", json!(17)), "timestamp", "not_an_instant"),
+        // Postgres would take these.
+        (with("timestamp", json!("yesterday")), "timestamp", "not_an_instant"),
+        (with("timestamp", json!("now")), "timestamp", "not_an_instant"),
+        (with("timestamp", json!("12026-01-15T23:00:00Z")), "timestamp", "not_an_instant"),
+        (with("timestamp", json!("2026-01-15T24:00:00Z")), "timestamp", "not_an_instant"),
+        (with("timestamp", json!("2026-01-15T23:00:60Z")), "timestamp", "not_an_instant"),
+        (with("timestamp", json!("2026-01-15 23:00 America/New_York")), "timestamp", "not_an_instant"),
+        (with("timestamp", json!("2026-02-30T23:00:00Z")), "timestamp", "not_an_instant"),
         (with("timestamp", json!("infinity")), "timestamp", "not_an_instant"),
         (json!({"eval/f1": 0.5}), "step", "missing"),
         (json!({"step": 300, "eval/f1": null}), "epoch", "missing"),
@@ -259,7 +256,7 @@ fn a_bad_point_is_named_and_the_others_are_recorded() {
 fn a_number_that_no_double_holds_is_named() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (_, job) = claimed(&mut db);
+    let (_, job) = claimed(&mut db, "alice", 100);
     let points = r#"[{"step": 1, "epoch": 0, "training_loss": 1e400, "learning_rate": 1e-4},
         {"step": 2, "epoch": 0, "training_loss": 1e-400, "learning_rate": 1e-4}]"#;
     let sql = format!("select public.report_training_metrics('{job}', 1, '{points}')");
@@ -274,7 +271,7 @@ fn a_number_that_no_double_holds_is_named() {
 fn what_looks_wrong_is_recorded_and_named() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (_, job) = claimed(&mut db);
+    let (_, job) = claimed(&mut db, "alice", 100);
     let mut odd = point(2, json!(2.0));
     odd["learning_rate"] = json!(1000);
     odd["gradient_norm"] = json!(-1);
@@ -291,7 +288,7 @@ fn what_looks_wrong_is_recorded_and_named() {
 fn what_is_sent_last_replaces_what_stands_there_when_that_is_asked_for() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     let replace = |db: &mut Client, points: Value| report_of(db, &job, 1, points, "replace").unwrap();
     let counts =
         |answer: &Value| ["accepted", "duplicates", "replaced"].map(|count| answer[count].as_i64().unwrap());
@@ -337,10 +334,25 @@ fn what_is_sent_last_replaces_what_stands_there_when_that_is_asked_for() {
 }
 
 #[test]
+fn an_attempt_that_no_point_can_name_is_refused() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (_, job) = claimed(&mut db, "alice", 100);
+    db.batch_execute(&format!(
+        "set session_replication_role = replica;
+         update public.training_jobs set attempt = 32768, max_attempts = 40000 where id = '{job}';
+         set session_replication_role = origin"
+    ))
+    .unwrap();
+    let answer = report_of(&mut db, &job, 32768, json!([point(1, json!(2.0))]), "refuse");
+    Refusal::of(answer).is("PT409", "at most 32767");
+}
+
+#[test]
 fn an_empty_batch_is_none() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (_, job) = claimed(&mut db);
+    let (_, job) = claimed(&mut db, "alice", 100);
     let before = digests(&mut db);
     let answer = report(&mut db, &job, json!([])).unwrap();
     assert_eq!(
@@ -355,7 +367,7 @@ fn an_empty_batch_is_none() {
 fn several_writers_at_once_record_each_point_once() {
     let database = Database::migrated();
     let mut db = database.connect();
-    let (alice, job) = claimed(&mut db);
+    let (alice, job) = claimed(&mut db, "alice", 100);
     let accepted: i64 = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..4)
             .map(|_| {

@@ -7,19 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pg_lora_tests::random::Random;
-use pg_lora_tests::story::{claim, job_row, queue_job, ready_dataset, sign_up};
+use pg_lora_tests::story::{claimed, job_row};
 use pg_lora_tests::{Caller, Database, environment, sqlstate};
 use postgres::{Client, Error};
 use serde_json::{Value, json};
-
-/// A job that waits for points of this many steps.
-fn claimed(db: &mut Client, steps: usize) -> String {
-    let alice = sign_up(db, "alice");
-    let dataset = ready_dataset(db, &alice, 3);
-    let job = queue_job(db, &alice, &dataset, steps as u32);
-    assert_eq!(claim(db, "w"), job);
-    job
-}
 
 /// What is reported of a step: a loss that falls, except where it is no number, an evaluation now and then.
 fn point(step: usize) -> Value {
@@ -73,7 +64,7 @@ fn eight_writers_of_one_job_record_each_point_once() {
     let seed = environment::seed();
     let database = Database::migrated();
     let mut db = database.connect();
-    let job = claimed(&mut db, steps);
+    let (_, job) = claimed(&mut db, "alice", steps as u32);
     let accepted = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for number in 0..8 {
@@ -136,7 +127,7 @@ fn a_million_points_end_right_though_their_writers_crash() {
     let seed = environment::seed();
     let database = Database::migrated();
     let mut db = database.connect();
-    let job = claimed(&mut db, steps);
+    let (_, job) = claimed(&mut db, "alice", steps as u32);
     let mut random = Random::stream(seed, 100);
     let order = shuffled(steps, &mut random);
     let batches = Mutex::new(order.chunks(1_000).collect::<Vec<_>>());

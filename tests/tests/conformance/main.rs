@@ -9,6 +9,7 @@ mod cases;
 mod catalogue;
 mod editions;
 mod random;
+mod random_costs;
 mod random_metrics;
 mod series;
 mod tables;

@@ -392,48 +392,6 @@ fn random_documents_of_gpus() {
 }
 
 #[test]
-fn random_estimates_of_costs() {
-    agree("estimate_cost", |random, _| {
-        let float = |random: &mut Random| {
-            if random.once_in(12) {
-                random.pick(&["0", "-1", "'NaN'", "'Infinity'", "1e300", "1e-300", "null"]).to_owned()
-            } else {
-                format!("{}.{}", random.between(0, 4_000), random.between(0, 999_999))
-            }
-        };
-        let whole = |random: &mut Random, most: usize| {
-            if random.once_in(15) {
-                random.pick(&["0", "-1", "2147483647", "null"]).to_owned()
-            } else {
-                random.between(1, most).to_string()
-            }
-        };
-        let rate = if random.once_in(10) {
-            random.pick(&["-1", "'NaN'", "0.00000000001", "1e27", "1e28", "0", "0.0000000001"]).to_owned()
-        } else {
-            format!("{}.{:010}", random.between(0, 100), random.between(0, 9_999_999_999))
-        };
-        let observed = if random.once_in(2) {
-            String::new()
-        } else {
-            let mut shares = [(); 3].map(|()| random.between(1, 5_000) as f64 / 1_000.0);
-            if !random.once_in(10) {
-                shares.sort_by(f64::total_cmp);
-            }
-            format!(", array{shares:?}::double precision[]")
-        };
-        Ok(format!(
-            "lora.estimate_cost({}, {}, {}, {}, {rate}, {}{observed})",
-            whole(random, 100_000),
-            float(random),
-            whole(random, 50),
-            float(random),
-            whole(random, 64),
-        ))
-    });
-}
-
-#[test]
 fn random_hyperparameters() {
     agree("normalize_hyperparameters", |random, _| {
         let presets = ["conservative", "balanced", "aggressive", "custom", "fast", "quality"];

@@ -77,6 +77,7 @@ fn every_command_prints_what_the_schema_says() {
         &["buckets"],
         &["jobs"],
         &["watch", "00000000-0000-4000-8000-000000000000"],
+        &["types", "--out", "types"],
         &["migrate"],
         &["migrate", "--schedule-sweep"],
         &["repair"],
@@ -154,6 +155,12 @@ fn every_command_prints_what_the_schema_says() {
     }
 
     let folder = Scratch::new().unwrap();
+    let out = folder.path().join("types");
+    for (more, code) in [(&["--check"][..], 10), (&[], 0), (&["--check"], 0)] {
+        let arguments = [&["types", "--out", out.to_str().unwrap()], more].concat();
+        let answer = schema.of(&Database::migrated(), &arguments);
+        assert_eq!(answer["error"]["exit_code"].as_i64().unwrap_or(0), code, "{answer}");
+    }
     std::fs::write(
         folder.path().join("good.jsonl"),
         "{\"prompt\":\"Is it open?\",\"completion\":\"From nine on.\"}\n",
