@@ -13,44 +13,44 @@ set search_path = ''
 as $$
 declare
   -- Rows of the ledger and open intervals, with the days on which they begin and end, and whether they are split.
-  charges constant text := $query$
+  charges constant pg_catalog.text := $query$
     select charge.*,
       case when charge.first_day < charge.last_day
         then charge.amount = lora.interval_cost(charge.period, charge.hourly_rate, charge.gpus) else false end as is_split
     from (
-      select record.id as record_id, record.job_id, record.cost_type, record.amount, record.currency::text as currency,
+      select record.id as record_id, record.job_id, record.cost_type, record.amount, record.currency::pg_catalog.text as currency,
         record.billing_period, record.period, record.gpu_type, record.gpus, record.hourly_rate,
         case when record.gpus between 0 and 4096
           and record.hourly_rate between 0 and 1000000000 and record.hourly_rate = pg_catalog.round(record.hourly_rate, 10)
           -- Beyond these a day more or less may be no instant any more.
           and pg_catalog.lower(record.period) >= '1900-01-01 00:00Z' and pg_catalog.upper(record.period) <= '2500-01-01 00:00Z'
-          and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::date
+          and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::pg_catalog.date
           -- A day begins with its midnight, the second one where there are two (Havana, when clocks go back): until then it is the day before.
-          then (pg_catalog.lower(record.period) at time zone $3)::date
-            - (pg_catalog.lower(record.period) < (pg_catalog.lower(record.period) at time zone $3)::date::timestamp at time zone $3)::integer
+          then (pg_catalog.lower(record.period) at time zone $3)::pg_catalog.date
+            - (pg_catalog.lower(record.period) < (pg_catalog.lower(record.period) at time zone $3)::pg_catalog.date::pg_catalog.timestamp at time zone $3)::pg_catalog.int4
         end as first_day,
         case when pg_catalog.upper(record.period) between '1900-01-01 00:00Z' and '2500-01-01 00:00Z'
-          then (pg_catalog.upper(record.period) at time zone $3)::date
+          then (pg_catalog.upper(record.period) at time zone $3)::pg_catalog.date
         end as last_day
       from public.cost_records as record
       -- What ends by the next day in UTC has its parts from the day before its own to two days after it, in any zone.
       where record.billing_period <= $2
         and (record.billing_period >= $1 - 2
-          or record.billing_period < (pg_catalog.upper(record.period) at time zone 'UTC')::date - 1)
-        and ($4::uuid is null or record.job_id = $4)
+          or record.billing_period < (pg_catalog.upper(record.period) at time zone 'UTC')::pg_catalog.date - 1)
+        and ($4::pg_catalog.uuid is null or record.job_id = $4)
         and record.amount <> 'NaN'
       union all
       select null, open.job_id, 'training_compute', open.amount, 'USD', null, pg_catalog.tstzrange(open.started_at, $5),
-        open.gpu_config ->> 'gpu_type', (open.gpu_config -> 'num_gpus')::numeric::integer,
-        (open.gpu_config -> 'cost_per_gpu_hour')::numeric, (open.started_at at time zone $3)::date
-          - (open.started_at < (open.started_at at time zone $3)::date::timestamp at time zone $3)::integer, ($5 at time zone $3)::date
+        open.gpu_config ->> 'gpu_type', (open.gpu_config -> 'num_gpus')::pg_catalog.numeric::pg_catalog.int4,
+        (open.gpu_config -> 'cost_per_gpu_hour')::pg_catalog.numeric, (open.started_at at time zone $3)::pg_catalog.date
+          - (open.started_at < (open.started_at at time zone $3)::pg_catalog.date::pg_catalog.timestamp at time zone $3)::pg_catalog.int4, ($5 at time zone $3)::pg_catalog.date
       from (
         select job.id as job_id, job.started_at, job.gpu_config,
           lora_private.gpu_time_cost(job.gpu_config, job.started_at, $5) as amount
         from public.training_jobs as job
         where job.status in ('initializing', 'running') and job.claimed_by is not null
           and job.started_at < $5 and job.started_at >= '1900-01-01 00:00Z'
-          and ($4::uuid is null or job.id = $4)
+          and ($4::pg_catalog.uuid is null or job.id = $4)
       ) as open
       where open.amount is not null
     ) as charge
@@ -72,12 +72,12 @@ begin
         - lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(split.period), day.since), split.hourly_rate, split.gpus),
       day.date,
       -- Of those that are asked for, so that rows are counted and not their days: a distinct count is for one process only.
-      day.since = greatest(pg_catalog.lower(split.period), $1::timestamp at time zone $3)
+      day.since = greatest(pg_catalog.lower(split.period), $1::pg_catalog.timestamp at time zone $3)
     from (CHARGES) as split
     cross join lateral (
       select split.first_day + number as date,
-        greatest(pg_catalog.lower(split.period), (split.first_day + number)::timestamp at time zone $3) as since,
-        least(pg_catalog.upper(split.period), (split.first_day + number + 1)::timestamp at time zone $3) as until
+        greatest(pg_catalog.lower(split.period), (split.first_day + number)::pg_catalog.timestamp at time zone $3) as since,
+        least(pg_catalog.upper(split.period), (split.first_day + number + 1)::pg_catalog.timestamp at time zone $3) as until
       from pg_catalog.generate_series(0, split.last_day - split.first_day) as number
     ) as day
     where split.is_split and day.since < day.until
@@ -106,7 +106,7 @@ begin
   end if;
   begin
     -- Asking Postgres is 100 times faster than reading its list of zones.
-    perform (timestamptz 'epoch' at time zone coalesce(time_zone, ''))::date;
+    perform (timestamptz 'epoch' at time zone coalesce(time_zone, ''))::pg_catalog.date;
   exception when invalid_parameter_value then
     raise exception 'unknown time zone "%"', coalesce(time_zone, 'null')
       using errcode = '22023', hint = 'Use a name such as "Europe/Berlin" or "UTC".';

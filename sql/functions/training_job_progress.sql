@@ -42,7 +42,7 @@ declare
   is_at_work constant boolean := job.status in ('initializing', 'running');
   is_over constant boolean := job.status in ('completed', 'failed', 'cancelled');
   -- An adopted job may have a status that nobody knows: nothing is to be foretold of it.
-  status constant pg_catalog.text := case when is_over or is_at_work or job.status = 'queued' then job.status else 'failed' end;
+  status constant pg_catalog.text := case when is_over or is_at_work or job.status = 'queued' then job.status::pg_catalog.text else 'failed' end;
   total_steps constant integer := nullif(greatest(job.total_steps, 0), 0);
   -- Of what has ended, or has not begun, nothing is expected.
   expected constant pg_catalog.jsonb := case when is_at_work then
