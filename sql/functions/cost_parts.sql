@@ -12,7 +12,7 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 declare
-  -- Rows of the ledger and open intervals, with the days on which they begin and end, and whether they are split.
+  -- Rows of the ledger, with the days on which they begin and end, and whether they are split.
   charges constant pg_catalog.text := $query$
     select charge.*,
       case when charge.first_day < charge.last_day
@@ -39,20 +39,6 @@ declare
           or record.billing_period < (pg_catalog.upper(record.period) at time zone 'UTC')::pg_catalog.date - 1)
         and ($4::pg_catalog.uuid is null or record.job_id = $4)
         and record.amount <> 'NaN'
-      union all
-      select null, open.job_id, 'training_compute', open.amount, 'USD', null, pg_catalog.tstzrange(open.started_at, $5),
-        open.gpu_config ->> 'gpu_type', (open.gpu_config -> 'num_gpus')::pg_catalog.numeric::pg_catalog.int4,
-        (open.gpu_config -> 'cost_per_gpu_hour')::pg_catalog.numeric, (open.started_at at time zone $3)::pg_catalog.date
-          - (open.started_at < (open.started_at at time zone $3)::pg_catalog.date::pg_catalog.timestamp at time zone $3)::pg_catalog.int4, ($5 at time zone $3)::pg_catalog.date
-      from (
-        select job.id as job_id, job.started_at, job.gpu_config,
-          lora_private.gpu_time_cost(job.gpu_config, job.started_at, $5) as amount
-        from public.training_jobs as job
-        where job.status in ('initializing', 'running') and job.claimed_by is not null
-          and job.started_at < $5 and job.started_at >= '1900-01-01 00:00Z'
-          and ($4::pg_catalog.uuid is null or job.id = $4)
-      ) as open
-      where open.amount is not null
     ) as charge
   $query$;
 begin
@@ -73,14 +59,32 @@ begin
       day.date,
       -- Of those that are asked for, so that rows are counted and not their days: a distinct count is for one process only.
       day.since = greatest(pg_catalog.lower(split.period), $1::pg_catalog.timestamp at time zone $3)
-    from (CHARGES) as split
+    from (
+      select charge.record_id, charge.job_id, charge.cost_type, charge.currency, charge.gpu_type, charge.gpus, charge.hourly_rate,
+        charge.period, charge.first_day, charge.last_day
+      from (CHARGES) as charge
+      where charge.is_split
+      union all
+      -- An open interval costs what its time costs, and so it is split, if only into one.
+      select null, job.id, 'training_compute', 'USD', job.gpu_config ->> 'gpu_type',
+        (job.gpu_config -> 'num_gpus')::pg_catalog.numeric::pg_catalog.int4, (job.gpu_config -> 'cost_per_gpu_hour')::pg_catalog.numeric,
+        pg_catalog.tstzrange(job.started_at, $5),
+        (job.started_at at time zone $3)::pg_catalog.date
+          - (job.started_at < (job.started_at at time zone $3)::pg_catalog.date::pg_catalog.timestamp at time zone $3)::pg_catalog.int4,
+        ($5 at time zone $3)::pg_catalog.date
+      from public.training_jobs as job
+      where job.status in ('initializing', 'running') and job.claimed_by is not null
+        and job.started_at < $5 and job.started_at >= '1900-01-01 00:00Z'
+        and ($4::pg_catalog.uuid is null or job.id = $4)
+        and lora_private.gpu_time_cost(job.gpu_config, job.started_at, $5) is not null
+    ) as split
     cross join lateral (
       select split.first_day + number as date,
         greatest(pg_catalog.lower(split.period), (split.first_day + number)::pg_catalog.timestamp at time zone $3) as since,
         least(pg_catalog.upper(split.period), (split.first_day + number + 1)::pg_catalog.timestamp at time zone $3) as until
       from pg_catalog.generate_series(0, split.last_day - split.first_day) as number
     ) as day
-    where split.is_split and day.since < day.until
+    where day.since < day.until
   ) as part
   left join public.training_jobs as job on job.id = part.job_id
   -- As one expression, which the planner takes for half of the rows, as it is in the end: of a range of days that are made here it would
