@@ -6,7 +6,11 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
-  first_day := pg_catalog.date_trunc('month', at at time zone time_zone)::pg_catalog.date;
+  -- A day begins with its midnight, the second one where there are two: until then it is the day before.
+  first_day := pg_catalog.date_trunc('month', (at at time zone time_zone) - case
+    when at < (at at time zone time_zone)::pg_catalog.date::pg_catalog.timestamp at time zone time_zone then '1 day'::pg_catalog.interval
+    else '0'::pg_catalog.interval
+  end)::pg_catalog.date;
   day_after := (first_day + '1 month'::pg_catalog.interval)::pg_catalog.date;
   month := pg_catalog.tstzrange(
     first_day::pg_catalog.timestamp at time zone time_zone, day_after::pg_catalog.timestamp at time zone time_zone);
@@ -64,6 +68,7 @@ begin
     and record.hourly_rate between 0 and 1000000000 and record.hourly_rate = pg_catalog.round(record.hourly_rate, 10)
     and pg_catalog.lower(record.period) >= pg_catalog.timestamptz '1900-01-01 00:00Z'
     and pg_catalog.upper(record.period) <= pg_catalog.timestamptz '2500-01-01 00:00Z'
+    and pg_catalog.upper(record.period) <= pg_catalog.lower(record.period) + '20 years'::pg_catalog.interval
     and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::pg_catalog.date) is not true then
     return false;
   end if;
@@ -116,7 +121,9 @@ begin
         -- Of a run that an application drives by itself: what it has charged.
         case when job.claimed_by is null and job.status <> 'queued' then coalesce((
           select pg_catalog.sum(record.amount) from public.cost_records as record
-          where record.job_id = job.id and record.currency = budget.currency and record.amount <> 'NaN'), 0) else 0 end as of_others
+          where record.job_id = job.id and record.currency = budget.currency and record.amount <> 'NaN'
+            -- Since the attempt came into the queue: what was charged before is not a part of its estimate.
+            and record.recorded_at >= job.queued_at), 0) else 0 end as of_others
     ) as cost
     where job.user_id = budget.user_id and job.status in ('queued', 'initializing', 'running');
     spent := spent + running;

@@ -156,7 +156,14 @@ begin
     select budget.user_id from public.cost_budgets as budget
     where budget.user_id in (select added.user_id from added) order by budget.user_id
   loop
-    perform lora_private.look_at_budget(charged);
+    begin
+      perform lora_private.look_at_budget(charged);
+    exception when others then
+      -- What is charged is charged, whether or not its owner can be told of it.
+      if not lora_private.is_fault_of_row(sqlstate) then
+        raise;
+      end if;
+    end;
   end loop;
   return null;
 end

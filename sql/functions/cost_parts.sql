@@ -12,11 +12,11 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 declare
-  -- Rows of the ledger, with the days on which they begin and end, and whether they are split.
+  -- Rows of the ledger, with the days on which they begin and end, and whether their amount is the cost of their period.
   charges constant pg_catalog.text := $query$
     select charge.*,
-      case when charge.first_day < charge.last_day
-        then charge.amount = lora.interval_cost(charge.period, charge.hourly_rate, charge.gpus) else false end as is_split
+      case when charge.first_day <= charge.last_day
+        then charge.amount = lora.interval_cost(charge.period, charge.hourly_rate, charge.gpus) else false end as is_exact
     from (
       select record.id as record_id, record.job_id, record.cost_type, record.amount, record.currency::pg_catalog.text as currency,
         record.billing_period, record.period, record.gpu_type, record.gpus, record.hourly_rate,
@@ -24,6 +24,8 @@ declare
           and record.hourly_rate between 0 and 1000000000 and record.hourly_rate = pg_catalog.round(record.hourly_rate, 10)
           -- Beyond these a day more or less may be no instant any more.
           and pg_catalog.lower(record.period) >= '1900-01-01 00:00Z' and pg_catalog.upper(record.period) <= '2500-01-01 00:00Z'
+          -- And of a longer one the cost may be more than any amount.
+          and pg_catalog.upper(record.period) <= pg_catalog.lower(record.period) + '20 years'::pg_catalog.interval
           and record.billing_period = (pg_catalog.lower(record.period) at time zone 'UTC')::pg_catalog.date
           -- A day begins with its midnight, the second one where there are two (Havana, when clocks go back): until then it is the day before.
           then (pg_catalog.lower(record.period) at time zone $3)::pg_catalog.date
@@ -49,9 +51,9 @@ begin
     job.status as job_status, part.currency, part.amount, part.record_id is null as is_open, part.record_id, part.is_first
   from (
     select whole.record_id, whole.job_id, whole.cost_type, whole.currency, whole.gpu_type, whole.gpus, whole.hourly_rate, whole.amount,
-      case when whole.first_day = whole.last_day then whole.first_day else whole.billing_period end as day, true as is_first
+      case when whole.is_exact then whole.first_day else whole.billing_period end as day, true as is_first
     from (CHARGES) as whole
-    where not whole.is_split
+    where (whole.first_day < whole.last_day and whole.is_exact) is not true
     union all
     select split.record_id, split.job_id, split.cost_type, split.currency, split.gpu_type, split.gpus, split.hourly_rate,
       lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(split.period), day.until), split.hourly_rate, split.gpus)
@@ -63,7 +65,7 @@ begin
       select charge.record_id, charge.job_id, charge.cost_type, charge.currency, charge.gpu_type, charge.gpus, charge.hourly_rate,
         charge.period, charge.first_day, charge.last_day
       from (CHARGES) as charge
-      where charge.is_split
+      where charge.first_day < charge.last_day and charge.is_exact
       union all
       -- An open interval costs what its time costs, and so it is split, if only into one.
       select null, job.id, 'training_compute', 'USD', job.gpu_config ->> 'gpu_type',
@@ -108,20 +110,38 @@ begin
     raise exception '"from_date" % is after "to_date" %', from_date, to_date
       using errcode = '22023', hint = 'Pass the first day and the day after the last one.';
   end if;
-  begin
-    -- Asking Postgres is 100 times faster than reading its list of zones.
-    perform (timestamptz 'epoch' at time zone coalesce(time_zone, ''))::pg_catalog.date;
-  exception when invalid_parameter_value then
-    raise exception 'unknown time zone "%"', coalesce(time_zone, 'null')
+  if not lora_private.is_time_zone(time_zone) then
+    raise exception 'unknown time zone "%"', coalesce(pg_catalog.left(time_zone, 100), 'null')
       using errcode = '22023', hint = 'Use a name such as "Europe/Berlin" or "UTC".';
-  end;
+  end if;
+end
+$$;
+-- Whether its days are those of a calendar. Postgres also takes any offset for a zone ('AAA+167' is a week off), and days that are weeks
+-- off would be looked for in the wrong months.
+create or replace function lora_private.is_time_zone(name text)
+returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  winter constant pg_catalog.timestamptz := '2026-01-15 12:00Z';
+  summer constant pg_catalog.timestamptz := '2026-07-15 12:00Z';
+begin
+  -- Behind a comma a zone has rules of its own for when summer is. Asking Postgres is 100 times faster than reading its list of names.
+  return coalesce(name !~ ','
+    and (winter at time zone name) - (winter at time zone 'UTC') between '-15 hours' and '15 hours'
+    and (summer at time zone name) - (summer at time zone 'UTC') between '-15 hours' and '15 hours', false);
+exception when invalid_parameter_value then
+  return false;
 end
 $$;
 revoke all on function
   lora_private.cost_parts_query(),
+  lora_private.is_time_zone(text),
   lora_private.check_cost_days(date, date, text)
   from public, anon, authenticated, service_role;
 grant execute on function
   lora_private.cost_parts_query(),
+  lora_private.is_time_zone(text),
   lora_private.check_cost_days(date, date, text)
   to authenticated, service_role;

@@ -46,8 +46,10 @@ begin
     from public.cost_records as record
     where record.job_id = job.id and record.idempotency_key like 'training_compute:%' and pg_catalog.lower(record.period) <= asked_at
     union all
-    select job.attempt, job.started_at, null, job.gpu_config ->> 'gpu_type', (job.gpu_config ->> 'num_gpus')::numeric::integer,
-      (job.gpu_config ->> 'cost_per_gpu_hour')::numeric, lora_private.attempt_cost(job, asked_at)
+    select job.attempt, job.started_at, null, job.gpu_config ->> 'gpu_type',
+      -- An adopted job may hold anything, and what is constant here is evaluated whatever the condition says.
+      lora_private.figure(job.gpu_config -> 'num_gpus', 4096)::integer, lora_private.figure(job.gpu_config -> 'cost_per_gpu_hour', 100000),
+      lora_private.attempt_cost(job, asked_at)
     where job.status in ('initializing', 'running') and job.started_at <= asked_at
       and lora_private.attempt_cost(job, asked_at) is not null
   ) as one;

@@ -44,13 +44,19 @@ set search_path = ''
 as $$
 declare
   is_spot boolean;
+  of_book numeric;
 begin
   perform lora_private.check_document_size('gpu_config', gpu_config, 65536);
   gpu_config := lora.normalize_gpu_config(coalesce(gpu_config, '{}'));
   is_spot := coalesce((gpu_config ->> 'spot')::boolean, false);
+  of_book := lora_private.gpu_hourly_rate(gpu_config ->> 'gpu_type', is_spot);
   if gpu_config ->> 'cost_per_gpu_hour' is null then
-    gpu_config := gpu_config || pg_catalog.jsonb_build_object(
-      'cost_per_gpu_hour', pg_catalog.trim_scale(lora_private.gpu_hourly_rate(gpu_config ->> 'gpu_type', is_spot)));
+    gpu_config := gpu_config || pg_catalog.jsonb_build_object('cost_per_gpu_hour', pg_catalog.trim_scale(of_book));
+  elsif (gpu_config ->> 'cost_per_gpu_hour')::numeric < of_book and lora_private.is_client() then
+    -- What a job costs is not for whoever pays for it to say, or no budget would hold.
+    raise exception '"gpu_config.cost_per_gpu_hour" is %, and the price book says % for "%"',
+      gpu_config ->> 'cost_per_gpu_hour', pg_catalog.trim_scale(of_book), gpu_config ->> 'gpu_type'
+      using errcode = '42501', hint = 'Leave it out: the price of the book holds.';
   end if;
   if gpu_config ->> 'cost_per_gpu_hour' is null then
     raise exception '"gpu_config.cost_per_gpu_hour" is missing'

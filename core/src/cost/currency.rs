@@ -1,7 +1,7 @@
 //! In how many places a currency is paid.
 
 /// Currencies whose smallest unit is no hundredth: ISO 4217, list one, of 2026-01-01.
-const EXPONENTS: [(&str, usize); 25] = [
+const EXPONENTS: [(&str, usize); 26] = [
     ("BHD", 3),
     ("BIF", 0),
     ("CLF", 4),
@@ -27,6 +27,7 @@ const EXPONENTS: [(&str, usize); 25] = [
     ("VUV", 0),
     ("XAF", 0),
     ("XOF", 0),
+    ("XPF", 0),
 ];
 
 /// Decimal places of a currency; two for one that is not known.

@@ -273,6 +273,9 @@ fn an_impossible_summary_is_refused() {
         ("'2026-01-15', '2026-01-16', 'Mars/Phobos'", "unknown time zone \"Mars/Phobos\""),
         ("'2026-01-15', '2026-01-16', ''", "unknown time zone"),
         ("'2026-01-15', '2026-01-16', null", "unknown time zone"),
+        // Whole weeks off: days would be looked for in the wrong months.
+        ("'2026-01-15', '2026-01-16', 'AAA+167'", "unknown time zone \"AAA+167\""),
+        ("'2026-01-15', '2026-01-16', 'AAA0BBB-167,M3.1.0,M3.2.0'", "unknown time zone"),
     ] {
         let call = format!("select public.cost_summary({arguments})");
         Refusal::of(alice.ask(&mut db, &call)).is("22023", what);

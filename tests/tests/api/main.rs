@@ -13,6 +13,7 @@ mod hostile;
 mod intervals;
 mod jobs;
 mod ledger;
+mod loopholes;
 mod memory;
 mod metrics;
 mod models;

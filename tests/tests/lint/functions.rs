@@ -15,7 +15,7 @@ const NOT_TAKEN: [(&str, &str); 8] = [
         "routine is marked as STABLE, should be IMMUTABLE",
     ),
     // What a time zone is, the server's own files say, which may be replaced.
-    ("lora_private.check_cost_days(date,date,text)", "routine is marked as STABLE, should be IMMUTABLE"),
+    ("lora_private.is_time_zone(text)", "routine is marked as STABLE, should be IMMUTABLE"),
     ("public.check_dataset(text,jsonb)", "routine is marked as STABLE, should be IMMUTABLE"),
     (
         "lora_private.is_cost_of_period(public.cost_records)",
