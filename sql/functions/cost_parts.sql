@@ -124,8 +124,8 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  winter constant pg_catalog.timestamptz := '2026-01-15 12:00Z';
-  summer constant pg_catalog.timestamptz := '2026-07-15 12:00Z';
+  winter constant pg_catalog.timestamptz := '2026-01-15 12:00Z'::pg_catalog.timestamptz;
+  summer constant pg_catalog.timestamptz := '2026-07-15 12:00Z'::pg_catalog.timestamptz;
 begin
   -- Behind a comma a zone has rules of its own for when summer is. Asking Postgres is 100 times faster than reading its list of names.
   return coalesce(name !~ ','

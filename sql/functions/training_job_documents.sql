@@ -52,8 +52,10 @@ begin
   of_book := lora_private.gpu_hourly_rate(gpu_config ->> 'gpu_type', is_spot);
   if gpu_config ->> 'cost_per_gpu_hour' is null then
     gpu_config := gpu_config || pg_catalog.jsonb_build_object('cost_per_gpu_hour', pg_catalog.trim_scale(of_book));
-  elsif (gpu_config ->> 'cost_per_gpu_hour')::numeric < of_book and lora_private.is_client() then
-    -- What a job costs is not for whoever pays for it to say, or no budget would hold.
+  elsif (gpu_config ->> 'cost_per_gpu_hour')::numeric < of_book and lora_private.is_client()
+    -- A client sees no budget but its own.
+    and exists (select from public.cost_budgets as budget where budget.platform_limit is not null) then
+    -- A limit that the user can switch off is none.
     raise exception '"gpu_config.cost_per_gpu_hour" is %, and the price book says % for "%"',
       gpu_config ->> 'cost_per_gpu_hour', pg_catalog.trim_scale(of_book), gpu_config ->> 'gpu_type'
       using errcode = '42501', hint = 'Leave it out: the price of the book holds.';

@@ -13,7 +13,7 @@ fn as_it_was(db: &mut Client, sql: &str) {
     db.batch_execute(&format!("begin; set local session_replication_role = replica; {sql}; commit")).unwrap();
 }
 
-/// Who pays does not say what it costs; the service may.
+/// Whom the operator limits says nothing about what it costs; the service may.
 #[test]
 fn nobody_names_a_price_below_the_book_for_oneself() {
     let database = Database::migrated();
@@ -39,6 +39,9 @@ fn nobody_names_a_price_below_the_book_for_oneself() {
     };
     let estimate =
         |price: &str| format!("select public.estimate_training_cost('{dataset}', '{{}}', '{}')", gpus(price));
+    let limit =
+        format!("insert into public.cost_budgets (user_id, platform_limit) values ('{}', 1000)", alice.id());
+    Caller::service().write(&mut db, &limit).unwrap();
     let ask = |db: &mut Client, caller: &Caller, sql: &str| {
         caller.run(db, |t| Ok(t.query_one(sql, &[])?.get::<_, Value>(0)))
     };
