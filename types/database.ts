@@ -83,6 +83,7 @@ export type Database = {
         };
         Relationships: [];
       };
+      /** Ledger: what users were charged. Rows are only ever added; a correction is a row of its own */
       cost_records: {
         Row: CostRecord;
         Insert: {
@@ -163,6 +164,7 @@ export type Database = {
           },
         ];
       };
+      /** Files to train on: what their owner registered, and what validation found */
       datasets: {
         Row: Dataset;
         Insert: {
@@ -244,6 +246,7 @@ export type Database = {
         };
         Relationships: [];
       };
+      /** What was measured, once for each job, attempt and step */
       metrics_points: {
         Row: MetricsPoint;
         Insert: {
@@ -284,6 +287,7 @@ export type Database = {
           },
         ];
       };
+      /** Models that jobs made */
       model_artifacts: {
         Row: ModelArtifact;
         Insert: {
@@ -348,6 +352,7 @@ export type Database = {
           },
         ];
       };
+      /** What users are told */
       notifications: {
         Row: UserNotification;
         Insert: {
@@ -413,6 +418,7 @@ export type Database = {
           },
         ];
       };
+      /** Runs of training, from the queue to their end */
       training_jobs: {
         Row: TrainingJob;
         Insert: {

@@ -1020,29 +1020,51 @@ export type Verdict = 'ok' | 'slow' | 'stalled' | 'lost' | 'waiting';
 
 // Rows
 
-/** A row of `datasets`. */
+/** A row of `datasets`. Files to train on: what their owner registered, and what validation found */
 export type Dataset = {
+  /** The dataset */
   id: string;
+  /** Owner; never changes */
   user_id: string;
+  /** Name that the owner gave it */
   name: string;
+  /** What the owner says of it */
   description: string | null;
+  /** Format that was declared; the shape that was found is in validation_report */
   format: DatasetFormat;
+  /** uploading, validating, ready or error */
   status: DatasetStatus;
+  /** Bucket of the file */
   storage_bucket: string;
+  /** Path of the file in its bucket, never a URL; begins with the id of the owner */
   storage_path: string;
+  /** Name that the file had where it came from */
   file_name: string;
+  /** Bytes of the file: as declared, and as storage measured as soon as it is there */
   file_size: number;
+  /** Pairs to train on; set by validation */
   total_training_pairs: number | null;
+  /** Pairs that are held back; set by validation */
   total_validation_pairs: number | null;
+  /** Tokens of the content; set by validation */
   total_tokens: number | null;
+  /** Messages of a conversation, on average; set by validation */
   avg_turns_per_conversation: number | null;
+  /** Tokens of a message, on average; set by validation */
   avg_tokens_per_turn: number | null;
+  /** Whether jobs may train on it; set by validation */
   training_ready: boolean;
+  /** When it was validated last */
   validated_at: string | null;
+  /** What keeps it from being ready, the first of each kind; NULL when nothing does */
   validation_errors: ValidationError[] | null;
+  /** Its first three conversations */
   sample_data: SampledConversation[] | null;
+  /** When it was registered */
   created_at: string;
+  /** When the row was last changed */
   updated_at: string;
+  /** When its owner deleted it; NULL brings it back */
   deleted_at: string | null;
   /** Why the dataset is not usable, in one line; set by validation */
   error_message: string | null;
@@ -1056,35 +1078,63 @@ export type Dataset = {
   content_digest: string | null;
 };
 
-/** A row of `training_jobs`. */
+/** A row of `training_jobs`. Runs of training, from the queue to their end */
 export type TrainingJob = {
+  /** The job */
   id: string;
+  /** Owner; never changes */
   user_id: string;
+  /** Dataset that it trains on */
   dataset_id: string;
+  /** Preset whose hyperparameters hold where none are given */
   preset_id: PresetId;
+  /** All hyperparameters, those of the preset included */
   hyperparameters: HyperparameterConfig;
+  /** GPUs, and what one of them costs for an hour, frozen when the job is made */
   gpu_config: GPUConfig;
+  /** queued, initializing, running, completed, failed or cancelled */
   status: JobStatus;
+  /** What is being done, in the words of the worker */
   current_stage: string;
+  /** Percent, weighted by stage; 100 only when completed */
   progress: number;
+  /** Epoch of the newest point */
   current_epoch: number;
+  /** Epochs that there will be */
   total_epochs: number;
+  /** Furthest optimizer step of the current attempt */
   current_step: number;
+  /** Optimizer steps that there will be; NULL when nobody can know */
   total_steps: number | null;
+  /** Last finite values; non_finite says that the newest was none */
   current_metrics: CurrentMetrics | null;
+  /** When it joined the queue, or returned to it */
   queued_at: string;
+  /** When the current attempt began, from which on its GPUs cost */
   started_at: string | null;
+  /** When it ended, in whatever way */
   completed_at: string | null;
+  /** When it will end, at the pace so far */
   estimated_completion_at: string | null;
+  /** Cost so far, rounded for display */
   current_cost: number;
+  /** Cost that is expected, rounded for display; estimated by the database */
   estimated_total_cost: number;
+  /** Cost of all attempts when it ended, rounded for display */
   final_cost: number | null;
+  /** Why it failed, in one line */
   error_message: string | null;
+  /** Where in the program it failed */
   error_stack: string | null;
+  /** Attempts before this one */
   retry_count: number;
+  /** Name of the run at the provider of the GPUs; set by the service */
   external_job_id: string | null;
+  /** Model that came of it */
   artifact_id: string | null;
+  /** When it was asked for */
   created_at: string;
+  /** When the row was last changed */
   updated_at: string;
   /** Rises each time the job returns to the queue; a worker names it in every write */
   attempt: number;
@@ -1119,54 +1169,92 @@ export type TrainingJob = {
   estimate: PaceEstimate | null;
 };
 
-/** A row of `metrics_points`. */
+/** A row of `metrics_points`. What was measured, once for each job, attempt and step */
 export type MetricsPoint = {
+  /** The point */
   id: string;
+  /** Job */
   job_id: string;
+  /** When it was measured, by the clock of the worker */
   timestamp: string | null;
+  /** Epoch of the step */
   epoch: number;
+  /** Optimizer step */
   step: number;
+  /** Training loss; NaN and infinity are kept */
   training_loss: MetricValue;
+  /** Validation loss, of an evaluation */
   validation_loss: MetricValue | null;
+  /** Learning rate */
   learning_rate: MetricValue;
+  /** Norm of the gradient */
   gradient_norm: MetricValue | null;
+  /** Tokens in a second */
   throughput: MetricValue | null;
+  /** Percent of the time that the GPUs were at work */
   gpu_utilization: MetricValue | null;
   /** Attempt of the job that reported the point */
   attempt: number;
 };
 
-/** A row of `model_artifacts`. */
+/** A row of `model_artifacts`. Models that jobs made */
 export type ModelArtifact = {
+  /** The model */
   id: string;
+  /** Owner; never changes */
   user_id: string;
+  /** Job that made it */
   job_id: string;
+  /** Dataset that it was trained on */
   dataset_id: string;
+  /** Name that the owner gave it */
   name: string;
+  /** Version; there is one of each name and version */
   version: string | null;
+  /** What the owner says of it */
   description: string | null;
+  /** stored, deployed or archived */
   status: ArtifactStatus | null;
+  /** When it was deployed */
   deployed_at: string | null;
+  /** How good it is, as the worker measured it */
   quality_metrics: NonNullable<Json>;
+  /** How it was trained, from the job */
   training_summary: TrainingSummary;
+  /** Preset, hyperparameters and GPUs of the job */
   configuration: ModelConfiguration;
+  /** Its files by name: path in the bucket lora-models, size in bytes, sha256 */
   artifacts: Record<string, StoredModelFile>;
+  /** Model that it was trained on from */
   parent_model_id: string | null;
+  /** When it was registered */
   created_at: string | null;
+  /** When the row was last changed */
   updated_at: string | null;
+  /** When its owner deleted it; NULL brings it back */
   deleted_at: string | null;
 };
 
-/** A row of `cost_records`. */
+/**
+ * A row of `cost_records`. Ledger: what users were charged. Rows are only ever added; a correction is a row of
+ * its own
+ */
 export type CostRecord = {
+  /** The row */
   id: string;
+  /** Who was charged */
   user_id: string;
+  /** Job that it is for; NULL when it is for none, or the job is gone */
   job_id: string | null;
+  /** What it is for, such as training_compute or storage */
   cost_type: string;
-  /** Exact amount in the currency, ten places */
+  /** Amount, exact; negative in a correction */
   amount: number;
+  /** What else is to be said of it */
   details: Json | null;
+  /** Day of the charge, in UTC: that of the begin of its period */
   billing_period: string;
+  /** When the row was written */
   recorded_at: string | null;
   /** Key of the event that is charged; it can be charged once */
   idempotency_key: string | null;
@@ -1184,17 +1272,27 @@ export type CostRecord = {
   corrects: string | null;
 };
 
-/** A row of `notifications`. */
+/** A row of `notifications`. What users are told */
 export type UserNotification = {
+  /** The notification */
   id: string;
+  /** Who is told */
   user_id: string;
+  /** What happened, such as job_completed */
   type: string;
+  /** Title */
   title: string;
+  /** What is said */
   message: string;
+  /** low, medium or high */
   priority: NotificationPriority | null;
+  /** Whether it was read */
   read: boolean | null;
+  /** Where a click leads */
   action_url: string | null;
+  /** What it is of: ids of job, dataset or model, and figures */
   metadata: Json | null;
+  /** When it was written */
   created_at: string | null;
   /** Event that the notification tells of, set by the database; NULL for all others */
   dedupe_key: string | null;

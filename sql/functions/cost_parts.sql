@@ -57,7 +57,9 @@ begin
     union all
     select split.record_id, split.job_id, split.cost_type, split.currency, split.gpu_type, split.gpus, split.hourly_rate,
       lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(split.period), day.until), split.hourly_rate, split.gpus)
-        - lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(split.period), day.since), split.hourly_rate, split.gpus),
+        -- On its first day, as most have no other, nothing was before.
+        - case when day.since > pg_catalog.lower(split.period)
+          then lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(split.period), day.since), split.hourly_rate, split.gpus) else 0 end,
       day.date,
       -- Of those that are asked for, so that rows are counted and not their days: a distinct count is for one process only.
       day.since = greatest(pg_catalog.lower(split.period), $1::pg_catalog.timestamp at time zone $3)

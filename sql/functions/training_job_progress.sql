@@ -27,11 +27,11 @@ comment on function public.training_job_progress(uuid, timestamptz) is
 revoke all on function public.training_job_progress(uuid, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function public.training_job_progress(uuid, timestamptz) to authenticated, service_role;
 
--- From the pace of the current attempt: the one that is given, else what is kept of it. For an instant of the past only points count
+-- From the pace of the current attempt: the one that is given, else what is kept of it; so with the place in the queue. For an instant of the past only points count
 -- that were reported by then; for now all of them, whatever the worker's clock says: one that runs ahead of ours must not make
 -- percent fall.
 create or replace function lora_private.training_job_progress(
-  job public.training_jobs, at timestamptz default null, pace jsonb default null
+  job public.training_jobs, at timestamptz default null, pace jsonb default null, place jsonb default null
 )
 returns jsonb
 language plpgsql stable
@@ -92,12 +92,12 @@ begin
     answer := answer || lora_private.training_job_verdict(job, at, pace);
   end if;
   if job.status = 'queued' and at is null then
-    answer := answer || lora_private.place_in_queue(job.id);
+    answer := answer || coalesce(place, (select waiting.place from lora_private.places_in_queue(array[job.id]) as waiting), '{}');
   end if;
   return answer;
 end
 $$;
-revoke all on function lora_private.training_job_progress(public.training_jobs, timestamptz, jsonb)
+revoke all on function lora_private.training_job_progress(public.training_jobs, timestamptz, jsonb, jsonb)
   from public, anon, authenticated, service_role;
-grant execute on function lora_private.training_job_progress(public.training_jobs, timestamptz, jsonb)
+grant execute on function lora_private.training_job_progress(public.training_jobs, timestamptz, jsonb, jsonb)
   to authenticated, service_role;

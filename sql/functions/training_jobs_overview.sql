@@ -55,7 +55,7 @@ begin
           'error_message', job.error_message,
           'last_metrics', job.current_metrics,
           'best_metrics', job.best_metrics,
-          'progress', lora_private.training_job_progress(job, pace => kept.pace)
+          'progress', lora_private.training_job_progress(job, pace => kept.pace, place => waiting.place)
         )
         order by job.created_at desc, job.id desc
       ), '[]'),
@@ -66,6 +66,9 @@ begin
     -- All of them at once: each look passes the policies of two tables. Without a step in it more is to be looked at.
     left join lora_private.training_job_paces as kept
       on kept.job_id = job.id and kept.attempt = job.attempt and kept.pace -> 'steps' <> '[]'
+    left join lora_private.places_in_queue(array(
+      select queued.id from pg_catalog.unnest(jobs[:page_size]) as queued where queued.status = 'queued'
+    )) as waiting on waiting.job_id = job.id
   );
 end
 $$;

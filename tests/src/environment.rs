@@ -32,6 +32,8 @@ pub const PGRX_HOME: &str = "PG_LORA_PGRX_HOME";
 pub const ISOLATIONTESTER: &str = "PG_LORA_ISOLATIONTESTER";
 /// `1`: what the tests observe becomes what they expect (`cargo xtask test --bless`).
 pub const BLESS: &str = "PG_LORA_TEST_BLESS";
+/// Node that runs TypeScript, the program.
+pub const NODE: &str = "PG_LORA_NODE";
 /// The compiler of the npm package `typescript`.
 pub const TYPESCRIPT: &str = "PG_LORA_TYPESCRIPT";
 /// The `package.json` of supabase-js, in a folder `node_modules` with what it needs.
@@ -98,6 +100,11 @@ pub fn isolationtester() -> anyhow::Result<PathBuf> {
 /// Whether what is observed becomes what is expected.
 pub fn bless() -> bool {
     std::env::var_os(BLESS).is_some_and(|value| value == "1")
+}
+
+/// The program that runs TypeScript.
+pub fn node() -> anyhow::Result<PathBuf> {
+    file(NODE, std::env::var_os(NODE))
 }
 
 /// The TypeScript compiler, for node.

@@ -18,6 +18,7 @@ mod database;
 mod detached;
 pub mod environment;
 pub mod golden;
+pub mod javascript;
 mod pgbouncer;
 mod postgrest;
 pub mod program;

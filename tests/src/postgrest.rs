@@ -16,9 +16,6 @@ use sha2::Sha256;
 use crate::cluster::{START_BUDGET, free_port, read_log, tail};
 use crate::{Caller, Cluster, Scratch, environment};
 
-/// Signs tokens for throw-away servers only, so it is no secret.
-const JWT_SECRET: &str = "a secret of at least 32 characters for tests";
-
 /// The role that connects and becomes whoever a token names. It belongs to the server, so several may make it at
 /// once; a lock on one database holds for all.
 const AUTHENTICATOR: &str = "
@@ -42,6 +39,9 @@ pub struct Postgrest {
 }
 
 impl Postgrest {
+    /// Signs tokens for throw-away servers only, so it is no secret.
+    pub const SECRET: &str = "a secret of at least 32 characters for tests";
+
     /// Starts it on a database and waits until it knows the schema.
     pub fn start(cluster: &Cluster, database: &str) -> anyhow::Result<Self> {
         Self::run(&environment::postgrest()?, cluster, database)
@@ -97,7 +97,7 @@ impl Postgrest {
         let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
         let body = format!("{}.{}", encoded(r#"{"alg":"HS256","typ":"JWT"}"#), encoded(&caller.claims()));
         let mut mac =
-            Hmac::<Sha256>::new_from_slice(JWT_SECRET.as_bytes()).expect("a key of any length is taken");
+            Hmac::<Sha256>::new_from_slice(Self::SECRET.as_bytes()).expect("a key of any length is taken");
         mac.update(body.as_bytes());
         format!("{body}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
     }
@@ -121,6 +121,7 @@ impl Postgrest {
 
 /// As on the platform, but for the number of connections, and that a request may ask to be rolled back.
 fn settings(uri: &str, port: u16) -> String {
+    let secret = Postgrest::SECRET;
     format!(
         "db-uri = \"{uri}\"\n\
          db-schemas = \"public\"\n\
@@ -129,7 +130,7 @@ fn settings(uri: &str, port: u16) -> String {
          db-max-rows = 1000\n\
          db-pool = 4\n\
          db-tx-end = \"commit-allow-override\"\n\
-         jwt-secret = \"{JWT_SECRET}\"\n\
+         jwt-secret = \"{secret}\"\n\
          server-host = \"127.0.0.1\"\n\
          server-port = {port}\n"
     )

@@ -11,6 +11,7 @@ mod demo;
 mod extension;
 mod interrupt;
 mod isolation;
+mod node;
 mod npm;
 mod old_server;
 mod packages;

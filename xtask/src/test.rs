@@ -13,8 +13,8 @@ use pg_lora_tests::{Account, Scratch, environment};
 use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
 use crate::{
-    isolation, old_server, packages, pgrx, postgrest, process, regress, server_extensions, supabase_cli,
-    supabase_js, tidy, typescript,
+    isolation, node, old_server, packages, pgrx, postgrest, process, regress, server_extensions,
+    supabase_cli, supabase_js, tidy, typescript,
 };
 
 /// proptest reads it by this name.
@@ -174,12 +174,13 @@ impl Suite<'_> {
         let home = pgrx::Home::Builds.dir(self.prepared.checkout, self.prepared.tree.major())?;
         cargo.env(environment::PGRX_HOME, home);
         cargo.env(environment::SUPABASE, supabase_cli::provide(self.prepared.checkout)?);
+        cargo.env(environment::NODE, node::provide(self.prepared.checkout)?);
+        cargo.env(environment::TYPESCRIPT, typescript::provide(self.prepared.checkout)?);
         cargo.env(environment::SUPABASE_JS, supabase_js::provide(self.prepared.checkout)?);
         cargo.env(environment::ISOLATIONTESTER, isolation::tester(&self.prepared.tree)?);
         if self.args.bless {
             cargo.env(environment::BLESS, "1");
         }
-        cargo.env(environment::TYPESCRIPT, typescript::provide(self.prepared.checkout)?);
         self.sizes(&mut cargo);
         process::run_or_fail(&mut cargo)
     }

@@ -13,6 +13,7 @@ mod functions;
 mod gateway;
 mod hostile;
 mod jobs;
+mod js;
 mod life;
 mod matrix;
 mod models;

@@ -10,11 +10,12 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use pg_lora_tests::javascript::Project;
 use pg_lora_tests::story::{digests, job_row};
-use pg_lora_tests::{Caller, Outcome, Postgrest, Scratch, environment};
+use pg_lora_tests::{Caller, Outcome, Postgrest, Scratch};
 use serde_json::{Value, json};
 
-use crate::gateway::behind_a_gateway;
+use crate::gateway::Gateway;
 use crate::life::Life;
 
 /// Longer than anything here takes on a machine that is busy with other things.
@@ -31,28 +32,20 @@ fn program(name: &str) -> String {
     format!("{text}\n")
 }
 
-/// A folder with programs in TypeScript, compiled at its strictest.
-fn compiled(files: &[(&str, &str)]) -> Scratch {
-    let scratch = Scratch::new().unwrap();
-    let place = |name: &str| scratch.path().join(name);
-    std::os::unix::fs::symlink(environment::node_modules().unwrap(), place("node_modules")).unwrap();
-    fs::write(place("package.json"), r#"{"type": "module"}"#).unwrap();
-    let mut compiler = Command::new("node");
-    compiler.arg(environment::typescript().unwrap()).current_dir(scratch.path());
-    compiler.args(["--strict", "--noEmitOnError", "--target", "es2022", "--module", "nodenext"]);
-    compiler.args(["--skipLibCheck", "--types", "node"]);
+/// A folder with programs in TypeScript that compile.
+fn compiled(files: &[(&str, &str)]) -> Project {
+    let project = Project::new();
     for (name, text) in files {
-        fs::write(place(name), text).unwrap();
-        compiler.arg(name);
+        project.write(name, text);
     }
-    Outcome::of(&mut compiler).expect(0);
-    scratch
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let options = ["--module", "nodenext", "--types", "node", "--allowImportingTsExtensions"];
+    project.compile(&names, &options).expect(0);
+    project
 }
 
 /// A program with the service key, which finds the API at an address.
-fn with_key(program: &str, arguments: &[&str], folder: &Path, url: &str) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder);
+fn with_key(mut command: Command, url: &str) -> Command {
     command
         .env("SUPABASE_URL", url)
         .env("SUPABASE_SERVICE_ROLE_KEY", Postgrest::token(&Caller::service()))
@@ -188,7 +181,7 @@ fn does_the_work(start: &dyn Fn(&str) -> Command, says: &Path) {
     };
     let mut hours = 0;
     let url = life.platform.postgrest().url();
-    behind_a_gateway(&url, loses, |url| {
+    Gateway::before(&url).losing(&loses).run(|url| {
         let mut worker = Worker::start(start(url), says);
         let ended =
             |row: &Value| ["completed", "failed", "cancelled"].contains(&row["status"].as_str().unwrap());
@@ -268,9 +261,9 @@ fn does_the_work(start: &dyn Fn(&str) -> Command, says: &Path) {
 #[test]
 fn the_worker_in_typescript_does_the_work() {
     let train = include_str!("../../fixtures/train.ts");
-    let scratch = compiled(&[("worker.ts", &program("worker.ts")), ("train.ts", train)]);
-    let start = |url: &str| with_key("node", &["worker.js"], scratch.path(), url);
-    does_the_work(&start, &scratch.path().join("says"));
+    let project = compiled(&[("worker.ts", &program("worker.ts")), ("train.ts", train)]);
+    let start = |url: &str| with_key(project.node(&["worker.ts"]), url);
+    does_the_work(&start, &project.path().join("says"));
 }
 
 #[test]
@@ -279,7 +272,11 @@ fn the_worker_in_python_does_the_work() {
     fs::write(scratch.path().join("worker.py"), program("worker.py")).unwrap();
     fs::write(scratch.path().join("train.py"), include_str!("../../fixtures/train.py")).unwrap();
     // -B: no compiled files beside.
-    let start = |url: &str| with_key("python3", &["-B", "worker.py"], scratch.path(), url);
+    let start = |url: &str| {
+        let mut python = Command::new("python3");
+        python.args(["-B", "worker.py"]).current_dir(scratch.path());
+        with_key(python, url)
+    };
     does_the_work(&start, &scratch.path().join("says"));
 }
 
@@ -344,8 +341,8 @@ fn run_of_provider(life: &mut Life, dataset: &str, id: &str, steps: u32) -> Stri
 }
 
 /// Deliveries to the webhook, those of one list at once; answers status and text of each.
-fn deliver(folder: &Path, url: &str, deliveries: &Value) -> Vec<Vec<(u64, String)>> {
-    let mut command = with_key("node", &["deliver.js"], folder, url);
+fn deliver(project: &Project, url: &str, deliveries: &Value) -> Vec<Vec<(u64, String)>> {
+    let mut command = with_key(project.node(&["deliver.ts"]), url);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(deliveries.to_string().as_bytes()).unwrap();
@@ -357,7 +354,7 @@ fn deliver(folder: &Path, url: &str, deliveries: &Value) -> Vec<Vec<(u64, String
 fn a_webhook_ends_a_job_once_however_often_and_late_it_is_delivered() {
     let webhook = program("webhook.ts");
     let deliver_ts = include_str!("../../fixtures/deliver.ts");
-    let scratch = compiled(&[("webhook.ts", &webhook), ("deliver.ts", deliver_ts)]);
+    let project = compiled(&[("webhook.ts", &webhook), ("deliver.ts", deliver_ts)]);
     let mut life = Life::begin();
     let dataset = life.ready_dataset();
     let ids = ["run-1", "run-2", "run-3", "run-4"];
@@ -373,33 +370,28 @@ fn a_webhook_ends_a_job_once_however_often_and_late_it_is_delivered() {
     let mut with_reason = completed("run-5");
     with_reason["output"]["reason_without_steps"] = json!("the dataset was trained on before");
     let url = life.platform.postgrest().url();
-    let all = behind_a_gateway(
-        &url,
-        |_| false,
-        |url| {
-            let before = digests(&mut life.db);
-            let none = json!([[
-                "wrong key", [], {"id": 7}, completed("run-of-nobody"), {"id": "run-1", "status": "IN_PROGRESS"},
-                completed("run-5"),
-            ]]);
-            let refused: Vec<u64> =
-                deliver(scratch.path(), url, &none)[0].iter().map(|answer| answer.0).collect();
-            assert_eq!(refused, [401, 400, 400, 404, 200, 409]);
-            assert_eq!(digests(&mut life.db), before, "they have changed something");
-            deliver(
-                scratch.path(),
-                url,
-                &json!([
-                    // Eight at once, then late.
-                    vec![&failed_inside; 8], [completed("run-1"), failed_inside],
-                    vec![completed("run-2"); 8], [completed("run-2"), {"id": "run-2", "status": "FAILED"}],
-                    // Who is first has it, whatever the other says.
-                    [failed_outside], [completed("run-3"), failed_outside],
-                    [completed("run-4")], [with_reason],
-                ]),
-            )
-        },
-    );
+    let all = Gateway::before(&url).run(|url| {
+        let before = digests(&mut life.db);
+        let none = json!([[
+            "wrong key", [], {"id": 7}, completed("run-of-nobody"), {"id": "run-1", "status": "IN_PROGRESS"},
+            completed("run-5"),
+        ]]);
+        let refused: Vec<u64> = deliver(&project, url, &none)[0].iter().map(|answer| answer.0).collect();
+        assert_eq!(refused, [401, 400, 400, 404, 200, 409]);
+        assert_eq!(digests(&mut life.db), before, "they have changed something");
+        deliver(
+            &project,
+            url,
+            &json!([
+                // Eight at once, then late.
+                vec![&failed_inside; 8], [completed("run-1"), failed_inside],
+                vec![completed("run-2"); 8], [completed("run-2"), {"id": "run-2", "status": "FAILED"}],
+                // Who is first has it, whatever the other says.
+                [failed_outside], [completed("run-3"), failed_outside],
+                [completed("run-4")], [with_reason],
+            ]),
+        )
+    });
     let ends = ["failed", "failed", "completed", "completed", "failed", "failed", "cancelled", "completed"];
     for (answers, end) in all.iter().zip(ends) {
         for (status, text) in answers {
@@ -425,8 +417,7 @@ fn a_webhook_ends_a_job_once_however_often_and_late_it_is_delivered() {
     life.alice.rpc("retry_training_job", &json!({"job_id": inside})).expect(200);
     assert_eq!(life.service.rpc("claim_training_jobs", &json!({"worker": "poller"})).row()["attempt"], 2);
     let before = digests(&mut life.db);
-    let late =
-        behind_a_gateway(&url, |_| false, |url| deliver(scratch.path(), url, &json!([[completed("run-1")]])));
+    let late = Gateway::before(&url).run(|url| deliver(&project, url, &json!([[completed("run-1")]])));
     assert_eq!(late[0][0].0, 404);
     assert_eq!(digests(&mut life.db), before);
 }

@@ -185,8 +185,8 @@ fn private_schemas_are_closed_to_nobody_and_the_history_to_everybody() {
         lines(&mut db, callable),
         [
             "lora_private.look_at_budget(uuid)",
-            "lora_private.place_in_queue(uuid)",
-            "lora_private.place_in_queue(uuid)",
+            "lora_private.places_in_queue(uuid[])",
+            "lora_private.places_in_queue(uuid[])",
             "lora_private.replace_custom_metrics(uuid,integer,jsonb)",
             "lora_private.replace_points(uuid,integer,jsonb)",
             "lora_private.shares_of_similar_jobs(text,text,integer,numeric,double precision)",

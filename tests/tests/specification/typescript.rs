@@ -1,8 +1,7 @@
 //! The specification's TypeScript, read line by line as far as it describes rows, and given to the compiler as it is.
 
-use std::process::Command;
-
-use pg_lora_tests::{Outcome, Scratch, environment, seed};
+use pg_lora_tests::javascript::Project;
+use pg_lora_tests::{Outcome, seed};
 use serde_json::Value;
 
 /// A field of an interface.
@@ -46,26 +45,20 @@ pub fn values(kind: &str) -> Option<Vec<String>> {
 
 /// Runs the compiler on a text, at its strictest.
 pub fn compile(text: &str) -> Outcome {
-    compile_in(&Scratch::new().unwrap(), text)
+    compile_in(&Project::empty(), text)
 }
 
 /// What an expression of a text is when it is run.
 pub fn evaluate(text: &str, name: &str) -> Value {
-    let scratch = Scratch::new().unwrap();
-    compile_in(&scratch, text).expect(0);
-    let mut node = Command::new("node");
-    node.args(["-p", &format!("JSON.stringify(require('./{FILE}.js').{name})")]);
-    Outcome::of(node.current_dir(scratch.path())).expect(0).json()
+    let project = Project::empty();
+    compile_in(&project, text).expect(0);
+    let script = format!("import('./{FILE}').then((module) => console.log(JSON.stringify(module.{name})))");
+    Outcome::of(&mut project.node(&["-e", &script])).expect(0).json()
 }
 
-const FILE: &str = "lora-training";
+const FILE: &str = "lora-training.ts";
 
-fn compile_in(scratch: &Scratch, text: &str) -> Outcome {
-    std::fs::write(scratch.path().join(FILE).with_extension("ts"), text).unwrap();
-    let mut compiler = Command::new("node");
-    compiler.arg(environment::typescript().unwrap());
-    // Types that happen to lie in a folder above are nobody's, and those of browsers take most of the time.
-    compiler.args(["--strict", "--noEmitOnError", "--target", "es2022", "--lib", "es2022"]);
-    compiler.args(["--module", "commonjs", "--typeRoots", ".", "--skipLibCheck"]);
-    Outcome::of(compiler.arg(format!("{FILE}.ts")).current_dir(scratch.path()))
+fn compile_in(project: &Project, text: &str) -> Outcome {
+    project.write(FILE, text);
+    project.compile_alone(&[FILE], &["--module", "nodenext"])
 }

@@ -5,8 +5,7 @@ use std::fs;
 use pg_lora_tests::{Database, Outcome, Scratch, environment};
 use serde_json::{Value, json};
 
-use super::compiler::Project;
-use super::{folder, text};
+use super::{folder, project, text};
 
 /// Functions whose answer is a document that is not described, and why.
 const UNTYPED: [&str; 0] = [];
@@ -178,7 +177,7 @@ create function public.many(variadic words text[]) returns public.mood[] languag
 fn what_is_there_beside_ours_is_in_the_database_type_and_compiles() {
     let database = Database::migrated();
     database.connect().batch_execute(THEIRS).unwrap();
-    let scratch = Project::new();
+    let scratch = project();
     let out = scratch.path().join("theirs");
     database.pg_lora(&["types", "--out", out.to_str().unwrap()]).expect(0);
     assert_eq!(fs::read_to_string(out.join("lora-training.ts")).unwrap(), text("lora-training.ts"));

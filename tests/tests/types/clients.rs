@@ -1,6 +1,6 @@
 //! supabase-js with our `Database`: what its requests answer has exactly the types that are expected, and what is wrong does not compile.
 
-use super::compiler::Project;
+use super::project;
 
 const PROGRAM: &str = include_str!("clients.ts");
 const OPTIONS: [&str; 4] = ["--module", "nodenext", "--types", "node"];
@@ -8,14 +8,14 @@ const OPTIONS: [&str; 4] = ["--module", "nodenext", "--types", "node"];
 #[test]
 fn requests_have_the_types_of_their_answers() {
     assert!(!PROGRAM.contains(": any") && !PROGRAM.contains("as any") && !PROGRAM.contains("<any"));
-    let project = Project::new();
+    let project = project();
     project.write("clients.ts", PROGRAM);
     project.compile(&["clients.ts"], &OPTIONS).expect(0);
 }
 
 #[test]
 fn what_is_wrong_does_not_compile() {
-    let project = Project::new();
+    let project = project();
     for (number, (was, is)) in [
         ("'id, status, validation_errors'", "'id, status, validation_error'"),
         (".in('status', ['ready', 'error'])", ".in('status', ['ready', 'banana'])"),

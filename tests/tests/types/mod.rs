@@ -13,6 +13,8 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use pg_lora_tests::javascript::Project;
+
 /// The folder `types`.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../types")
@@ -21,4 +23,13 @@ fn folder() -> PathBuf {
 /// The text of one of its files.
 fn text(name: &str) -> String {
     std::fs::read_to_string(folder().join(name)).unwrap()
+}
+
+/// An application with our types in its folder `types`.
+fn project() -> Project {
+    let project = Project::new();
+    for file in compiler::FILES {
+        project.write(&format!("types/{file}"), &text(file));
+    }
+    project
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use pg_lora_tests::javascript::Project;
 use pg_lora_tests::{Outcome, environment};
 use serde_json::Value;
 
-use super::compiler::Project;
 use super::{folder, text};
 
 const FILES: [&str; 6] = [
@@ -77,6 +77,6 @@ fn an_application_that_has_installed_it_compiles_and_runs() {
         "application.mjs",
         "import { HYPERPARAMETER_PRESETS } from 'pg-lora-types';\nconsole.log(JSON.stringify(Object.keys(HYPERPARAMETER_PRESETS)));\n",
     );
-    let ran = Outcome::of(Command::new("node").arg("application.mjs").current_dir(project.path())).expect(0);
+    let ran = Outcome::of(&mut project.node(&["application.mjs"])).expect(0);
     assert_eq!(ran.json(), serde_json::json!(["conservative", "balanced", "aggressive", "custom"]));
 }

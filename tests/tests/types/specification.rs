@@ -1,11 +1,9 @@
 //! The specification's own TypeScript, as it stands there, against ours: whoever compiled with the one compiles with the other.
 
-use std::process::Command;
-
 use pg_lora_tests::{Outcome, seed};
 use serde_json::Value;
 
-use super::compiler::Project;
+use super::project;
 
 /// The names of the specification that are objects, and those that are words.
 const OBJECTS: [&str; 6] =
@@ -40,7 +38,7 @@ fn every_type_of_the_specification_is_ours_as_far_as_it_goes() {
     sorted.sort_unstable();
     assert_eq!(sorted, known, "a name of the specification is not compared");
 
-    let project = Project::new();
+    let project = project();
     project.write("seed.ts", seed::TYPESCRIPT);
     project.write("same.ts", &statements());
     project.compile_alone(&["same.ts"], &["--module", "nodenext"]).expect(0);
@@ -49,7 +47,7 @@ fn every_type_of_the_specification_is_ours_as_far_as_it_goes() {
 /// A comparison that takes everything would say nothing.
 #[test]
 fn a_specification_that_says_something_else_does_not_hold() {
-    let project = Project::new();
+    let project = project();
     project.write("same.ts", &statements());
     for (was, is) in [
         ("  user_id: string;\n", "  user_id: number;\n"),
@@ -69,24 +67,18 @@ fn a_specification_that_says_something_else_does_not_hold() {
 
 #[test]
 fn the_presets_are_the_specifications_when_they_run() {
-    let project = Project::new();
+    let project = project();
     project.write("seed.ts", seed::TYPESCRIPT);
     project.write("presets.mjs", &super::text("presets.mjs"));
-    let mut compiler = Command::new("node");
-    compiler.arg(pg_lora_tests::environment::typescript().unwrap()).current_dir(project.path());
-    compiler.args(["--strict", "--target", "es2022", "--lib", "es2022", "--module", "nodenext"]);
-    compiler.args(["--typeRoots", "no-types", "seed.ts", "types/lora-training.ts"]);
-    Outcome::of(&mut compiler).expect(0);
     let presets = |file: &str| -> Value {
         let script = format!(
             "import('./{file}').then((module) => console.log(JSON.stringify(module.HYPERPARAMETER_PRESETS)))"
         );
-        let mut node = Command::new("node");
-        Outcome::of(node.args(["-e", &script]).current_dir(project.path())).expect(0).json()
+        Outcome::of(&mut project.node(&["-e", &script])).expect(0).json()
     };
-    let of_the_specification = presets("seed.js");
+    let of_the_specification = presets("seed.ts");
     assert_eq!(of_the_specification.as_object().unwrap().len(), 4);
-    for file in ["types/lora-training.js", "presets.mjs"] {
+    for file in ["types/lora-training.ts", "presets.mjs"] {
         assert_eq!(presets(file), of_the_specification, "{file}");
     }
 }

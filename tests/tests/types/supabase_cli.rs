@@ -3,9 +3,10 @@
 
 use std::process::Command;
 
+use pg_lora_tests::javascript::Project;
 use pg_lora_tests::{Options, Outcome, environment};
 
-use super::compiler::Project;
+use super::project;
 
 const NAME: &str = "types";
 
@@ -24,7 +25,7 @@ fn theirs(project: &Project) -> String {
 
 #[test]
 fn ours_and_that_of_the_cli_are_assignable_both_ways() {
-    let project = Project::new();
+    let project = project();
     let theirs = theirs(&project);
     project.write("cli.ts", &theirs);
     project.write("overrides.ts", include_str!("overrides.ts"));
