@@ -42,8 +42,13 @@ impl Checkout {
 
     /// `supabase db push` on a database of a project.
     fn push(&self, project: &Project, database: &str, arguments: &[&str]) -> Outcome {
+        self.supabase(project, database, &[&["push", "--yes"], arguments].concat())
+    }
+
+    /// `supabase db …` on a database of a project.
+    fn supabase(&self, project: &Project, database: &str, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(environment::supabase().unwrap_or_else(|error| panic!("{error}")));
-        command.args(["db", "push", "--yes", "--db-url", &project.tcp_url(database)]).args(arguments);
+        command.arg("db").args(arguments).args(["--db-url", &project.tcp_url(database)]);
         command.current_dir(self.0.path()).env("PGSSLMODE", "disable").env("HOME", self.0.path());
         Outcome::of(&mut command)
     }
@@ -114,6 +119,43 @@ fn pushed_files_leave_what_migrate_leaves() {
             }
             _ => assert_same(&project.catalogue(database), &plain),
         }
+    }
+}
+
+/// `supabase db advisors` and `supabase db lint`, as a project's own pipeline runs them.
+#[test]
+fn the_platforms_own_linters_object_to_nothing() {
+    let project = Project::start(&["fresh"]);
+    project.allow_policies();
+    let checkout = Checkout::new();
+    checkout.export(&["--provider", "native"]).expect(0);
+    checkout.push(&project, "fresh", &[]).expect(0);
+    let advisors = ["advisors", "--type", "all", "--level", "warn", "--fail-on", "warn"];
+    checkout.supabase(&project, "fresh", &advisors).expect(0);
+    let lint = ["lint", "--schema", "public,lora,lora_private,lora_migrate", "--level", "warning", "--fail-on", "warning"];
+    let tree = environment::tree().unwrap();
+    let can_lint = tree.sharedir().join("extension/plpgsql_check.control").is_file();
+    if can_lint {
+        // The platform lets a project make it.
+        let check = "create extension plpgsql_check";
+        project.connect("supabase_admin", "fresh").batch_execute(check).unwrap();
+        checkout.supabase(&project, "fresh", &lint).expect(0);
+    } else {
+        environment::skipped(&format!("supabase db lint, as there is no plpgsql_check for {}", tree.version()));
+    }
+
+    // Linters that find nothing anywhere would say nothing.
+    let mut db = project.connect("postgres", "fresh");
+    db.batch_execute(
+        "create table public.open (id integer);
+         create function public.broken() returns integer language plpgsql as 'begin return nothing; end'",
+    )
+    .unwrap();
+    let advised = checkout.supabase(&project, "fresh", &advisors);
+    assert!(advised.code != Some(0) && format!("{advised:?}").contains("public.open"), "{advised:?}");
+    if can_lint {
+        let linted = checkout.supabase(&project, "fresh", &lint);
+        assert!(linted.code != Some(0) && format!("{linted:?}").contains("broken"), "{linted:?}");
     }
 }
 

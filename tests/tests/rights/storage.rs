@@ -1,7 +1,8 @@
 //! Whose files are whose in the two buckets, by SQL as the storage server's requests run it.
 
-use pg_lora_tests::story::{queue_job, ready_dataset, sign_up};
+use pg_lora_tests::story::{add_dataset, queue_job, ready_dataset, sign_up};
 use pg_lora_tests::{Caller, Database, Refusal};
+use serde_json::json;
 
 fn put(bucket: &str, folder: &str) -> String {
     format!("insert into storage.objects (bucket_id, name) values ('{bucket}', '{folder}/x/file.jsonl')")
@@ -78,4 +79,50 @@ fn the_file_of_a_dataset_in_use_is_neither_replaced_nor_deleted() {
     assert_eq!(alice.write(&mut db, &cancel).unwrap(), 1);
     assert_eq!(alice.write(&mut db, &upsert).unwrap(), 1);
     assert_eq!(alice.write(&mut db, "delete from storage.objects").unwrap(), 1);
+}
+
+/// The storage server's own way: it looks at the bucket, tries the write as the user, and does it as the service.
+#[test]
+fn an_upload_is_tried_as_the_user_and_written_as_the_service() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let (alice, bob) = (sign_up(&mut db, "alice"), sign_up(&mut db, "bob"));
+    let service = Caller::service();
+    let bucket = "select jsonb_build_array(public, file_size_limit, allowed_mime_types @> '{application/jsonl}') \
+                  from storage.buckets where id = 'lora-datasets'";
+    assert_eq!(service.ask(&mut db, bucket).unwrap(), json!([false, 524_288_000, true]));
+    // Buckets are nobody's to look at.
+    assert_eq!(alice.ask(&mut db, "select count(*) from storage.buckets").unwrap(), 0);
+
+    let dataset = add_dataset(&mut db, &alice, 10);
+    let path = format!("select storage_path from public.datasets where id = '{dataset}'");
+    let row = format!("select jsonb_build_array(status, file_size) from public.datasets where id = '{dataset}'");
+    let probe = |owner: &Caller| {
+        format!(
+            "insert into storage.objects (bucket_id, name, owner, owner_id, version, metadata) \
+             values ('lora-datasets', '{}/x/{dataset}.jsonl', '{}', '{}', 'one', '{{}}')",
+            alice.id(),
+            owner.id(),
+            owner.id()
+        )
+    };
+    let mut tried = alice.begin(&mut db).unwrap();
+    tried.execute(&probe(&alice), &[]).unwrap();
+    tried.rollback().unwrap();
+    Refusal::of(bob.write(&mut db, &probe(&bob))).has_code("42501");
+    assert_eq!(alice.ask(&mut db, &row).unwrap(), json!(["uploading", 10]));
+
+    // Without a user: whose it is says the column, and the path.
+    for (version, size) in [("one", 77), ("two", 78)] {
+        let written = format!(
+            "insert into storage.objects (bucket_id, name, owner, owner_id, version, metadata) \
+             values ('lora-datasets', ({path}), '{0}', '{0}', '{version}', '{{\"size\": {size}, \"eTag\": \"{version}\", \"mimetype\": \"application/jsonl\"}}') \
+             on conflict (bucket_id, name) do update set version = excluded.version, metadata = excluded.metadata",
+            alice.id()
+        );
+        assert_eq!(service.write(&mut db, &written).unwrap(), 1);
+        assert_eq!(alice.ask(&mut db, &row).unwrap(), json!(["validating", size]));
+    }
+    assert_eq!(alice.ask(&mut db, "select count(*) from storage.objects").unwrap(), 1);
+    assert_eq!(bob.ask(&mut db, "select count(*) from storage.objects").unwrap(), 0);
 }
