@@ -56,31 +56,39 @@ begin
     where (whole.first_day < whole.last_day and whole.is_exact) is not true
     union all
     select split.record_id, split.job_id, split.cost_type, split.currency, split.gpu_type, split.gpus, split.hourly_rate,
-      lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(split.period), day.until), split.hourly_rate, split.gpus)
-        -- On its first day, as most have no other, nothing was before.
-        - case when day.since > pg_catalog.lower(split.period)
-          then lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(split.period), day.since), split.hourly_rate, split.gpus) else 0 end,
+      -- C(b) is the amount on the last day, and C(a) nothing on the first one.
+      case when day.until < pg_catalog.upper(split.period)
+        then lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(split.period), day.until), split.hourly_rate, split.gpus)
+        else split.amount end
+      - case when day.since > pg_catalog.lower(split.period)
+        then lora.interval_cost(pg_catalog.tstzrange(pg_catalog.lower(split.period), day.since), split.hourly_rate, split.gpus)
+        else 0 end,
       day.date,
       -- Of those that are asked for, so that rows are counted and not their days: a distinct count is for one process only.
       day.since = greatest(pg_catalog.lower(split.period), $1::pg_catalog.timestamp at time zone $3)
     from (
       select charge.record_id, charge.job_id, charge.cost_type, charge.currency, charge.gpu_type, charge.gpus, charge.hourly_rate,
-        charge.period, charge.first_day, charge.last_day
+        charge.amount, charge.period, charge.first_day, charge.last_day
       from (CHARGES) as charge
       where charge.first_day < charge.last_day and charge.is_exact
       union all
       -- An open interval costs what its time costs, and so it is split, if only into one.
       select null, job.id, 'training_compute', 'USD', job.gpu_config ->> 'gpu_type',
         (job.gpu_config -> 'num_gpus')::pg_catalog.numeric::pg_catalog.int4, (job.gpu_config -> 'cost_per_gpu_hour')::pg_catalog.numeric,
-        pg_catalog.tstzrange(job.started_at, $5),
+        job.cost, pg_catalog.tstzrange(job.started_at, $5),
         (job.started_at at time zone $3)::pg_catalog.date
           - (job.started_at < (job.started_at at time zone $3)::pg_catalog.date::pg_catalog.timestamp at time zone $3)::pg_catalog.int4,
         ($5 at time zone $3)::pg_catalog.date
-      from public.training_jobs as job
-      where job.status in ('initializing', 'running') and job.claimed_by is not null
-        and job.started_at < $5 and job.started_at >= '1900-01-01 00:00Z'
-        and ($4::pg_catalog.uuid is null or job.id = $4)
-        and lora_private.gpu_time_cost(job.gpu_config, job.started_at, $5) is not null
+      from (
+        select job.id, job.gpu_config, job.started_at, lora_private.gpu_time_cost(job.gpu_config, job.started_at, $5) as cost
+        from public.training_jobs as job
+        where job.status in ('initializing', 'running') and job.claimed_by is not null
+          and job.started_at < $5 and job.started_at >= '1900-01-01 00:00Z'
+          and ($4::pg_catalog.uuid is null or job.id = $4)
+        -- Each is weighed once.
+        offset 0
+      ) as job
+      where job.cost is not null
     ) as split
     cross join lateral (
       select split.first_day + number as date,
