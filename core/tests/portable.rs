@@ -2,6 +2,7 @@
 //! `-- Generated: NAME.` and `-- End.`, by `PG_LORA_BLESS=1`, and compared otherwise. What it answers is compared with the
 //! extension by the conformance tests.
 
+use pg_lora_core::dataset::{Profile, RULESET_VERSION, all_rules};
 use pg_lora_core::document::{GPU_ALIASES, HYPERPARAMETER_ALIASES, hyperparameter_presets};
 use pg_lora_core::job::{LEASE, OTHER_STAGE, STAGE_BUDGETS, Status, TRAINING_LEAST, TRAINING_MOST};
 use pg_lora_core::limits::{
@@ -98,10 +99,33 @@ fn metrics() {
     compare("curve_health.sql", "rules of health", &rules);
 }
 
+/// Rows of a list of values.
+fn rows(rows: impl Iterator<Item = String>) -> Vec<String> {
+    let mut rows: Vec<String> = rows.map(|row| format!("({row}),")).collect();
+    if let Some(last) = rows.last_mut() {
+        last.pop();
+    }
+    rows
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[test]
+fn datasets() {
+    let of_lines = all_rules().map(|rule| {
+        let levels = Profile::ALL.map(|profile| literal(rule.severity(profile).name())).join(", ");
+        let (title, suggestion) = (literal(rule.title), literal(rule.suggestion));
+        format!("{}, {levels}, {}, {title}, {suggestion}", literal(rule.code), rule.once)
+    });
+    compare("dataset_rules.sql", "rules of datasets", &rows(of_lines));
+}
+
 #[test]
 fn versions() {
     let version = format!("'version', '{}',", pg_lora_core::VERSION);
-    let ruleset = format!("'ruleset_version', '{}',", pg_lora_core::dataset::RULESET_VERSION);
+    let ruleset = format!("'ruleset_version', '{}',", RULESET_VERSION);
     compare("build_info.sql", "versions", &[version, ruleset]);
 }
 
