@@ -2,11 +2,11 @@
 //! `-- Generated: NAME.` and `-- End.`, by `PG_LORA_BLESS=1`, and compared otherwise. What it answers is compared with the
 //! extension by the conformance tests.
 
-use pg_lora_core::dataset::{Profile, RULESET_VERSION, all_rules};
+use pg_lora_core::dataset::{Profile, RULESET_VERSION, all_rules, metric_rules};
 use pg_lora_core::document::{GPU_ALIASES, HYPERPARAMETER_ALIASES, hyperparameter_presets};
 use pg_lora_core::job::{LEASE, OTHER_STAGE, STAGE_BUDGETS, Status, TRAINING_LEAST, TRAINING_MOST};
 use pg_lora_core::limits::{
-    CURVE_POINTS, HEALTH_POINTS, PACE_PAUSES, PACE_RECENT, PACE_STRETCHES, SERIES_POINTS,
+    CURVE_POINTS, HEALTH_POINTS, PACE_PAUSES, PACE_RECENT, PACE_STRETCHES, QUOTE_CHARS, SERIES_POINTS,
 };
 use pg_lora_core::metric::{Method, PRESELECTED, RULES, THRESHOLDS};
 use std::fmt::Write;
@@ -120,6 +120,11 @@ fn datasets() {
         format!("{}, {levels}, {}, {title}, {suggestion}", literal(rule.code), rule.once)
     });
     compare("dataset_rules.sql", "rules of datasets", &rows(of_lines));
+    let of_figures = metric_rules::ALL.iter().enumerate().map(|(at, rule)| {
+        let (severity, suggestion) = (literal(rule.severity.name()), literal(rule.suggestion));
+        format!("{}, {}, {severity}, {suggestion}", at + 1, literal(rule.code))
+    });
+    compare("dataset_metric_findings.sql", "rules of figures", &rows(of_figures));
 }
 
 #[test]
@@ -143,6 +148,8 @@ fn limits() {
         ("SERIES_POINTS", SERIES_POINTS as f64),
         ("HEALTH_POINTS", HEALTH_POINTS as f64),
         ("PRESELECTED", PRESELECTED as f64),
+        ("QUOTE_CHARS", QUOTE_CHARS as f64),
+        ("RULESET_VERSION", RULESET_VERSION.parse().unwrap()),
     ];
     let limits = [limits.as_slice(), THRESHOLDS.as_slice()].concat();
     let mut seen = vec![0; limits.len()];

@@ -2,7 +2,8 @@
 //! `sql/portable` in another one of the same server, with the same signatures, and the same answers to the cases of
 //! `tests/cases` and to random ones.
 //!
-//! So far for the topics job, metric, document and meta; others have no portable edition yet.
+//! So far for the topics job, metric, cost, document and meta, and for what datasets are judged by; the rest of the
+//! functions on datasets has no portable edition yet.
 
 mod attempts;
 mod cases;
@@ -10,6 +11,7 @@ mod catalogue;
 mod editions;
 mod random;
 mod random_costs;
+mod random_datasets;
 mod random_metrics;
 mod series;
 mod tables;

@@ -25,12 +25,21 @@ fn calls() -> usize {
 }
 
 /// Asks both editions as often as this size of the suite does, each time something else; shows the first few differences.
-pub fn agree(name: &str, mut call: impl FnMut(&mut Random, &mut Paces) -> Result<String, String>) {
+pub fn agree(name: &str, call: impl FnMut(&mut Random, &mut Paces) -> Result<String, String>) {
+    agree_on(calls(), name, call);
+}
+
+/// The same of so many calls.
+pub fn agree_on(
+    calls: usize,
+    name: &str,
+    mut call: impl FnMut(&mut Random, &mut Paces) -> Result<String, String>,
+) {
     let seed = environment::seed();
     let mut paces = Paces { editions: Editions::new(), kept: Vec::new() };
     let mut differences = Vec::new();
     let mut answers = 0;
-    for number in 0..calls() {
+    for number in 0..calls {
         let mut random = Random::stream(seed, number as u64);
         match call(&mut random, &mut paces) {
             Err(difference) => differences.push(difference),
@@ -45,7 +54,7 @@ pub fn agree(name: &str, mut call: impl FnMut(&mut Random, &mut Paces) -> Result
         }
     }
     assert!(differences.is_empty(), "{name}, seed {seed}:\n{}", differences.join("\n\n"));
-    assert!(answers > calls() / 10, "{name}: only {answers} of {} calls had an answer", calls());
+    assert!(answers > calls / 10, "{name}: only {answers} of {calls} calls had an answer");
 }
 
 /// Now and then something that the argument is not.
