@@ -2,6 +2,7 @@
 //! `-- Generated: NAME.` and `-- End.`, by `PG_LORA_BLESS=1`, and compared otherwise. What it answers is compared with the
 //! extension by the conformance tests.
 
+use pg_lora_core::dataset::tokens::tables;
 use pg_lora_core::dataset::{Profile, RULESET_VERSION, all_rules, metric_rules};
 use pg_lora_core::document::{GPU_ALIASES, HYPERPARAMETER_ALIASES, hyperparameter_presets};
 use pg_lora_core::job::{LEASE, OTHER_STAGE, STAGE_BUDGETS, Status, TRAINING_LEAST, TRAINING_MOST};
@@ -125,6 +126,77 @@ fn datasets() {
         format!("{}, {}, {severity}, {suggestion}", at + 1, literal(rule.code))
     });
     compare("dataset_metric_findings.sql", "rules of figures", &rows(of_figures));
+}
+
+/// Elements of an array, as many on a line as there is room for.
+fn wrapped(elements: impl Iterator<Item = String>) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for element in elements {
+        let line = lines.last_mut().unwrap();
+        if line.len() + element.len() > 130 {
+            lines.push(element + ",");
+        } else {
+            line.push_str(&element);
+            line.push(',');
+        }
+    }
+    if let Some(last) = lines.last_mut() {
+        last.pop();
+    }
+    lines
+}
+
+#[test]
+fn tokens() {
+    let tables = tables();
+    let classes = tables.pairs.len();
+    let places = tables.classes.iter().map(|class| usize::from(*class)).chain([classes - 2, classes - 1]);
+    compare("token_costs.sql", "classes of characters", &wrapped(places.map(|class| class.to_string())));
+    let mut costs = Vec::new();
+    for line in tables.pairs {
+        let mut line = wrapped(line.iter().map(u16::to_string));
+        line[0].insert(0, '[');
+        line.last_mut().unwrap().push_str("],");
+        costs.extend(line);
+    }
+    costs.last_mut().unwrap().pop();
+    compare("token_costs.sql", "costs of pairs", &costs);
+    compare("token_costs.sql", "costs of letters", &wrapped(tables.low.iter().map(u16::to_string)));
+    let known = tables.known.iter().map(|(first, words)| {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        format!("{first}, '{}'", base64(&bytes))
+    });
+    let known: Vec<String> =
+        rows(known).iter().flat_map(|row| row.split('\n').map(str::to_owned).collect::<Vec<_>>()).collect();
+    compare("token_costs.sql", "known characters", &known);
+    // The last block begins where no character is known.
+    let blocks = tables.blocks.iter().filter(|(first, _)| *first < 0x1_0000);
+    let blocks = [(0, 0)].iter().chain(blocks).map(|(first, cost)| format!("({first},{cost})"));
+    compare("token_costs.sql", "blocks of characters", &wrapped(blocks));
+    let names = ["latin", "cyrillic", "arabic", "cjk", "other"];
+    let scripts = tables.scripts.iter().map(|(first, end, name)| {
+        let script = names.iter().position(|known| known == name).expect("a script") + 1;
+        format!("({first},{end},{script})")
+    });
+    compare("token_costs.sql", "scripts of characters", &wrapped(scripts));
+}
+
+/// In lines, as RFC 4648 has it.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        if text.len() % 129 == 128 {
+            text.push('\n');
+        }
+        let bits =
+            chunk.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
+        for at in 0..4 {
+            let letter = ALPHABET[bits >> (18 - 6 * at) & 63];
+            text.push(if at <= chunk.len() { letter.into() } else { '=' });
+        }
+    }
+    text
 }
 
 #[test]

@@ -10,12 +10,14 @@
 
 mod costs;
 mod known;
+mod tables;
 
 use serde::{Deserialize, Serialize};
 
 use costs::{BLOCKS, CLASS, CLASSES, LOW, PAIRS, SPACE, UNITS_PER_TOKEN};
 
 pub use costs::HELD_OUT;
+pub use tables::{Tables, tables};
 
 /// Name of the method, as reports give it.
 pub const METHOD: &str = "script_classes_v1";

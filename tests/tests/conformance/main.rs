@@ -2,7 +2,7 @@
 //! `sql/portable` in another one of the same server, with the same signatures, and the same answers to the cases of
 //! `tests/cases` and to random ones.
 //!
-//! So far for the topics job, metric, cost, document and meta, and for what datasets are judged by; the rest of the
+//! So far for the topics job, metric, cost, document and meta, and for what datasets are judged and measured by; the rest of the
 //! functions on datasets has no portable edition yet.
 
 mod attempts;
