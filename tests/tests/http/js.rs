@@ -131,7 +131,20 @@ macro_rules! files {
     };
 }
 
-files![bad_input, life, lists, pages, refusals];
+files![
+    bad_input,
+    datasets,
+    embeds,
+    functions,
+    jobs,
+    life,
+    lists,
+    models,
+    notifications,
+    pages,
+    poller,
+    refusals,
+];
 
 #[test]
 fn every_file_is_run_and_all_types_hold() {
