@@ -56,6 +56,8 @@ test('a dataset becomes ready, a job trains on it, a model comes of it', async (
   points[6] = { ...point(7, 'NaN'), validation_loss: 1.5, 'eval/f1': 0.7 };
   const receipt = await ok(service.rpc('report_training_metrics', { ...beat, points: [...points, point(1)] }));
   assert.deepEqual([receipt.accepted, receipt.duplicates, receipt.refused], [12, 1, []]);
+  const recorded = await ok(user.client.from('metrics_points').select('training_loss').eq('job_id', job.id).order('step'));
+  assert.deepEqual(recorded.map((one) => one.training_loss), points.map((one) => one.training_loss));
   await ok(service.rpc('heartbeat_training_job', { ...beat, checkpoint: { step: 12, path: 'checkpoints/12', size: 1024 } }));
 
   // What its owner sees meanwhile.

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anon, description, newUser, ok, refused, registration, service } from './platform.ts';
+import type { Client } from './platform.ts';
 
 test('a page says how many there are in all', async () => {
   const user = newUser();
@@ -41,15 +42,18 @@ test('a report of costs is a CSV', async () => {
     const charge = { user_id: user.id, cost_type: 'storage', amount: 0.25, idempotency_key: `${user.id} ${day}`, billing_period: `2026-01-0${day}` };
     await ok(service.rpc('record_cost', charge));
   }
-  const report = user.client.rpc('cost_report', { from_date: '2026-01-01', to_date: '2026-01-03' });
-  const [header, ...lines] = (await ok(report.order('day', { ascending: false }).csv())).trimEnd().split('\n');
-  assert.equal(header, 'day,cost_type,gpu_type,gpus,hourly_rate,job_id,job_status,currency,amount,is_open,record_id');
-  assert.deepEqual(lines.map((line) => line.split(',')[0]), ['2026-01-02', '2026-01-01'], 'the last day is not included');
-  assert.match(lines[0] ?? '', /^2026-01-02,storage,,,,,,USD,0\.2500000000,f,/);
+  const days = { from_date: '2026-01-01', to_date: '2026-01-03' };
+  const csv = (client: Client, get: boolean) => client.rpc('cost_report', days, { get }).order('day', { ascending: false }).csv();
   const another = newUser();
-  assert.equal((await ok(another.client.rpc('cost_report', { from_date: '2026-01-01', to_date: '2026-01-03' }).csv())).trim(), '');
-  const nobody = anon.rpc('cost_report', { from_date: '2026-01-01', to_date: '2026-01-03' });
-  await refused(nobody.csv(), { status: 401, code: '42501', message: /permission denied/ });
+  for (const get of [false, true]) {
+    const [header, ...lines] = (await ok(csv(user.client, get), 200)).trimEnd().split('\n');
+    assert.equal(header, 'day,cost_type,gpu_type,gpus,hourly_rate,job_id,job_status,currency,amount,is_open,record_id');
+    assert.equal(lines.length, 2, 'the last day is not included');
+    assert.match(lines[0] ?? '', /^2026-01-02,storage,,,,,,USD,0\.2500000000,f,/);
+    assert.match(lines[1] ?? '', /^2026-01-01,storage,,,,,,USD,0\.2500000000,f,/);
+    assert.equal((await ok(csv(another.client, get), 200)).trim(), '');
+    await refused(csv(anon, get), { status: 401, code: '42501', message: /permission denied/ });
+  }
 });
 
 test('the API describes itself in our words', async () => {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { createClient, type PostgrestSingleResponse, type SupabaseClient } from '@supabase/supabase-js';
-import type { Database, Tables } from '../../types/database.ts';
+import type { Database, Tables, TablesInsert } from '../../types/database.ts';
 import type { ReportedPoint } from '../../types/lora-training.ts';
 
 export type Client = SupabaseClient<Database>;
@@ -55,6 +55,18 @@ export function clientOf(token: string): Client {
 /** Nobody who has signed in. */
 export const anon = createClient<Database>(url, anonKey, { auth: { persistSession: false } });
 
+/** Somebody without any token: supabase-js by itself sends the public key as one. */
+export const bare = createClient<Database>(url, anonKey, {
+  auth: { persistSession: false },
+  global: {
+    fetch: (input, options) => {
+      const headers = new Headers(options?.headers);
+      headers.delete('authorization');
+      return fetch(input, { ...options, headers });
+    },
+  },
+});
+
 const serviceKey = variable('SUPABASE_SERVICE_ROLE_KEY');
 
 /** The platform's own programs. */
@@ -79,11 +91,27 @@ export function newUser(): User {
   return { id, client: clientOf(tokenOf(id)) };
 }
 
-/** The data of an answer that is none of an error. */
-export async function ok<T>(request: PromiseLike<PostgrestSingleResponse<T>>): Promise<T> {
+/** The data of an answer that is none of an error; of this status, where one is expected. */
+export async function ok<T>(request: PromiseLike<PostgrestSingleResponse<T>>, expected?: number): Promise<T> {
   const { data, error, status } = await request;
   if (error) assert.fail(`${status} ${error.code}: ${error.message} (${error.details}; ${error.hint})`);
+  if (expected) assert.equal(status, expected);
   return data;
+}
+
+/** The only row of a list. */
+export async function only<T>(request: PromiseLike<PostgrestSingleResponse<T[]>>, expected?: number): Promise<T> {
+  const rows = await ok(request, expected);
+  const [row] = rows;
+  assert.ok(row && rows.length === 1, JSON.stringify(rows));
+  return row;
+}
+
+/** How many rows there are in all, without any of them. */
+export async function total(request: PromiseLike<PostgrestSingleResponse<unknown>>): Promise<number | null> {
+  const { count, data, error } = await request;
+  assert.deepEqual([data, error], [null, null]);
+  return count;
 }
 
 /** What a refusal has to be. */
@@ -160,14 +188,35 @@ export function point(step: number, training_loss: ReportedPoint['training_loss'
 /** A worker takes one job, which has to be this one: whatever waits before it was not cleared away by its test. */
 export async function claim(job: string): Promise<void> {
   const [claimed] = await ok(service.rpc('claim_training_jobs', { worker: 'worker-1' }));
-  assert.equal(claimed?.id, job);
+  assert.deepEqual([claimed?.id, claimed?.status], [job, 'initializing']);
 }
 
-/** A job with two points that is completed; answers its id. */
+/** Cancels what waits: after each test of a file that leaves jobs in the queue. */
+export async function emptyQueue(): Promise<void> {
+  await ok(service.from('training_jobs').update({ status: 'cancelled' }).eq('status', 'queued'));
+}
+
+/** A job with two points, one after the other, that is completed; answers its id. */
 export async function completedJob(user: User, dataset: string): Promise<string> {
   const { id: job_id } = await queuedJob(user, dataset);
   await claim(job_id);
-  await ok(service.rpc('report_training_metrics', { job_id, attempt: 1, points: [point(1), point(2)] }));
+  for (const step of [1, 2]) await ok(service.rpc('report_training_metrics', { job_id, attempt: 1, points: [point(step)] }));
   await ok(service.rpc('complete_training_job', { job_id, attempt: 1 }));
   return job_id;
+}
+
+/** What the application stores after a job. */
+export function newModel(user: User, job_id: string, dataset_id: string): TablesInsert<'model_artifacts'> {
+  return {
+    user_id: user.id,
+    job_id,
+    dataset_id,
+    name: 'Bicycle support',
+    version: '1.0.0',
+    status: 'stored',
+    quality_metrics: { overall_score: 4.2, final_training_loss: 0.31 },
+    training_summary: { epochs_completed: 3, total_steps: 33 },
+    configuration: { preset: 'balanced' },
+    artifacts: { adapter: { path: `${user.id}/${job_id}/adapter.safetensors`, size: 1024 } },
+  };
 }

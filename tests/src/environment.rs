@@ -34,6 +34,8 @@ pub const ISOLATIONTESTER: &str = "PG_LORA_ISOLATIONTESTER";
 pub const BLESS: &str = "PG_LORA_TEST_BLESS";
 /// Node that runs TypeScript, the program.
 pub const NODE: &str = "PG_LORA_NODE";
+/// Deno, the program.
+pub const DENO: &str = "PG_LORA_DENO";
 /// The compiler of the npm package `typescript`.
 pub const TYPESCRIPT: &str = "PG_LORA_TYPESCRIPT";
 /// The `package.json` of supabase-js, in a folder `node_modules` with what it needs.
@@ -105,6 +107,11 @@ pub fn bless() -> bool {
 /// The program that runs TypeScript.
 pub fn node() -> anyhow::Result<PathBuf> {
     file(NODE, std::env::var_os(NODE))
+}
+
+/// What Supabase's functions run on.
+pub fn deno() -> anyhow::Result<PathBuf> {
+    file(DENO, std::env::var_os(DENO))
 }
 
 /// The TypeScript compiler, for node.

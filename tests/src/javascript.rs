@@ -18,10 +18,14 @@ impl Project {
     /// If it cannot be made, as everything here does.
     pub fn new() -> Self {
         let project = Self::empty();
-        let modules = project.path().join("node_modules");
-        let installed = environment::node_modules().unwrap_or_else(|error| panic!("{error}"));
-        std::os::unix::fs::symlink(installed, modules).expect("a link");
+        project.install("node_modules");
         project
+    }
+
+    /// Has supabase-js and Node's types at another place of it.
+    pub fn install(&self, folder: &str) {
+        let installed = environment::node_modules().unwrap_or_else(|error| panic!("{error}"));
+        std::os::unix::fs::symlink(installed, self.path().join(folder)).expect("a link");
     }
 
     /// Without anybody's packages.

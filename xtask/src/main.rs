@@ -8,6 +8,7 @@ mod calibrate;
 mod checkout;
 mod db;
 mod demo;
+mod deno;
 mod extension;
 mod interrupt;
 mod isolation;

@@ -13,7 +13,7 @@ use pg_lora_tests::{Account, Scratch, environment};
 use crate::checkout::Checkout;
 use crate::setup::{self, Prepared};
 use crate::{
-    isolation, node, old_server, packages, pgrx, postgrest, process, regress, server_extensions,
+    deno, isolation, node, old_server, packages, pgrx, postgrest, process, regress, server_extensions,
     supabase_cli, supabase_js, tidy, typescript,
 };
 
@@ -175,6 +175,7 @@ impl Suite<'_> {
         cargo.env(environment::PGRX_HOME, home);
         cargo.env(environment::SUPABASE, supabase_cli::provide(self.prepared.checkout)?);
         cargo.env(environment::NODE, node::provide(self.prepared.checkout)?);
+        cargo.env(environment::DENO, deno::provide(self.prepared.checkout)?);
         cargo.env(environment::TYPESCRIPT, typescript::provide(self.prepared.checkout)?);
         cargo.env(environment::SUPABASE_JS, supabase_js::provide(self.prepared.checkout)?);
         cargo.env(environment::ISOLATIONTESTER, isolation::tester(&self.prepared.tree)?);

@@ -59,10 +59,8 @@ pub struct Client {
 
 const MINIMAL: (&str, &str) = ("Prefer", "return=minimal");
 const REPRESENTATION: (&str, &str) = ("Prefer", "return=representation");
-const CSV: (&str, &str) = ("Accept", "text/csv");
 const COUNT: (&str, &str) = ("Prefer", "count=exact");
 const ROLLBACK: (&str, &str) = ("Prefer", "tx=rollback");
-const SINGLE: (&str, &str) = ("Accept", "application/vnd.pgrst.object+json");
 
 impl Client {
     /// Breaks the signature of its token.
@@ -78,24 +76,6 @@ impl Client {
         self.send("GET", path, &[], None)
     }
 
-    /// `.select(…).csv()`.
-    #[track_caller]
-    pub fn get_csv(&self, path: &str) -> Answer {
-        self.send("GET", path, &[CSV], None)
-    }
-
-    /// `.select(…).single()`.
-    #[track_caller]
-    pub fn get_single(&self, path: &str) -> Answer {
-        self.send("GET", path, &[SINGLE], None)
-    }
-
-    /// `.select(…, { count: 'exact' })`.
-    #[track_caller]
-    pub fn get_counted(&self, path: &str) -> Answer {
-        self.send("GET", path, &[COUNT], None)
-    }
-
     /// `.select(…, { count: 'exact', head: true })`.
     #[track_caller]
     pub fn count(&self, path: &str) -> Answer {
@@ -108,40 +88,10 @@ impl Client {
         self.send("POST", path, &[MINIMAL], Some(row))
     }
 
-    /// `.insert(row).select().single()`: answers the row.
-    #[track_caller]
-    pub fn insert_single(&self, path: &str, row: &Value) -> Answer {
-        self.send("POST", path, &[REPRESENTATION, SINGLE], Some(row))
-    }
-
     /// `.upsert(row)`: nothing is asked back.
     #[track_caller]
     pub fn upsert(&self, path: &str, row: &Value) -> Answer {
         self.send("POST", path, &[MINIMAL, ("Prefer", "resolution=merge-duplicates")], Some(row))
-    }
-
-    /// `.update(change)`: nothing is asked back.
-    #[track_caller]
-    pub fn update(&self, path: &str, change: &Value) -> Answer {
-        self.send("PATCH", path, &[MINIMAL], Some(change))
-    }
-
-    /// `.update(change).select()`: answers the rows.
-    #[track_caller]
-    pub fn update_and_select(&self, path: &str, change: &Value) -> Answer {
-        self.send("PATCH", path, &[REPRESENTATION], Some(change))
-    }
-
-    /// `.update(change).select().single()`: answers the row.
-    #[track_caller]
-    pub fn update_single(&self, path: &str, change: &Value) -> Answer {
-        self.send("PATCH", path, &[REPRESENTATION, SINGLE], Some(change))
-    }
-
-    /// `.delete().select()`: answers the rows.
-    #[track_caller]
-    pub fn delete(&self, path: &str) -> Answer {
-        self.send("DELETE", path, &[REPRESENTATION], None)
     }
 
     /// `.rpc(function, arguments)`.
@@ -177,9 +127,9 @@ impl Client {
     }
 }
 
-/// In a URL that a browser builds, these do not stay as they are.
+/// In a URL that a browser builds, an arrow does not stay as it is.
 fn encoded(path: &str) -> String {
-    path.replace('%', "%25").replace(' ', "%20").replace('"', "%22").replace('>', "%3E").replace('+', "%2B")
+    path.replace('>', "%3E")
 }
 
 /// What came back.
@@ -224,14 +174,6 @@ impl Answer {
             Value::Array(rows) => rows,
             other => panic!("not a list: {other}"),
         }
-    }
-
-    /// The one object that `.single()` asks for.
-    #[track_caller]
-    pub fn object(&self) -> Value {
-        let value = self.json();
-        assert!(value.is_object(), "{self}");
-        value
     }
 
     /// The only row of a list.

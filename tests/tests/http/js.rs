@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use pg_lora_tests::javascript::Project;
 use pg_lora_tests::story::sign_up;
@@ -16,6 +17,9 @@ use crate::gateway::Gateway;
 const USERS: usize = 40;
 
 const OPTIONS: [&str; 5] = ["--module", "nodenext", "--types", "node", "--allowImportingTsExtensions"];
+
+/// The folder of a function, as the Supabase CLI has it.
+const FUNCTION: &str = "supabase/functions/validate-dataset";
 
 /// What a program of the documentation imports or is run by, beside the types.
 const FIXTURES: [(&str, &str); 2] = [
@@ -67,7 +71,24 @@ fn project() -> (Project, Vec<String>) {
         project.write(name, text);
         files.push(name.to_owned());
     }
+    project.write(&format!("{FUNCTION}/deno.json"), imports_of_the_function());
+    project.install(&format!("{FUNCTION}/node_modules"));
     (project, files)
+}
+
+/// What docs/supabase.md has for the function's `deno.json`.
+fn imports_of_the_function() -> &'static str {
+    let page = include_str!("../../../docs/supabase.md");
+    let (_, rest) = page.split_once("```json\n").expect("the page has it");
+    rest.split_once("```").expect("a block has an end").0
+}
+
+/// Deno in the function's folder, with the packages that are there.
+fn deno(project: &Project, command: &str) -> Command {
+    let mut deno = Command::new(environment::deno().unwrap());
+    deno.args([command, "--node-modules-dir=manual", "index.ts"]).current_dir(project.path().join(FUNCTION));
+    deno.env("DENO_DIR", project.path().join("deno")).env("DENO_NO_UPDATE_CHECK", "1");
+    deno
 }
 
 /// Runs a file on a platform of its own.
@@ -88,7 +109,10 @@ fn passes(file: &str) {
             .env("SUPABASE_SERVICE_ROLE_KEY", &key)
             .env("JWT_SECRET", Postgrest::SECRET)
             .env("USER_IDS", serde_json::json!(users).to_string())
-            .env("BUCKETS", &buckets);
+            .env("BUCKETS", &buckets)
+            .env("DENO", environment::deno().unwrap())
+            .env("DENO_DIR", project.path().join("deno"))
+            .env("DENO_NO_UPDATE_CHECK", "1");
         if environment::full() {
             node.env("FULL", "1");
         }
@@ -107,7 +131,20 @@ macro_rules! files {
     };
 }
 
-files![bad_input, life, lists, pages, refusals];
+files![
+    bad_input,
+    datasets,
+    embeds,
+    functions,
+    jobs,
+    life,
+    lists,
+    models,
+    notifications,
+    pages,
+    poller,
+    refusals,
+];
 
 #[test]
 fn every_file_is_run_and_all_types_hold() {
@@ -124,4 +161,5 @@ fn every_file_is_run_and_all_types_hold() {
     assert!(files.iter().any(|file| file.ends_with("/index.ts")), "{files:?}");
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     project.compile(&files, &OPTIONS).expect(0);
+    Outcome::of(&mut deno(&project, "check")).expect(0);
 }

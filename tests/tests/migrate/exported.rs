@@ -132,7 +132,15 @@ fn the_platforms_own_linters_object_to_nothing() {
     checkout.push(&project, "fresh", &[]).expect(0);
     let advisors = ["advisors", "--type", "all", "--level", "warn", "--fail-on", "warn"];
     checkout.supabase(&project, "fresh", &advisors).expect(0);
-    let lint = ["lint", "--schema", "public,lora,lora_private,lora_migrate", "--level", "warning", "--fail-on", "warning"];
+    let lint = [
+        "lint",
+        "--schema",
+        "public,lora,lora_private,lora_migrate",
+        "--level",
+        "warning",
+        "--fail-on",
+        "warning",
+    ];
     let tree = environment::tree().unwrap();
     let can_lint = tree.sharedir().join("extension/plpgsql_check.control").is_file();
     if can_lint {
@@ -141,7 +149,10 @@ fn the_platforms_own_linters_object_to_nothing() {
         project.connect("supabase_admin", "fresh").batch_execute(check).unwrap();
         checkout.supabase(&project, "fresh", &lint).expect(0);
     } else {
-        environment::skipped(&format!("supabase db lint, as there is no plpgsql_check for {}", tree.version()));
+        environment::skipped(&format!(
+            "supabase db lint, as there is no plpgsql_check for {}",
+            tree.version()
+        ));
     }
 
     // Linters that find nothing anywhere would say nothing.

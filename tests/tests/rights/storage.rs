@@ -96,7 +96,8 @@ fn an_upload_is_tried_as_the_user_and_written_as_the_service() {
 
     let dataset = add_dataset(&mut db, &alice, 10);
     let path = format!("select storage_path from public.datasets where id = '{dataset}'");
-    let row = format!("select jsonb_build_array(status, file_size) from public.datasets where id = '{dataset}'");
+    let row =
+        format!("select jsonb_build_array(status, file_size) from public.datasets where id = '{dataset}'");
     let probe = |owner: &Caller| {
         format!(
             "insert into storage.objects (bucket_id, name, owner, owner_id, version, metadata) \

@@ -1,4 +1,5 @@
--- What the tables and columns of the specification are, for whoever reads the catalogue: PostgREST's OpenAPI, the dashboard, `pg-lora types`.
+-- What the tables and columns of the specification are, for whoever reads the catalogue: PostgREST's OpenAPI, the dashboard, `pg-lora types`. In the
+-- layer and no version: words are replaced, and leave no trace by which a version could be told.
 
 comment on table public.datasets is 'Files to train on: what their owner registered, and what validation found';
 comment on column public.datasets.id is 'The dataset';
