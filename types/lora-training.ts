@@ -1248,7 +1248,7 @@ export type CostRecord = {
   job_id: string | null;
   /** What it is for, such as training_compute or storage */
   cost_type: string;
-  /** Amount, exact; negative in a correction */
+  /** Exact amount in the currency, ten places */
   amount: number;
   /** What else is to be said of it */
   details: Json | null;

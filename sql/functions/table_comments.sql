@@ -1,110 +1,126 @@
 -- What the tables and columns of the specification are, for whoever reads the catalogue: PostgREST's OpenAPI, the dashboard, `pg-lora types`. In the
--- layer and no version: words are replaced, and leave no trace by which a version could be told.
-
-comment on table public.datasets is 'Files to train on: what their owner registered, and what validation found';
-comment on column public.datasets.id is 'The dataset';
-comment on column public.datasets.user_id is 'Owner; never changes';
-comment on column public.datasets.name is 'Name that the owner gave it';
-comment on column public.datasets.description is 'What the owner says of it';
-comment on column public.datasets.format is 'Format that was declared; the shape that was found is in validation_report';
-comment on column public.datasets.status is 'uploading, validating, ready or error';
-comment on column public.datasets.storage_bucket is 'Bucket of the file';
-comment on column public.datasets.storage_path is 'Path of the file in its bucket, never a URL; begins with the id of the owner';
-comment on column public.datasets.file_name is 'Name that the file had where it came from';
-comment on column public.datasets.file_size is 'Bytes of the file: as declared, and as storage measured as soon as it is there';
-comment on column public.datasets.total_training_pairs is 'Pairs to train on; set by validation';
-comment on column public.datasets.total_validation_pairs is 'Pairs that are held back; set by validation';
-comment on column public.datasets.total_tokens is 'Tokens of the content; set by validation';
-comment on column public.datasets.avg_turns_per_conversation is 'Messages of a conversation, on average; set by validation';
-comment on column public.datasets.avg_tokens_per_turn is 'Tokens of a message, on average; set by validation';
-comment on column public.datasets.training_ready is 'Whether jobs may train on it; set by validation';
-comment on column public.datasets.validated_at is 'When it was validated last';
-comment on column public.datasets.validation_errors is 'What keeps it from being ready, the first of each kind; NULL when nothing does';
-comment on column public.datasets.sample_data is 'Its first three conversations';
-comment on column public.datasets.created_at is 'When it was registered';
-comment on column public.datasets.updated_at is 'When the row was last changed';
-comment on column public.datasets.deleted_at is 'When its owner deleted it; NULL brings it back';
-
-comment on table public.training_jobs is 'Runs of training, from the queue to their end';
-comment on column public.training_jobs.id is 'The job';
-comment on column public.training_jobs.user_id is 'Owner; never changes';
-comment on column public.training_jobs.dataset_id is 'Dataset that it trains on';
-comment on column public.training_jobs.preset_id is 'Preset whose hyperparameters hold where none are given';
-comment on column public.training_jobs.hyperparameters is 'All hyperparameters, those of the preset included';
-comment on column public.training_jobs.gpu_config is 'GPUs, and what one of them costs for an hour, frozen when the job is made';
-comment on column public.training_jobs.status is 'queued, initializing, running, completed, failed or cancelled';
-comment on column public.training_jobs.current_stage is 'What is being done, in the words of the worker';
-comment on column public.training_jobs.progress is 'Percent, weighted by stage; 100 only when completed';
-comment on column public.training_jobs.current_epoch is 'Epoch of the newest point';
-comment on column public.training_jobs.total_epochs is 'Epochs that there will be';
-comment on column public.training_jobs.current_step is 'Furthest optimizer step of the current attempt';
-comment on column public.training_jobs.total_steps is 'Optimizer steps that there will be; NULL when nobody can know';
-comment on column public.training_jobs.current_metrics is 'Last finite values; non_finite says that the newest was none';
-comment on column public.training_jobs.queued_at is 'When it joined the queue, or returned to it';
-comment on column public.training_jobs.started_at is 'When the current attempt began, from which on its GPUs cost';
-comment on column public.training_jobs.completed_at is 'When it ended, in whatever way';
-comment on column public.training_jobs.estimated_completion_at is 'When it will end, at the pace so far';
-comment on column public.training_jobs.current_cost is 'Cost so far, rounded for display';
-comment on column public.training_jobs.estimated_total_cost is 'Cost that is expected, rounded for display; estimated by the database';
-comment on column public.training_jobs.final_cost is 'Cost of all attempts when it ended, rounded for display';
-comment on column public.training_jobs.error_message is 'Why it failed, in one line';
-comment on column public.training_jobs.error_stack is 'Where in the program it failed';
-comment on column public.training_jobs.retry_count is 'Attempts before this one';
-comment on column public.training_jobs.external_job_id is 'Name of the run at the provider of the GPUs; set by the service';
-comment on column public.training_jobs.artifact_id is 'Model that came of it';
-comment on column public.training_jobs.created_at is 'When it was asked for';
-comment on column public.training_jobs.updated_at is 'When the row was last changed';
-
-comment on table public.metrics_points is 'What was measured, once for each job, attempt and step';
-comment on column public.metrics_points.id is 'The point';
-comment on column public.metrics_points.job_id is 'Job';
-comment on column public.metrics_points."timestamp" is 'When it was measured, by the clock of the worker';
-comment on column public.metrics_points.epoch is 'Epoch of the step';
-comment on column public.metrics_points.step is 'Optimizer step';
-comment on column public.metrics_points.training_loss is 'Training loss; NaN and infinity are kept';
-comment on column public.metrics_points.validation_loss is 'Validation loss, of an evaluation';
-comment on column public.metrics_points.learning_rate is 'Learning rate';
-comment on column public.metrics_points.gradient_norm is 'Norm of the gradient';
-comment on column public.metrics_points.throughput is 'Tokens in a second';
-comment on column public.metrics_points.gpu_utilization is 'Percent of the time that the GPUs were at work';
-
-comment on table public.model_artifacts is 'Models that jobs made';
-comment on column public.model_artifacts.id is 'The model';
-comment on column public.model_artifacts.user_id is 'Owner; never changes';
-comment on column public.model_artifacts.job_id is 'Job that made it';
-comment on column public.model_artifacts.dataset_id is 'Dataset that it was trained on';
-comment on column public.model_artifacts.name is 'Name that the owner gave it';
-comment on column public.model_artifacts.version is 'Version; there is one of each name and version';
-comment on column public.model_artifacts.description is 'What the owner says of it';
-comment on column public.model_artifacts.status is 'stored, deployed or archived';
-comment on column public.model_artifacts.deployed_at is 'When it was deployed';
-comment on column public.model_artifacts.quality_metrics is 'How good it is, as the worker measured it';
-comment on column public.model_artifacts.training_summary is 'How it was trained, from the job';
-comment on column public.model_artifacts.configuration is 'Preset, hyperparameters and GPUs of the job';
-comment on column public.model_artifacts.artifacts is 'Its files by name: path in the bucket lora-models, size in bytes, sha256';
-comment on column public.model_artifacts.parent_model_id is 'Model that it was trained on from';
-comment on column public.model_artifacts.created_at is 'When it was registered';
-comment on column public.model_artifacts.updated_at is 'When the row was last changed';
-comment on column public.model_artifacts.deleted_at is 'When its owner deleted it; NULL brings it back';
-
-comment on table public.cost_records is 'Ledger: what users were charged. Rows are only ever added; a correction is a row of its own';
-comment on column public.cost_records.id is 'The row';
-comment on column public.cost_records.user_id is 'Who was charged';
-comment on column public.cost_records.job_id is 'Job that it is for; NULL when it is for none, or the job is gone';
-comment on column public.cost_records.cost_type is 'What it is for, such as training_compute or storage';
-comment on column public.cost_records.amount is 'Amount, exact; negative in a correction';
-comment on column public.cost_records.details is 'What else is to be said of it';
-comment on column public.cost_records.billing_period is 'Day of the charge, in UTC: that of the begin of its period';
-comment on column public.cost_records.recorded_at is 'When the row was written';
-
-comment on table public.notifications is 'What users are told';
-comment on column public.notifications.id is 'The notification';
-comment on column public.notifications.user_id is 'Who is told';
-comment on column public.notifications.type is 'What happened, such as job_completed';
-comment on column public.notifications.title is 'Title';
-comment on column public.notifications.message is 'What is said';
-comment on column public.notifications.priority is 'low, medium or high';
-comment on column public.notifications.read is 'Whether it was read';
-comment on column public.notifications.action_url is 'Where a click leads';
-comment on column public.notifications.metadata is 'What it is of: ids of job, dataset or model, and figures';
-comment on column public.notifications.created_at is 'When it was written';
+-- layer and no version: words leave no trace by which a version could be told.
+--
+-- What an operator has said of one of them stays: pg_graphql, for one, has its settings there.
+do $$
+declare
+  described record;
+begin
+  for described in
+    select known.table_name, known.column_name, known.text
+    from (values
+      ('datasets', null, 'Files to train on: what their owner registered, and what validation found'),
+      ('datasets', 'id', 'The dataset'),
+      ('datasets', 'user_id', 'Owner; never changes'),
+      ('datasets', 'name', 'Name that the owner gave it'),
+      ('datasets', 'description', 'What the owner says of it'),
+      ('datasets', 'format', 'Format that was declared; the shape that was found is in validation_report'),
+      ('datasets', 'status', 'uploading, validating, ready or error'),
+      ('datasets', 'storage_bucket', 'Bucket of the file'),
+      ('datasets', 'storage_path', 'Path of the file in its bucket, never a URL; begins with the id of the owner'),
+      ('datasets', 'file_name', 'Name that the file had where it came from'),
+      ('datasets', 'file_size', 'Bytes of the file: as declared, and as storage measured as soon as it is there'),
+      ('datasets', 'total_training_pairs', 'Pairs to train on; set by validation'),
+      ('datasets', 'total_validation_pairs', 'Pairs that are held back; set by validation'),
+      ('datasets', 'total_tokens', 'Tokens of the content; set by validation'),
+      ('datasets', 'avg_turns_per_conversation', 'Messages of a conversation, on average; set by validation'),
+      ('datasets', 'avg_tokens_per_turn', 'Tokens of a message, on average; set by validation'),
+      ('datasets', 'training_ready', 'Whether jobs may train on it; set by validation'),
+      ('datasets', 'validated_at', 'When it was validated last'),
+      ('datasets', 'validation_errors', 'What keeps it from being ready, the first of each kind; NULL when nothing does'),
+      ('datasets', 'sample_data', 'Its first three conversations'),
+      ('datasets', 'created_at', 'When it was registered'),
+      ('datasets', 'updated_at', 'When the row was last changed'),
+      ('datasets', 'deleted_at', 'When its owner deleted it; NULL brings it back'),
+      ('training_jobs', null, 'Runs of training, from the queue to their end'),
+      ('training_jobs', 'id', 'The job'),
+      ('training_jobs', 'user_id', 'Owner; never changes'),
+      ('training_jobs', 'dataset_id', 'Dataset that it trains on'),
+      ('training_jobs', 'preset_id', 'Preset whose hyperparameters hold where none are given'),
+      ('training_jobs', 'hyperparameters', 'All hyperparameters, those of the preset included'),
+      ('training_jobs', 'gpu_config', 'GPUs, and what one of them costs for an hour, frozen when the job is made'),
+      ('training_jobs', 'status', 'queued, initializing, running, completed, failed or cancelled'),
+      ('training_jobs', 'current_stage', 'What is being done, in the words of the worker'),
+      ('training_jobs', 'progress', 'Percent, weighted by stage; 100 only when completed'),
+      ('training_jobs', 'current_epoch', 'Epoch of the newest point'),
+      ('training_jobs', 'total_epochs', 'Epochs that there will be'),
+      ('training_jobs', 'current_step', 'Furthest optimizer step of the current attempt'),
+      ('training_jobs', 'total_steps', 'Optimizer steps that there will be; NULL when nobody can know'),
+      ('training_jobs', 'current_metrics', 'Last finite values; non_finite says that the newest was none'),
+      ('training_jobs', 'queued_at', 'When it joined the queue, or returned to it'),
+      ('training_jobs', 'started_at', 'When the current attempt began, from which on its GPUs cost'),
+      ('training_jobs', 'completed_at', 'When it ended, in whatever way'),
+      ('training_jobs', 'estimated_completion_at', 'When it will end, at the pace so far'),
+      ('training_jobs', 'current_cost', 'Cost so far, rounded for display'),
+      ('training_jobs', 'estimated_total_cost', 'Cost that is expected, rounded for display; estimated by the database'),
+      ('training_jobs', 'final_cost', 'Cost of all attempts when it ended, rounded for display'),
+      ('training_jobs', 'error_message', 'Why it failed, in one line'),
+      ('training_jobs', 'error_stack', 'Where in the program it failed'),
+      ('training_jobs', 'retry_count', 'Attempts before this one'),
+      ('training_jobs', 'external_job_id', 'Name of the run at the provider of the GPUs; set by the service'),
+      ('training_jobs', 'artifact_id', 'Model that came of it'),
+      ('training_jobs', 'created_at', 'When it was asked for'),
+      ('training_jobs', 'updated_at', 'When the row was last changed'),
+      ('metrics_points', null, 'What was measured, once for each job, attempt and step'),
+      ('metrics_points', 'id', 'The point'),
+      ('metrics_points', 'job_id', 'Job'),
+      ('metrics_points', 'timestamp', 'When it was measured, by the clock of the worker'),
+      ('metrics_points', 'epoch', 'Epoch of the step'),
+      ('metrics_points', 'step', 'Optimizer step'),
+      ('metrics_points', 'training_loss', 'Training loss; NaN and infinity are kept'),
+      ('metrics_points', 'validation_loss', 'Validation loss, of an evaluation'),
+      ('metrics_points', 'learning_rate', 'Learning rate'),
+      ('metrics_points', 'gradient_norm', 'Norm of the gradient'),
+      ('metrics_points', 'throughput', 'Tokens in a second'),
+      ('metrics_points', 'gpu_utilization', 'Percent of the time that the GPUs were at work'),
+      ('model_artifacts', null, 'Models that jobs made'),
+      ('model_artifacts', 'id', 'The model'),
+      ('model_artifacts', 'user_id', 'Owner; never changes'),
+      ('model_artifacts', 'job_id', 'Job that made it'),
+      ('model_artifacts', 'dataset_id', 'Dataset that it was trained on'),
+      ('model_artifacts', 'name', 'Name that the owner gave it'),
+      ('model_artifacts', 'version', 'Version; there is one of each name and version'),
+      ('model_artifacts', 'description', 'What the owner says of it'),
+      ('model_artifacts', 'status', 'stored, deployed or archived'),
+      ('model_artifacts', 'deployed_at', 'When it was deployed'),
+      ('model_artifacts', 'quality_metrics', 'How good it is, as the worker measured it'),
+      ('model_artifacts', 'training_summary', 'How it was trained, from the job'),
+      ('model_artifacts', 'configuration', 'Preset, hyperparameters and GPUs of the job'),
+      ('model_artifacts', 'artifacts', 'Its files by name: path in the bucket lora-models, size in bytes, sha256'),
+      ('model_artifacts', 'parent_model_id', 'Model that it was trained on from'),
+      ('model_artifacts', 'created_at', 'When it was registered'),
+      ('model_artifacts', 'updated_at', 'When the row was last changed'),
+      ('model_artifacts', 'deleted_at', 'When its owner deleted it; NULL brings it back'),
+      ('cost_records', null, 'Ledger: what users were charged. Rows are only ever added; a correction is a row of its own'),
+      ('cost_records', 'id', 'The row'),
+      ('cost_records', 'user_id', 'Who was charged'),
+      ('cost_records', 'job_id', 'Job that it is for; NULL when it is for none, or the job is gone'),
+      ('cost_records', 'cost_type', 'What it is for, such as training_compute or storage'),
+      ('cost_records', 'details', 'What else is to be said of it'),
+      ('cost_records', 'billing_period', 'Day of the charge, in UTC: that of the begin of its period'),
+      ('cost_records', 'recorded_at', 'When the row was written'),
+      ('notifications', null, 'What users are told'),
+      ('notifications', 'id', 'The notification'),
+      ('notifications', 'user_id', 'Who is told'),
+      ('notifications', 'type', 'What happened, such as job_completed'),
+      ('notifications', 'title', 'Title'),
+      ('notifications', 'message', 'What is said'),
+      ('notifications', 'priority', 'low, medium or high'),
+      ('notifications', 'read', 'Whether it was read'),
+      ('notifications', 'action_url', 'Where a click leads'),
+      ('notifications', 'metadata', 'What it is of: ids of job, dataset or model, and figures'),
+      ('notifications', 'created_at', 'When it was written')
+    ) as known (table_name, column_name, text)
+    join pg_catalog.pg_class as ours on ours.oid = pg_catalog.to_regclass('public.' || known.table_name)
+    left join pg_catalog.pg_attribute as attribute on attribute.attrelid = ours.oid and attribute.attname = known.column_name
+    -- A table is its own column 0.
+    where pg_catalog.col_description(ours.oid, coalesce(attribute.attnum, 0)) is null
+  loop
+    if described.column_name is null then
+      execute pg_catalog.format('comment on table public.%I is %L', described.table_name, described.text);
+    else
+      execute pg_catalog.format('comment on column public.%I.%I is %L', described.table_name, described.column_name, described.text);
+    end if;
+  end loop;
+end
+$$;

@@ -49,6 +49,10 @@ as $$
 declare
   now constant pg_catalog.timestamptz := lora_private.clock();
 begin
+  if pg_catalog.cardinality(job_ids) > 100 then
+    raise exception 'places of % jobs cannot be asked for at once', pg_catalog.cardinality(job_ids)
+      using errcode = '22023', hint = 'Ask for 100 at most.';
+  end if;
   return query
   select job.id, pg_catalog.jsonb_build_object(
     'queue_position', earlier.jobs + 1,

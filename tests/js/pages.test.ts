@@ -5,13 +5,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { createClient } from '@supabase/supabase-js';
+import type { Database } from '../../types/database.ts';
 import type { DatasetReport } from '../../types/lora-training.ts';
 import { invoice, list, start } from '../../jobs.ts';
 import { mainJob } from '../../main-job.ts';
-import { completedJob, conversations, newUser, ok, readyDataset, registration, service, tokenOf, variable } from './platform.ts';
-import type { User } from './platform.ts';
+import { upload } from '../../upload.ts';
+import { anonKey, completedJob, conversations, newUser, ok, readyDataset, refused, registration, service, sign, inSeconds, tokenOf, url, variable } from './platform.ts';
+import type { Client, User } from './platform.ts';
 
-test('the ten lines of the README do the main job', async () => {
+test('the program of the README does the main job', async () => {
   const user = newUser();
   const file = { id: crypto.randomUUID(), user_id: user.id, text: conversations(20) };
   const { progress, costs } = await mainJob(user.client, service, file);
@@ -47,34 +50,56 @@ const runtimes: Record<string, () => ChildProcess> = {
 
 const servers: Record<string, { program: ChildProcess; address: string }> = {};
 
-before(async () => {
-  for (const [name, start] of Object.entries(runtimes)) {
-    const program = start();
-    const address = await new Promise<string>((found, gone) => {
-      let said = '';
-      const listen = (words: Buffer) => {
-        said += words.toString();
-        const [address] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
-        if (address) found(address);
-      };
-      program.stdout?.on('data', listen);
-      program.stderr?.on('data', listen);
-      program.once('exit', () => gone(new Error(`the function did not start on ${name}: ${said}`)));
-    });
-    servers[name] = { program, address };
-  }
-});
+before(
+  async () => {
+    for (const [name, start] of Object.entries(runtimes)) {
+      const program = start();
+      const address = await new Promise<string>((found, gone) => {
+        let said = '';
+        const listen = (words: Buffer) => {
+          said += words.toString();
+          const [address] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
+          if (address) found(address);
+        };
+        program.stdout?.on('data', listen);
+        program.stderr?.on('data', listen);
+        program.once('exit', () => gone(new Error(`the function did not start on ${name}: ${said}`)));
+      });
+      servers[name] = { program, address };
+    }
+  },
+  { timeout: 60_000 },
+);
 
 after(() => Object.values(servers).forEach(({ program }) => program.kill()));
+
+function store(path: string, content: Buffer): void {
+  const file = join(variable('BUCKETS'), path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+}
 
 /** A file in its bucket, registered by its owner. */
 async function stored(user: User, content: Buffer): Promise<string> {
   const row = registration(user, 'stored', content.length);
   await ok(user.client.from('datasets').insert(row));
-  const path = join(variable('BUCKETS'), row.storage_bucket, row.storage_path);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, content);
+  store(`${row.storage_bucket}/${row.storage_path}`, content);
   return row.id;
+}
+
+/** A browser whose uploads are kept, or refused, in the place of the storage server, and whose functions run here. */
+function browser(user: User, runtime: string, refuses = false): Client {
+  const elsewhere: typeof fetch = async (input, options) => {
+    const request = new Request(input, options);
+    const [, object] = /\/storage\/v1\/object\/(.+)/.exec(request.url) ?? [];
+    if (request.url.includes('/functions/v1/validate-dataset')) return fetch(new Request(servers[runtime]?.address ?? '', request));
+    if (!object) return fetch(request);
+    if (refuses) return Response.json({ statusCode: '413', error: 'Payload too large', message: 'The object exceeded the maximum allowed size' }, { status: 400 });
+    const [file] = [...(await request.formData()).values()].filter((value) => value instanceof File);
+    if (file) store(object, Buffer.from(await file.arrayBuffer()));
+    return Response.json({ Id: crypto.randomUUID(), Key: object });
+  };
+  return createClient<Database>(url, anonKey, { accessToken: async () => tokenOf(user.id), global: { fetch: elsewhere } });
 }
 
 async function invoke(runtime: string, dataset_id: string, token: string | null): Promise<{ status: number; body: DatasetReport & { code?: string; message?: string } }> {
@@ -122,21 +147,65 @@ for (const runtime of Object.keys(runtimes)) {
     assert.equal(told.length, 1);
   });
 
+  test(`on ${runtime}, a file is uploaded, validated, and taken back where storage refuses it`, async () => {
+    const user = newUser();
+    const file = new File([conversations(30)], 'Schlüssel & Räder #1.jsonl');
+    const report = await upload(browser(user, runtime), user.id, file);
+    assert.equal(report?.total_training_pairs, 30);
+    const row = await ok(user.client.from('datasets').select('status, file_name, file_size').single());
+    assert.deepEqual(row, { status: 'ready', file_name: file.name, file_size: file.size });
+    await assert.rejects(upload(browser(user, runtime, true), user.id, file), /maximum allowed size/);
+    assert.equal((await ok(user.client.from('datasets').select('id'))).length, 1);
+  });
+
+  test(`on ${runtime}, chunks of somebody else stop the function until the dataset is validated anew`, async () => {
+    const user = newUser();
+    const id = await stored(user, Buffer.from(conversations(9000)));
+    const token = tokenOf(user.id);
+    const other = { dataset_id: id, chunk_number: 1, content: 'another cut of it' };
+    await ok(service.rpc('append_dataset_chunk', other));
+    const stopped = await invoke(runtime, id, token);
+    assert.deepEqual([stopped.status, stopped.body.code], [409, 'PT409']);
+    assert.match(stopped.body.message ?? '', /chunk 1 .*another content/);
+    await ok(service.from('datasets').update({ status: 'validating' }).eq('id', id));
+    assert.equal((await invoke(runtime, id, token)).body.total_training_pairs, 9000);
+    // Done is done, whoever did it; nothing is downloaded again.
+    store(`lora-datasets/${user.id}/${id}/stored.jsonl`, Buffer.from('gone'));
+    assert.equal((await invoke(runtime, id, token)).body.total_training_pairs, 9000);
+  });
+
   test(`on ${runtime}, the function is for whose dataset it is`, async () => {
     const [user, another] = [newUser(), newUser()];
     const id = await stored(user, Buffer.from(conversations(3)));
     assert.equal((await invoke(runtime, id, tokenOf(another.id))).status, 404);
     assert.deepEqual([(await invoke(runtime, id, null)).status, (await invoke(runtime, id, 'no token')).status], [401, 401]);
     const address = servers[runtime]?.address ?? '';
-    const nothing = await fetch(address, { method: 'POST', headers: { authorization: `Bearer ${tokenOf(user.id)}` }, body: '{"dataset' });
+    const authorization = `Bearer ${tokenOf(user.id)}`;
+    for (const body of ['{"dataset', 'null', '[]', '{}', '{"dataset_id": null}', '{"dataset_id": "no id"}', '{"dataset_id": {"a": 1}}']) {
+      const answer = await fetch(address, { method: 'POST', headers: { authorization }, body });
+      assert.equal(answer.status, 400, body);
+      assert.equal(answer.headers.get('access-control-allow-origin'), '*');
+    }
     const asked = await fetch(address, { method: 'OPTIONS' });
-    assert.deepEqual([nothing.status, asked.status], [400, 200]);
-    for (const answer of [nothing, asked]) assert.equal(answer.headers.get('access-control-allow-origin'), '*');
-    assert.equal((await invoke(runtime, 'no id', tokenOf(user.id))).status, 400);
+    const allowed = asked.headers.get('access-control-allow-headers') ?? '';
+    for (const header of ['authorization', 'apikey', 'content-type', 'x-client-info']) assert.ok(allowed.includes(header), allowed);
+    // What validation is to find is not the caller's to say.
+    const forged = { dataset_id: id, options: { exact_tokens: { content: 1, sequence: 1, method: 'mine' }, min_examples: 0 } };
+    const answer = await fetch(address, { method: 'POST', headers: { authorization }, body: JSON.stringify(forged) });
+    const report: DatasetReport = JSON.parse(await answer.text());
+    assert.ok(report.total_tokens > 10, `${report.total_tokens}`);
+    // Nor may a row of the service's lead the function to somebody else's file.
+    const hers = await stored(another, Buffer.from(conversations(3)));
+    for (const path of [`${another.id}/${hers}/stored.jsonl`, `${user.id}/../${another.id}/${hers}/stored.jsonl`]) {
+      const trap = { ...registration(user, 'trap', 7), storage_path: `${path}?` };
+      await ok(service.from('datasets').insert({ ...trap, storage_path: path, storage_bucket: `lora-datasets`, deleted_at: null }).select('id')).then(
+        async ([row]) => assert.equal((await invoke(runtime, row?.id ?? '', tokenOf(user.id))).status, 409, path),
+        (refusal: Error) => assert.match(refusal.message, /PT409|42501|23505|storage_path/),
+      );
+    }
     const row = registration(user, 'not uploaded', 7);
     await ok(user.client.from('datasets').insert(row));
-    assert.equal((await invoke(runtime, row.id, tokenOf(user.id))).status, 502);
-    const rows = await ok(user.client.from('datasets').select('status'));
-    assert.deepEqual(rows, [{ status: 'uploading' }, { status: 'uploading' }]);
+    assert.equal((await invoke(runtime, row.id, tokenOf(user.id))).status, 409);
+    assert.equal((await ok(user.client.from('datasets').select('status').eq('id', row.id).single())).status, 'uploading');
   });
 }

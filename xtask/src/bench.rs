@@ -6,9 +6,11 @@
 
 mod bed;
 mod costs;
+mod editions;
 mod indexes;
 mod jobs;
 mod measurement;
+mod memory;
 mod metrics;
 mod migrate;
 mod plan;
@@ -81,6 +83,8 @@ enum Benchmark {
     Metrics,
     /// What costs take: a month, a year, and what runs.
     Costs,
+    /// What each function of schema `lora` takes in either edition.
+    Editions,
 }
 
 impl Benchmark {
@@ -93,6 +97,7 @@ impl Benchmark {
             Self::Jobs => jobs::run(bed, prepared, full),
             Self::Metrics => metrics::run(bed, prepared, full),
             Self::Costs => costs::run(bed, full),
+            Self::Editions => editions::run(bed),
         }
     }
 }

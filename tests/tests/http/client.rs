@@ -42,7 +42,7 @@ impl Platform {
 
     /// One client: everything it sends carries its token.
     pub fn client(&self, caller: &Caller) -> Client {
-        Client { url: self.postgrest.url(), token: Some(Postgrest::token(caller)) }
+        Client::of(&self.postgrest, caller)
     }
 
     /// One that sends no token at all. (supabase-js sends that of `anon`.)
@@ -63,6 +63,10 @@ const COUNT: (&str, &str) = ("Prefer", "count=exact");
 const ROLLBACK: (&str, &str) = ("Prefer", "tx=rollback");
 
 impl Client {
+    pub fn of(postgrest: &Postgrest, caller: &Caller) -> Self {
+        Self { url: postgrest.url(), token: Some(Postgrest::token(caller)) }
+    }
+
     /// Breaks the signature of its token.
     pub fn forge(&mut self) {
         let token = self.token.take().expect("a token");

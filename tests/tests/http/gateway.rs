@@ -8,6 +8,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, thread};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::streaming::proxy::message;
 
 /// A gateway before the API of a URL.
@@ -15,8 +18,7 @@ pub struct Gateway<'a> {
     /// Host and port.
     server: &'a str,
     loses: &'a (dyn Fn(&str) -> bool + Sync),
-    /// A folder, and the key that opens it.
-    files: Option<(&'a Path, &'a str)>,
+    files: Option<&'a Path>,
 }
 
 impl<'a> Gateway<'a> {
@@ -30,9 +32,9 @@ impl<'a> Gateway<'a> {
         Self { loses, ..self }
     }
 
-    /// Whoever has the key downloads the files of a folder as objects of storage: `bucket/path`.
-    pub fn with_files(self, folder: &'a Path, key: &'a str) -> Self {
-        Self { files: Some((folder, key)), ..self }
+    /// Users download the files of a folder as objects of storage: `bucket/path`, where the path begins with their id.
+    pub fn with_files(self, folder: &'a Path) -> Self {
+        Self { files: Some(folder), ..self }
     }
 
     /// Serves as long as `work` takes, which gets the address.
@@ -77,11 +79,12 @@ impl<'a> Gateway<'a> {
         client.write_all(&answer[head..])
     }
 
-    /// A download, as the storage server answers it to the service.
+    /// A download, as the storage server answers it: whose file it is says its path, who asks the token.
     fn object(&self, request: &str, object: &str) -> Vec<u8> {
         let (object, _) = object.split_once('?').unwrap_or((object, ""));
-        let files = self.files.filter(|(_, key)| request.contains(&format!("Bearer {key}\r\n")));
-        let file = files.and_then(|(folder, _)| fs::read(folder.join(object)).ok());
+        let owner = object.split('/').nth(1);
+        let file = self.files.filter(|_| subject(request).as_deref() == owner);
+        let file = file.and_then(|folder| fs::read(folder.join(object)).ok());
         let (status, kind, body) = match file {
             Some(bytes) => ("200 OK", "application/jsonl", bytes),
             None => (
@@ -94,6 +97,14 @@ impl<'a> Gateway<'a> {
             format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
         [head.into_bytes(), body].concat()
     }
+}
+
+/// Whom the token of a request is of.
+fn subject(request: &str) -> Option<String> {
+    let (_, token) = request.split_once("Bearer ")?;
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    Some(claims["sub"].as_str()?.to_owned())
 }
 
 /// Ends the gateway, also when a test fails.

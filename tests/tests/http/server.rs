@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use pg_lora_tests::story::{TABLES, sign_up};
-use pg_lora_tests::{Caller, Database};
+use pg_lora_tests::story::{TABLES, add_dataset, digests, pairs, sign_up};
+use pg_lora_tests::{Caller, Database, Postgrest};
 use serde_json::json;
 
-use crate::client::Platform;
+use crate::client::{Client, Platform};
 
 /// Asks until it is so, or time is up.
 fn soon(is_so: impl Fn() -> bool) -> bool {
@@ -85,4 +85,26 @@ fn tables_are_served_as_soon_as_they_are_there() {
     for table in TABLES {
         service.get(&format!("/{table}")).expect(200);
     }
+}
+
+/// The platform ends a call after 8 seconds; here after a tenth of one.
+#[test]
+fn a_call_that_takes_too_long_leaves_nothing_behind() {
+    let platform = Platform::migrated();
+    let mut db = platform.database.connect();
+    let alice = sign_up(&mut db, "alice");
+    let content = pairs(200_000);
+    let dataset = add_dataset(&mut db, &alice, content.len());
+    let limit = format!(
+        "alter role authenticator in database {} set statement_timeout = '100ms'",
+        platform.database.name()
+    );
+    db.batch_execute(&limit).unwrap();
+    let hurried = Postgrest::start(platform.database.server(), platform.database.name()).unwrap();
+    let service = Client::of(&hurried, &Caller::service());
+    let before = digests(&mut db);
+    let body = json!({"dataset_id": dataset, "content": content});
+    service.rpc("validate_dataset", &body).has_code(500, "57014");
+    assert_eq!(digests(&mut db), before);
+    platform.client(&Caller::service()).rpc("validate_dataset", &body).expect(200);
 }

@@ -1,6 +1,6 @@
 //! What `pg-lora export --to supabase` writes, pushed by the Supabase CLI itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -130,8 +130,12 @@ fn the_platforms_own_linters_object_to_nothing() {
     let checkout = Checkout::new();
     checkout.export(&["--provider", "native"]).expect(0);
     checkout.push(&project, "fresh", &[]).expect(0);
-    let advisors = ["advisors", "--type", "all", "--level", "warn", "--fail-on", "warn"];
-    checkout.supabase(&project, "fresh", &advisors).expect(0);
+    let advisors = ["advisors", "--type", "all", "--level", "info", "--fail-on", "warn"];
+    let advised = checkout.supabase(&project, "fresh", &advisors).expect(0).json();
+    // Nobody has asked anything yet.
+    let named: BTreeSet<&str> =
+        advised.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(named, BTreeSet::from(["unused_index"]), "{advised:#}");
     let lint = [
         "lint",
         "--schema",

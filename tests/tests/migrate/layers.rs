@@ -125,3 +125,22 @@ fn a_missing_function_comes_back_with_the_layer() {
     database.pg_lora(&["migrate"]).expect(0);
     assert_same(&schema(&database), &fresh);
 }
+
+/// pg_graphql has its settings in comments.
+#[test]
+fn what_an_operator_says_of_a_table_stays() {
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let theirs = "comment on table public.datasets is '@graphql({\"totalCount\": {\"enabled\": true}})';
+                  comment on column public.datasets.name is 'Theirs';
+                  comment on column public.datasets.id is null;
+                  update lora_migrate.layers set hash = 'an older one' where name = 'functions'";
+    db.batch_execute(theirs).unwrap();
+    database.pg_lora(&["migrate"]).expect(0);
+    let table =
+        "select to_jsonb(starts_with(obj_description('public.datasets'::regclass, 'pg_class'), '@graphql'))";
+    assert_eq!(value(&mut db, table), json!(true));
+    let columns = "select jsonb_agg(jsonb_build_array(attname, col_description(attrelid, attnum)) order by attname)
+                   from pg_attribute where attrelid = 'public.datasets'::regclass and attname in ('id', 'name')";
+    assert_eq!(value(&mut db, columns), json!([["id", "The dataset"], ["name", "Theirs"]]));
+}

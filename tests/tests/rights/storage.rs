@@ -95,29 +95,30 @@ fn an_upload_is_tried_as_the_user_and_written_as_the_service() {
     assert_eq!(alice.ask(&mut db, "select count(*) from storage.buckets").unwrap(), 0);
 
     let dataset = add_dataset(&mut db, &alice, 10);
+    // By the path itself: others do not see the row that has it.
     let path = format!("select storage_path from public.datasets where id = '{dataset}'");
+    let path = format!("'{}'", alice.ask(&mut db, &path).unwrap().as_str().unwrap());
     let row =
         format!("select jsonb_build_array(status, file_size) from public.datasets where id = '{dataset}'");
     let probe = |owner: &Caller| {
         format!(
             "insert into storage.objects (bucket_id, name, owner, owner_id, version, metadata) \
-             values ('lora-datasets', '{}/x/{dataset}.jsonl', '{}', '{}', 'one', '{{}}')",
-            alice.id(),
+             values ('lora-datasets', {path}, '{0}', '{0}', 'one', '{{}}')",
             owner.id(),
-            owner.id()
         )
     };
     let mut tried = alice.begin(&mut db).unwrap();
     tried.execute(&probe(&alice), &[]).unwrap();
+    let seen: serde_json::Value = tried.query_one(&row, &[]).unwrap().get(0);
+    assert_eq!(seen, json!(["uploading", 10]), "a file without a size is none yet");
     tried.rollback().unwrap();
     Refusal::of(bob.write(&mut db, &probe(&bob))).has_code("42501");
-    assert_eq!(alice.ask(&mut db, &row).unwrap(), json!(["uploading", 10]));
 
     // Without a user: whose it is says the column, and the path.
     for (version, size) in [("one", 77), ("two", 78)] {
         let written = format!(
             "insert into storage.objects (bucket_id, name, owner, owner_id, version, metadata) \
-             values ('lora-datasets', ({path}), '{0}', '{0}', '{version}', '{{\"size\": {size}, \"eTag\": \"{version}\", \"mimetype\": \"application/jsonl\"}}') \
+             values ('lora-datasets', {path}, '{0}', '{0}', '{version}', '{{\"size\": {size}, \"eTag\": \"{version}\", \"mimetype\": \"application/jsonl\"}}') \
              on conflict (bucket_id, name) do update set version = excluded.version, metadata = excluded.metadata",
             alice.id()
         );
