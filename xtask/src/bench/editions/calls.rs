@@ -41,7 +41,7 @@ const PACE: &str = "lora.add_points_to_job_pace(null,
     array(select timestamptz '2026-01-01' + n * interval '50 s' from generate_series(1, 79) as n),
     array(select n % 5 = 0 from generate_series(1, 79) as n)) as a";
 
-pub const CALLS: [Call; 15] = [
+pub const CALLS: [Call; 18] = [
     Call {
         name: "is_job_transition",
         arguments: "'running'::text as a, 'completed'::text as b",
@@ -85,6 +85,24 @@ pub const CALLS: [Call; 15] = [
         name: "metric_point_findings",
         arguments: r#"'{"step": 7, "epoch": 1, "training_loss": 1.5, "learning_rate": 7, "gpu_utilization": 120}'::jsonb as a"#,
         expression: "(select jsonb_agg(finding) from lora.metric_point_findings(i.a) as finding)",
+        times: 200,
+    },
+    Call {
+        name: "estimate_tokens of 300 bytes of English",
+        arguments: "repeat('The key of stand seven is lost, and the trailer is back. ', 5) || 'Thanks a lot.' as a",
+        expression: "lora.estimate_tokens(i.a)",
+        times: 500,
+    },
+    Call {
+        name: "dataset_metric_findings",
+        arguments: r#"'{"total_training_pairs": 10, "total_tokens": 90000, "avg_tokens_per_turn": 7, "file_size": 100}'::jsonb as a"#,
+        expression: "(select jsonb_agg(finding) from lora.dataset_metric_findings(i.a) as finding)",
+        times: 200,
+    },
+    Call {
+        name: "dataset_rules",
+        arguments: "1 as a",
+        expression: "(select count(rule) from lora.dataset_rules() as rule where i.a > 0)",
         times: 200,
     },
     Call {
@@ -138,7 +156,7 @@ pub const TABLES: &str = "
        from generate_series(1, 100000) as n;
      analyze points, charges";
 
-pub const AGGREGATES: [Aggregate; 7] = [
+pub const AGGREGATES: [Aggregate; 8] = [
     Aggregate {
         name: "curve, 320 points of 1,000 by minmaxlttb",
         sql: "select lora.curve(step::bigint, loss, 320, 'minmaxlttb') from points where step <= 1000",
@@ -156,6 +174,13 @@ pub const AGGREGATES: [Aggregate; 7] = [
         sql: "select lora.curve(step::bigint, loss, 320, 'lttb', 0.6) from points where step <= 100000",
         most: None,
         least_gain: Some(4.0),
+    },
+    Aggregate {
+        name: "estimate_tokens of 1 MB of English",
+        sql: "select lora.estimate_tokens(string_agg('Bicycle ' || n || ' is at stand ' || n % 17 || ', and the key hangs where it always does. ', ''))
+          from generate_series(1, 14000) as n",
+        most: Some(200.0),
+        least_gain: None,
     },
     Aggregate {
         name: "curve_health of 100,000 points",
