@@ -216,10 +216,11 @@ impl Reader {
             ["comment", "on", "table", ..] => {
                 self.add(text, rest(3), tokens, Lock::ShareUpdateExclusive, Work::None);
             }
-            // The last part of the name is the column's.
             ["comment", "on", "column", ..] => {
-                let length = qualified(rest(3)).map_or(0, |(_, length)| length);
-                let table = rest(3).get(..length.saturating_sub(2)).unwrap_or_default();
+                let name = rest(3);
+                // The last part of the name is the column's.
+                let length = qualified(name).map_or(0, |(_, length)| length.saturating_sub(2));
+                let table = if is_put_together(name) { name } else { &name[..length] };
                 self.add(text, table, tokens, Lock::ShareUpdateExclusive, Work::None);
             }
             // A name with a schema: a policy is `for update to` somebody.
@@ -257,9 +258,8 @@ impl Reader {
 
     /// One effect on the table that a name begins; on all that are meant where it is put together.
     fn add(&mut self, text: &str, name: &[Token], clause: &[Token], lock: Lock, work: Work) {
-        let dynamic = name.iter().take(3).any(|token| token.is_sign('%'));
         let tables = match qualified(name) {
-            _ if dynamic => self.named.clone(),
+            _ if is_put_together(name) => self.named.clone(),
             found => found.map(|(name, _)| name).into_iter().collect(),
         };
         if tables.is_empty() {
@@ -423,6 +423,11 @@ fn alteration(text: &str, item: &[Token]) -> Option<(Lock, Work)> {
         }
         _ => None,
     }
+}
+
+/// Whether a name, with its schema or without, is filled in when the statement runs.
+fn is_put_together(name: &[Token]) -> bool {
+    name.iter().take(3).any(|token| token.is_sign('%'))
 }
 
 #[cfg(test)]

@@ -96,6 +96,13 @@ fn a_statement_that_is_put_together_is_of_all_tables_that_the_text_names() {
         execute format('alter table %s validate constraint %I', t, c); end loop; end $$";
     let tables: Vec<String> = read(text).0.into_iter().map(|(table, ..)| table).collect();
     assert_eq!(tables, ["public.datasets", "public.gpu_prices"]);
+    let text = "do $$ begin perform 'public.datasets'::regclass;
+        execute format('comment on column public.%I.%I is %L', t, c, d); end $$";
+    let (effects, unknown) = read(text);
+    assert_eq!(
+        (effects, unknown),
+        (vec![("public.datasets".to_owned(), Lock::ShareUpdateExclusive, Work::None)], vec![])
+    );
 }
 
 #[test]
