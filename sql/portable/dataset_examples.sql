@@ -40,19 +40,19 @@ begin
     when 'completion' then true
     when 'pairs' then
       (prefix is not null or lora._id(document -> 'conversation_id') is not null)
-      and coalesce(pg_catalog.jsonb_typeof(document -> 'conversation_history'), 'null') in ('array', 'null')
+      and case coalesce(pg_catalog.jsonb_typeof(document -> 'conversation_history'), 'null')
+        when 'null' then true
+        when 'array' then pg_catalog.jsonb_array_length(document -> 'conversation_history') = pg_catalog.length(context) - 1
+      end
       and context !~ 'ss|uu|aa|tt'
       -- Not the repeated input, and as many messages as the number says.
       and not (pg_catalog."right"(context, 1) = 'u' and last_context = document ->> 'current_user_input')
       and case coalesce(pg_catalog.jsonb_typeof(document -> 'turn_number'), 'null')
         when 'null' then true
-        when 'number' then (document -> 'turn_number')::numeric in (pg_catalog.length(context), pg_catalog.length(context) + 1)
-          and (document -> 'turn_number')::numeric >= 1
-          and pg_catalog.jsonb_typeof(document -> 'conversation_history') = 'array'
-          and pg_catalog.jsonb_array_length(document -> 'conversation_history') = pg_catalog.length(context) - 1
-          or coalesce(document -> 'conversation_history', 'null') = 'null'
-          and (document -> 'turn_number')::numeric between 1 and 1e9
-          and (document -> 'turn_number')::numeric = pg_catalog.trunc((document -> 'turn_number')::numeric)
+        when 'number' then (document -> 'turn_number')::numeric between 1 and 1e9
+          and case when coalesce(document -> 'conversation_history', 'null') = 'null'
+            then (document -> 'turn_number')::numeric = pg_catalog.trunc((document -> 'turn_number')::numeric)
+            else (document -> 'turn_number')::numeric in (pg_catalog.length(context), pg_catalog.length(context) + 1) end
       end
       and not exists (select from lora._judgement_findings('{}', document, null))
       and not document @? '$.training_metadata.quality_criteria.* ? (@ < 1 || @ > 5)'

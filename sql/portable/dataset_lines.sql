@@ -156,10 +156,12 @@ begin
 
   -- What is wrong with lines that are no examples, and with the JSON of any.
   with every as (
-    select 'crlf' as code, place, null::text[] as steps, 'the line ends in CR LF' as error, null::bigint as byte, true as bare, 1 as number
+    -- The beginning of line 1 is that of the mark before it.
+    select 'crlf' as code, place, null::text[] as steps, 'the line ends in CR LF' as error,
+      case when marked and place = 1 then -3 end::bigint as byte, true as bare, 1 as number
     from pg_catalog.unnest(lines) with ordinality as line (content, place) where line.content like E'%\r' and sizes[place] <= 16777216
     union all
-    select 'crlf', fault.key::bigint, null, 'the line ends in CR LF', null, true, 1
+    select 'crlf', fault.key::bigint, null, 'the line ends in CR LF', case when marked and fault.key = '1' then -3 end, true, 1
     from pg_catalog.jsonb_each(faults) as fault where fault.value -> 3 = 'true' and sizes[fault.key::integer] <= 16777216
     union all
     select 'byte_order_mark', 1, null, 'the file begins with a byte order mark', -3, true, 0 where marked

@@ -64,7 +64,7 @@ begin
         continue;
       end if;
       return query select * from lora._unknown_keys(
-        raw -> 'conversation_history' -> place, entry, array['turn', 'role', 'content', 'emotional_state', 'metadata'], prefix, at || ('[' || place));
+        lora._member(raw, 'conversation_history') -> place, entry, array['turn', 'role', 'content', 'emotional_state', 'metadata'], prefix, at || ('[' || place));
       return query select * from lora._role_findings(entry -> 'role', prefix, at || array['[' || place, '.role'], false);
       return query select * from lora._text_findings(entry -> 'content', prefix, at || array['[' || place, '.content']);
       if pg_catalog.jsonb_typeof(entry -> 'role') = 'string' and lora._role_of(entry ->> 'role') is not null
@@ -145,7 +145,7 @@ begin
     from (
       select array['.training_metadata', '.quality_criteria', '.' || member.key] as at, member.place,
         case when pg_catalog.json_typeof(member.value) = 'number' then (member.value #>> '{}')::numeric end as value
-      from pg_catalog.json_each(raw -> 'training_metadata' -> 'quality_criteria') with ordinality as member (key, value, place)
+      from pg_catalog.json_each(lora._member(lora._member(raw, 'training_metadata'), 'quality_criteria')) with ordinality as member (key, value, place)
     ) as mark
     where mark.value not between 1 and 5
     order by mark.place;

@@ -81,7 +81,9 @@ begin
     select field.*, case when pg_catalog.jsonb_typeof(field.content) = 'string' then field.content #>> '{}' end as shown from field
     offset 0
   )
-  select part.place, part.ord, part.role, part.shown,
+  select part.place, part.ord, part.role,
+    -- A message that calls tools needs no words.
+    case when part.shown <> '' or part.more is null then part.shown end,
     part.has_known_keys and part.role is not null
     -- Printable at both ends: neither blank nor padded.
     and coalesce(

@@ -86,6 +86,7 @@ declare
     else array['role', 'content', 'weight', 'tool_calls', 'function_call', 'tool_call_id', 'name', 'refusal', 'metadata']
   end;
   entries constant jsonb := document -> list;
+  raw_entries constant json := lora._member(raw, list);
   entry jsonb;
   place integer := -1;
   role text;
@@ -120,7 +121,11 @@ begin
       roles := roles || '?';
       continue;
     end if;
-    return query select * from lora._unknown_keys(raw -> list -> place, entry, known, null, at || ('[' || place));
+    -- Of a key that stands twice in a message the last one counts.
+    if not is_sharegpt then
+      entry := (raw_entries -> place)::jsonb;
+    end if;
+    return query select * from lora._unknown_keys(raw_entries -> place, entry, known, null, at || ('[' || place));
     return query select * from lora._role_findings(entry -> role_key, null, at || array['[' || place, '.' || role_key], is_sharegpt);
     role := case when pg_catalog.jsonb_typeof(entry -> role_key) = 'string' then
       case
@@ -133,7 +138,6 @@ begin
     has_calls := not is_sharegpt and (lora._is_call(entry -> 'tool_calls') or lora._is_call(entry -> 'function_call'));
     has_tools := has_tools or has_calls or not is_sharegpt and role is not distinct from 't';
     is_silent := has_calls and coalesce(entry -> text_key, 'null') in ('null', '""');
-    continue when is_sharegpt and role is null;
     if not is_silent then
       return query select * from lora._text_findings(entry -> text_key, null, at || array['[' || place, '.' || text_key]);
       -- It cannot be read, but the weight of a message is looked at all the same.
@@ -144,6 +148,7 @@ begin
         continue;
       end if;
     end if;
+    continue when is_sharegpt and role is null;
     return query select * from lora._weight_findings(entry -> 'weight', null, at || array['[' || place, '.weight']);
     if role = 'a' then
       replies := replies + 1;

@@ -78,6 +78,8 @@ begin
     faults := coalesce(faults, '[]') || coalesce(found, '[]');
     if found -> 0 ->> 'code' not in ('duplicate_key', 'nul_character') then
       documents[place] := null;
+    elsif found @> '[{"code": "duplicate_key"}]' then
+      documents[place] := lora._first_members(pg_catalog.replace(texts[place], '\u0000', '\uffff')::json);
     elsif documents[place] is null or found is not null then
       -- A number that is smaller than any is 0 for a float, and beyond what Postgres reads.
       documents[place] := (lora._json_values(array[
@@ -108,3 +110,45 @@ begin
 end
 $$;
 grant execute on function lora._json_error(text, text, bigint, text) to public;
+
+-- The first member of a key, which is the one that counts where a key stands twice; of Postgres's own operators the last one does.
+create or replace function lora._member(document json, name text)
+returns json
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+begin
+  return case when pg_catalog.json_typeof(document) = 'object' then
+    (select member.value from pg_catalog.json_each(document) with ordinality as member (key, value, place)
+     where member.key = name order by member.place limit 1) end;
+end
+$$;
+grant execute on function lora._member(json, text) to public;
+
+-- A value in which a key stands twice, as jsonb with the first one of each.
+create or replace function lora._first_members(document json)
+returns jsonb
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+begin
+  return case pg_catalog.json_typeof(document)
+    when 'object' then coalesce(
+      (
+        select pg_catalog.jsonb_object_agg(member.key, lora._first_members(member.value))
+        from (
+          select each.key, each.value, pg_catalog.row_number() over (partition by each.key order by each.place) as number
+          from pg_catalog.json_each(document) with ordinality as each (key, value, place)
+        ) as member
+        where member.number = 1
+      ), '{}')
+    when 'array' then coalesce(
+      (
+        select pg_catalog.jsonb_agg(lora._first_members(element.value) order by element.place)
+        from pg_catalog.json_array_elements(document) with ordinality as element (value, place)
+      ), '[]')
+    else document::jsonb
+  end;
+end
+$$;
+grant execute on function lora._first_members(json) to public;
