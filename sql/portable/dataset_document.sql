@@ -1,14 +1,36 @@
 -- dataset_document: one JSON document in place of lines, the shapes "full" and "individual": a block like that of lines. core/src/dataset/document.rs
 -- says what and why. A part of the document is its text, the byte at which it begins, and what stands before its paths.
 
+-- A JSON text without the escapes that Postgres refuses to read: each is another character, as long as it was.
+create or replace function lora._readable_json(part text)
+returns json
+language plpgsql immutable strict parallel unsafe
+set search_path = ''
+as $$
+declare
+  shown constant text := pg_catalog.replace(part, '\u0000', '\uffff');
+begin
+  if pg_catalog.json_typeof(shown::json) = 'object' then
+    perform from pg_catalog.json_each(shown::json);
+  else
+    perform from pg_catalog.json_array_elements(shown::json);
+  end if;
+  return shown;
+exception when invalid_text_representation or untranslatable_character then
+  return pg_catalog.regexp_replace(shown, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\uffff', 'g');
+end
+$$;
+grant execute on function lora._readable_json(text) to public;
+
 -- The members of an object, or the elements of an array, with the byte of the whole text at which each begins; at most so many. NULL keys: elements.
 create or replace function lora._members_of(part text, at bigint, most bigint)
 returns table (key text, content text, byte bigint, place bigint)
-language plpgsql immutable parallel safe
+language plpgsql immutable parallel unsafe
 set search_path = ''
 as $$
 declare
   bytes constant bytea := pg_catalog.convert_to(part, 'UTF8');
+  document constant json := lora._readable_json(part);
   is_object constant boolean := pg_catalog.json_typeof(part::json) = 'object';
   -- Where the text was read to.
   read integer;
@@ -18,11 +40,11 @@ begin
   read := pg_catalog.strpos(pg_catalog."left"(part, 1000000), case when is_object then '{' else '[' end);
   for key, content, place in
     select member.key, member.value::text, member.place
-    from pg_catalog.json_each(case when is_object then pg_catalog.replace(part, '\u0000', '\uffff')::json else '{}' end) with ordinality
+    from pg_catalog.json_each(case when is_object then document else '{}' end) with ordinality
       as member (key, value, place)
     union all
     select null, element.value::text, element.place
-    from pg_catalog.json_array_elements(case when is_object then '[]' else pg_catalog.replace(part, '\u0000', '\uffff')::json end) with ordinality
+    from pg_catalog.json_array_elements(case when is_object then '[]' else document end) with ordinality
       as element (value, place)
     order by 3
   loop
@@ -37,8 +59,8 @@ begin
     end loop;
     read := read + pg_catalog.length(between);
     byte := at + read;
-    -- As it is written: with any NUL.
-    if pg_catalog.strpos(content, '\uffff') > 0 then
+    -- As it is written.
+    if pg_catalog.strpos(content, '\uff') > 0 then
       content := pg_catalog.convert_from(pg_catalog.substr(bytes, read + 1, pg_catalog.octet_length(content)), 'UTF8');
     end if;
     read := read + pg_catalog.octet_length(content);
@@ -58,10 +80,8 @@ begin
   if pg_catalog.json_typeof(part::json) <> 'object' then
     return false;
   end if;
-  perform from pg_catalog.json_object_keys(pg_catalog.replace(part, '\u0000', '\uffff')::json);
-  return true;
-exception when invalid_text_representation or untranslatable_character then
-  return false;
+  return (lora._json_values(array[part]))[1] is not null or not exists (
+    select from lora._json_faults(part, true) as fault where fault.code not in ('duplicate_key', 'nul_character'));
 end
 $$;
 grant execute on function lora._has_members(text) to public;

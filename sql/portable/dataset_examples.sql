@@ -93,6 +93,7 @@ create or replace function lora._read_examples(
 language plpgsql immutable parallel unsafe
 set search_path = ''
 set jit = off
+set plan_cache_mode = force_generic_plan
 set enable_nestloop = off
 as $$
 declare

@@ -102,6 +102,7 @@ create or replace function lora._read_lines(
 language plpgsql immutable parallel unsafe
 set search_path = ''
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   texts text[];
