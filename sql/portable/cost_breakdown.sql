@@ -138,7 +138,7 @@ begin
     close held;
     part := before || (',' || part);
   end loop;
-  if pg_catalog.octet_length(part) > 4000000 then
+  if pg_catalog.octet_length(part) > 1000000 then
     part := lora._cost_sums(part);
   end if;
   held := null;
