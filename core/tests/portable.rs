@@ -7,7 +7,8 @@ use pg_lora_core::dataset::{Profile, RULESET_VERSION, all_rules, metric_rules};
 use pg_lora_core::document::{GPU_ALIASES, HYPERPARAMETER_ALIASES, hyperparameter_presets};
 use pg_lora_core::job::{LEASE, OTHER_STAGE, STAGE_BUDGETS, Status, TRAINING_LEAST, TRAINING_MOST};
 use pg_lora_core::limits::{
-    CURVE_POINTS, HEALTH_POINTS, PACE_PAUSES, PACE_RECENT, PACE_STRETCHES, QUOTE_CHARS, SERIES_POINTS,
+    COST_GROUPS, COST_JOBS, CURVE_POINTS, HEALTH_POINTS, PACE_PAUSES, PACE_RECENT, PACE_STRETCHES,
+    QUOTE_CHARS, SERIES_POINTS,
 };
 use pg_lora_core::metric::{Method, PRESELECTED, RULES, THRESHOLDS};
 use std::fmt::Write;
@@ -219,6 +220,8 @@ fn limits() {
         ("CURVE_POINTS", f64::from(CURVE_POINTS)),
         ("SERIES_POINTS", SERIES_POINTS as f64),
         ("HEALTH_POINTS", HEALTH_POINTS as f64),
+        ("COST_GROUPS", COST_GROUPS as f64),
+        ("COST_JOBS", COST_JOBS as f64),
         ("PRESELECTED", PRESELECTED as f64),
         ("QUOTE_CHARS", QUOTE_CHARS as f64),
         ("RULESET_VERSION", RULESET_VERSION.parse().unwrap()),
