@@ -71,7 +71,7 @@ grant execute on function lora._is_call(jsonb) to public;
 -- Conversations as lists of role and content (turns, messages, conversations) or of from and value (sharegpt).
 create or replace function lora._chat_findings(content text, document jsonb, kind text)
 returns table (code text, steps text[], error text, suggestion text)
-language plpgsql immutable parallel safe
+language plpgsql immutable parallel unsafe
 set search_path = ''
 as $$
 declare
@@ -98,7 +98,7 @@ declare
   replies integer := 0;
   weightless integer := 0;
 begin
-  return query select * from lora._unknown_keys(raw, document, lora._keys_of(kind), null, '{}');
+  return query select * from lora._unknown_keys(raw, document, lora._keys_of(kind), '{}');
   if kind = 'turns' and lora._id(document -> 'conversation_id') is null then
     return query select * from lora._text_findings(document -> 'conversation_id', null, array['.conversation_id']);
   end if;
@@ -125,7 +125,7 @@ begin
     if not is_sharegpt then
       entry := (raw_entries -> place)::jsonb;
     end if;
-    return query select * from lora._unknown_keys(raw_entries -> place, entry, known, null, at || ('[' || place));
+    return query select * from lora._unknown_keys(raw_entries -> place, entry, known, at || ('[' || place));
     return query select * from lora._role_findings(entry -> role_key, null, at || array['[' || place, '.' || role_key], is_sharegpt);
     role := case when pg_catalog.jsonb_typeof(entry -> role_key) = 'string' then
       case
@@ -162,7 +162,7 @@ begin
   if has_tools then
     return query select * from lora._tool_findings(document, list);
   end if;
-  return query select * from lora._split_findings(document -> 'split', null);
+  return query select * from lora._split_findings(document -> 'split');
 end
 $$;
 grant execute on function lora._chat_findings(text, jsonb, text) to public;
@@ -180,7 +180,7 @@ declare
   round jsonb;
   place integer := -1;
 begin
-  return query select * from lora._unknown_keys(raw, document, lora._keys_of(kind), null, '{}');
+  return query select * from lora._unknown_keys(raw, document, lora._keys_of(kind), '{}');
   foreach key in array case kind when 'alpaca' then array['system', 'instruction', 'input', 'output'] else array['system', 'prompt', 'completion'] end loop
     continue when key in ('system', 'input') and lora._optional_text(document, key) is null;
     return query select * from lora._text_findings(document -> key, null, array['.' || key]);
@@ -204,7 +204,7 @@ begin
       end loop;
     end if;
   end if;
-  return query select * from lora._split_findings(document -> 'split', null);
+  return query select * from lora._split_findings(document -> 'split');
 end
 $$;
 grant execute on function lora._instruction_findings(text, jsonb, text) to public;
