@@ -1,36 +1,39 @@
 -- dataset_shapes: what is wrong with an object of each shape, in the order in which it is raised; core/src/dataset/shapes says what and why. Only
 -- objects come here in which something looks odd: lora._read_examples looks at many at once.
 
--- What an object is by the keys that only one shape has; NULL of what is no object.
-create or replace function lora._kind_of(document jsonb)
-returns text
+-- What objects are by the keys that only one shape has; NULL of what is no object.
+create or replace function lora._kinds(documents jsonb[])
+returns text[]
 language plpgsql immutable strict parallel safe
 set search_path = ''
+set jit = off
 as $$
 begin
-  return case
-    when pg_catalog.jsonb_typeof(document) <> 'object' then null
-    when document ? '_meta' then 'header'
-    when document ?| array['chosen', 'rejected', 'preferred_output', 'non_preferred_output'] then 'preference'
-    when document ?| array['current_user_input', 'target_response'] then 'pairs'
-    when document ?| array['training_file_metadata', 'dataset_metadata', 'training_pairs'] then 'document'
-    when document ? 'messages' then 'messages'
-    when document ? 'turns' then 'turns'
-    when document ? 'conversations' then
-      case
-        when pg_catalog.jsonb_typeof(document -> 'conversations' -> 0) <> 'object' then 'conversations'
-        when pg_catalog.jsonb_typeof(document -> 'conversations') <> 'array' then 'conversations'
-        when document -> 'conversations' -> 0 ? 'training_pairs' then 'document'
-        when document -> 'conversations' -> 0 ?| array['from', 'value'] then 'sharegpt'
-        else 'conversations'
-      end
-    when document ? 'instruction' then 'alpaca'
-    when document ?| array['prompt', 'completion'] then 'completion'
-    else 'unrecognised'
-  end;
+  return array(
+    select case
+      when pg_catalog.jsonb_typeof(each.document) <> 'object' then null
+      when each.document ? '_meta' then 'header'
+      when each.document ?| array['chosen', 'rejected', 'preferred_output', 'non_preferred_output'] then 'preference'
+      when each.document ?| array['current_user_input', 'target_response'] then 'pairs'
+      when each.document ?| array['training_file_metadata', 'dataset_metadata', 'training_pairs'] then 'document'
+      when each.document ? 'messages' then 'messages'
+      when each.document ? 'turns' then 'turns'
+      when each.document ? 'conversations' then
+        case
+          when pg_catalog.jsonb_typeof(each.document -> 'conversations') <> 'array' then 'conversations'
+          when pg_catalog.jsonb_typeof(each.document -> 'conversations' -> 0) <> 'object' then 'conversations'
+          when each.document -> 'conversations' -> 0 ? 'training_pairs' then 'document'
+          when each.document -> 'conversations' -> 0 ?| array['from', 'value'] then 'sharegpt'
+          else 'conversations'
+        end
+      when each.document ? 'instruction' then 'alpaca'
+      when each.document ?| array['prompt', 'completion'] then 'completion'
+      when each.document is not null then 'unrecognised'
+    end
+    from pg_catalog.unnest(documents) with ordinality as each (document, place) order by each.place);
 end
 $$;
-grant execute on function lora._kind_of(jsonb) to public;
+grant execute on function lora._kinds(jsonb[]) to public;
 
 -- Keys of a line of each shape.
 create or replace function lora._keys_of(kind text)
