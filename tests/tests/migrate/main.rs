@@ -24,6 +24,7 @@ mod outside;
 mod pipeline;
 mod planned;
 mod pooled;
+mod portable;
 mod printed;
 mod realtime;
 mod recognised;

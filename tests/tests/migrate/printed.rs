@@ -274,7 +274,7 @@ fn the_schema_refuses_what_no_command_prints() {
         ("error", json!({"exit_code": 7, "message": "x", "file": "x"})),
         ("server", json!({"postgres": "15"})),
         ("foreign_objects", json!([{"type": "x"}])),
-        ("extension", json!({"state": "unknown", "version": null, "build": "1"})),
+        ("lora", json!({"edition": "native", "state": "unknown", "version": null, "build": "1", "left": 0})),
     ] {
         assert!(changed(&set(key, value.clone())).is_err(), "{key}: {value}");
     }
