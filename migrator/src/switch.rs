@@ -1,6 +1,6 @@
 //! Schema `lora` brought to an edition and to this build's version of it, in place.
 //!
-//! Invariant: whatever is called from outside keeps its OID, its rights and what stands on it, also where another edition answers
+//! Invariant: whatever is called from outside keeps its OID, its rights (those that were taken from everybody too) and what stands on it, also where another edition answers
 //! from then on: functions are replaced and never dropped and made again. One transaction: whoever looks sees the one or
 //! the other.
 //! * To the extension: its install script takes the functions that are named by the setting `lora_migrate.adopted` into the
@@ -92,6 +92,7 @@ fn apply(step: &mut Step, wanted: cli::Provider, carefully: bool) -> Result<Opti
     let old = provider::recorded(&layers).map_or(Vec::new(), |layer| layer.manifest.clone());
     let mut old: Vec<Object> = old.into_iter().filter(|object| object.r#type != "extension").collect();
     let is_switch = matches!(before, Provider::Switch { .. });
+    let closed = if is_switch { closed_to_public(step)? } else { Vec::new() };
     let (mut objects, gone, recreated) = match edition {
         Edition::Portable => {
             if facts.extension.is_some() {
@@ -111,6 +112,7 @@ fn apply(step: &mut Step, wanted: cli::Provider, carefully: bool) -> Result<Opti
             (vec![extension], old, recreated)
         }
     };
+    close_again(step, &closed)?;
     let renamed = recreated.iter().filter(|object| object.left).cloned();
     let left = still_there(step, gone.into_iter().chain(renamed).collect())?;
     refuse_dependants(step, &left)?;
@@ -125,6 +127,31 @@ fn apply(step: &mut Step, wanted: cli::Provider, carefully: bool) -> Result<Opti
     objects.extend(left);
     layer::record(step, LAYER, &provider::mark(edition), &layer::manifest(&objects)?)?;
     Ok(Some(Applied { edition, before, restarted, recreated }))
+}
+
+/// Functions of schema `lora` that not everybody may call: an operator has said so, or they are an operator's own.
+fn closed_to_public(step: &mut Step) -> Result<Vec<String>, Error> {
+    step.json(
+        "select coalesce(jsonb_agg(p.oid::regprocedure::text), '[]') from pg_proc p
+         where pronamespace = to_regnamespace('lora') and not exists (
+           select from aclexplode(coalesce(proacl, acldefault('f', proowner))) where grantee = 0)",
+        &[],
+        "looking for who may call what",
+    )
+}
+
+/// Either edition opens its functions to everybody, and the extension all that are in the schema.
+fn close_again(step: &mut Step, functions: &[String]) -> Result<(), Error> {
+    let doing = "keeping what was revoked";
+    let there: Vec<String> = step.json(
+        "select coalesce(jsonb_agg(name), '[]') from unnest($1) as name where to_regprocedure(name) is not null",
+        &[(&functions, Type::TEXT_ARRAY)],
+        doing,
+    )?;
+    match there.as_slice() {
+        [] => Ok(()),
+        there => step.run(&format!("revoke all on routine {} from public", there.join(", ")), doing),
+    }
 }
 
 /// The functions of the extension, which stay, without it.

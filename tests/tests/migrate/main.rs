@@ -33,6 +33,7 @@ mod repaired;
 mod runs;
 mod snapshot;
 mod supabase;
+mod switched;
 mod verified;
 mod versions;
 
