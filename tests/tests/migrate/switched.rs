@@ -7,11 +7,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use pg_lora_tests::story::{self, GPUS};
-use pg_lora_tests::{Caller, Database, Outcome, environment, sqlstate};
+use pg_lora_tests::{Caller, Database, environment, program, sqlstate};
 use postgres::Client;
 use serde_json::{Value, json};
 
 use crate::concurrent::{end, start, wait_until};
+use crate::killed::{kill_at, wait_for_locks};
 use crate::supabase::Project;
 use crate::{assert_same, schema, value};
 
@@ -401,6 +402,61 @@ fn validations_that_are_under_way_begin_anew_and_say_so() {
     // Who cuts the file in another way may do so.
     append(&mut db, &datasets[1], 1, &content).unwrap();
     assert_eq!(finish(&mut db, &datasets[1], 1).unwrap()["training_ready"], json!(true));
+}
+
+/// Killed at any statement: the one edition or the other, whole, and the next run goes on.
+#[test]
+fn a_switch_that_is_killed_is_done_wholly_or_not_at_all() {
+    let stride = if environment::full() { 1 } else { 12 };
+    let database = Database::migrated();
+    let mut db = database.connect();
+    let whole = EDITIONS.map(|edition| api(&mut Database::migrated_to(edition).connect()));
+    let mut killed = 0;
+    for edition in ["portable", "native"] {
+        let mut statement = 1;
+        loop {
+            let before = value(&mut db, EDITION);
+            let make = |url: &str| {
+                let mut command = program::pg_lora(&["migrate", "--provider", edition]);
+                command.env("DATABASE_URL", url);
+                command
+            };
+            if !kill_at(&database, statement, statement % 2 == 0, &make) {
+                break;
+            }
+            killed += 1;
+            wait_for_locks(&mut db);
+            let after = value(&mut db, EDITION);
+            let place = EDITIONS.iter().position(|edition| after == *edition).unwrap();
+            assert_eq!(api(&mut db), whole[place], "killed at statement {statement} on the way to {edition}");
+            let recorded = "select split_part(hash, ' ', 1) from lora_migrate.layers where name = 'lora'";
+            assert_eq!(value(&mut db, recorded), after);
+            // Once it is committed only parts are left to be dropped, in statements that come earlier.
+            statement = if before == after { statement + stride } else { 1 };
+        }
+        assert_eq!(value(&mut db, EDITION), edition);
+        assert_eq!(value(&mut db, PARTS).as_u64().unwrap() > 0, edition == "portable");
+        database.pg_lora(&["verify"]).expect(0);
+    }
+    assert!(killed > 20, "only {killed} were killed");
+    eprintln!("{killed} runners were killed");
+    assert_same(&schema(&database), &schema(&Database::migrated()));
+}
+
+/// What there is to be called, and how it is defined.
+fn api(db: &mut Client) -> Value {
+    let functions = "select jsonb_agg(jsonb_build_array(p.oid::regprocedure, prosrc, aggtransfn, aggtranstype::regtype,
+          (select extname from pg_depend d join pg_extension e on e.oid = refobjid where objid = p.oid and deptype = 'e')) order by p.oid::regprocedure::text)
+        from pg_proc p left join pg_aggregate on aggfnoid = p.oid
+        where pronamespace = 'lora'::regnamespace and proname !~ '^_'
+          and 'internal'::regtype <> all (proargtypes::oid[]) and prorettype <> 'internal'::regtype";
+    let mut functions = value(db, functions);
+    let is_there = |function: &Value| {
+        let name = function[0].as_str().unwrap();
+        !NOT_PORTABLE.iter().any(|missing| name.starts_with(missing))
+    };
+    functions.as_array_mut().unwrap().retain(is_there);
+    functions
 }
 
 /// A trusted extension is made by whoever may create in the database, and owned by the server.
