@@ -143,7 +143,7 @@ fn functions(build: &str) -> String {
 /// Only parts of an older one go first, and come again with their file: what is called from outside stays where it is.
 fn portable(build: &str) -> String {
     let mark = provider::mark(Edition::Portable);
-    let layer = [" and object.identity like 'lora.\\_%'", "\n    order by old.type <> 'aggregate'"];
+    let layer = [" where identity like 'lora.\\_%'", "\n    order by old.type <> 'aggregate'"];
     let files = layer_of(provider::LAYER, &mark, build, PORTABLE_FILES, layer);
     format!("{}{files}", include_str!("portable.sql"))
 }
