@@ -1,0 +1,110 @@
+-- dataset_values: the JSON of many texts at once, and what is wrong with it whatever it stands for.
+
+-- Each text as jsonb; NULL of what is none.
+--
+-- A cast that fails is an error, and to catch one is a subtransaction: parallel unsafe, as no worker of Postgres 15 can begin one.
+create or replace function lora._json_values(texts text[])
+returns jsonb[]
+language plpgsql immutable strict parallel unsafe
+set search_path = ''
+as $$
+declare
+  documents jsonb[];
+  document jsonb;
+begin
+  begin
+    return array(select given.content::jsonb from pg_catalog.unnest(texts) with ordinality as given (content, place) order by given.place);
+  exception when invalid_text_representation or untranslatable_character or numeric_value_out_of_range or statement_too_complex
+    or program_limit_exceeded then
+    null;
+  end;
+  for place in 1 .. pg_catalog.cardinality(texts) loop
+    document := null;
+    begin
+      document := texts[place]::jsonb;
+    exception when invalid_text_representation or untranslatable_character or numeric_value_out_of_range or statement_too_complex
+      or program_limit_exceeded then
+      null;
+    end;
+    documents[place] := document;
+  end loop;
+  return documents;
+end
+$$;
+grant execute on function lora._json_values(text[]) to public;
+
+-- The texts as jsonb, which tells all of most of them; NULL of what is no JSON, and a NUL, which jsonb cannot hold, is U+FFFF. Whether a text has no
+-- escapes and no characters that may be wrong in one. What is wrong with the JSON, as lora._json_faults has it, with its place.
+create or replace function lora._read_json(texts text[], out documents jsonb[], out plain boolean[], out faults jsonb)
+language plpgsql immutable strict parallel unsafe
+set search_path = ''
+set jit = off
+as $$
+declare
+  odd integer[];
+  place integer;
+  found jsonb;
+begin
+  documents := lora._json_values(texts);
+  select pg_catalog.array_agg(read.plain order by read.place), pg_catalog.array_agg(read.place order by read.place) filter (where read.is_odd)
+  into plain, odd
+  from (
+    select given.place::integer as place,
+      given.content !~ '\\[ubf]|[\u007f-\u009f\ufffd]' as plain,
+      given.content is not null and (
+        given.document is null
+        -- What may be a key that stands twice: in what Postgres writes there are fewer ends of keys. A quote that is written as a number, or a
+        -- space before the colon, would hide one.
+        or pg_catalog.octet_length(given.content) - pg_catalog.octet_length(pg_catalog.replace(given.content, '":', ''))
+          <> pg_catalog.octet_length(given.written) - pg_catalog.octet_length(pg_catalog.replace(given.written, '":', ''))
+        -- A NUL, numbers beyond a float.
+        or given.content ~ '"[ \t\r\n]+:|\\u00(?:00|22)|[0-9][eE]\+?[0-9]{3}|[0-9]{100}'
+        -- Deep nesting, many values.
+        or pg_catalog.octet_length(given.content) > 400000
+        or pg_catalog.length(given.written) - pg_catalog.length(pg_catalog.replace(pg_catalog.replace(given.written, '{', ''), '[', '')) > 64
+        and pg_catalog.jsonb_path_exists(given.document, 'strict $.**{64 to last} ? (@.type() == "object" || @.type() == "array")')
+      ) as is_odd
+    from (
+      select each.content, each.document, each.document::text as written, each.place
+      from unnest(texts, documents) with ordinality as each (content, document, place)
+      offset 0
+    ) as given
+  ) as read;
+  foreach place in array coalesce(odd, '{}') loop
+    found := (
+      select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('place', place, 'code', fault.code, 'detail', fault.detail, 'byte', fault.byte))
+      from lora._json_faults(texts[place]) as fault
+    );
+    faults := coalesce(faults, '[]') || coalesce(found, '[]');
+    if found -> 0 ->> 'code' not in ('duplicate_key', 'nul_character') then
+      documents[place] := null;
+    elsif documents[place] is null or found is not null then
+      -- A number that is smaller than any is 0 for a float, and beyond what Postgres reads.
+      documents[place] := (lora._json_values(array[
+        pg_catalog.regexp_replace(pg_catalog.replace(texts[place], '\u0000', '\uffff'), '(?<=[0-9])[eE]-[0-9]{4,}(?=[,\]}[:space:]]|$)', 'e-400', 'g')]))[1];
+    end if;
+  end loop;
+end
+$$;
+grant execute on function lora._read_json(text[]) to public;
+
+-- What a finding says of a fault of the JSON of a line, or of a value of a document.
+create or replace function lora._json_error(code text, detail text, byte bigint, noun text)
+returns text
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+begin
+  return case code
+    when 'duplicate_key' then pg_catalog.format('key %s stands twice in one object', lora._quoted(detail))
+    when 'nul_character' then 'a string holds \u0000'
+    when 'nesting_too_deep' then pg_catalog.format('the %s is nested too deep', noun)
+    when 'too_many_values' then pg_catalog.format('the %s has more than 200000 keys and values', noun)
+    when 'non_finite_number' then pg_catalog.format('NaN or Infinity at column %s', byte + 1)
+    when 'number_out_of_range' then pg_catalog.format('a number beyond the range of a double at column %s', byte + 1)
+    when 'unpaired_surrogate' then pg_catalog.format('half of a surrogate pair at column %s', byte + 1)
+    else pg_catalog.format('invalid JSON at column %s: %s', byte + 1, detail)
+  end;
+end
+$$;
+grant execute on function lora._json_error(text, text, bigint, text) to public;
