@@ -109,11 +109,10 @@ fn without_what_is_random(value: &mut Value) {
             members.values_mut().for_each(without_what_is_random);
         }
         Value::Array(list) => list.iter_mut().for_each(without_what_is_random),
-        Value::String(text) if is_id(text) => *text = "an id".to_owned(),
-        Value::String(text) if text.contains("/") => {
-            let parts: Vec<&str> =
-                text.split('/').map(|part| if is_id(part) { "an id" } else { part }).collect();
-            *text = parts.join("/");
+        Value::String(text) => {
+            while let Some(at) = (0..text.len()).find(|at| text.get(*at..at + 36).is_some_and(is_id)) {
+                text.replace_range(at..at + 36, "an id");
+            }
         }
         _ => {}
     }
