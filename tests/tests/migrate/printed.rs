@@ -154,6 +154,20 @@ fn every_command_prints_what_the_schema_says() {
         assert_eq!(schema.of(&database, command)["error"]["exit_code"], 7, "{command:?}");
     }
 
+    // The other edition, and back.
+    let switched = Database::migrated();
+    for edition in ["portable", "native"] {
+        let provider = ["--provider", edition];
+        assert_eq!(schema.of(&switched, &[&["plan"][..], &provider].concat())["edition"], edition);
+        let answer = schema.of(&switched, &[&["migrate"][..], &provider].concat());
+        assert_eq!(
+            (&answer["lora"]["action"], &answer["lora"]["edition"]),
+            (&json!("switched"), &json!(edition))
+        );
+        assert_eq!(schema.of(&switched, &["status"])["lora"]["edition"], edition);
+        schema.of(&switched, &["verify"]);
+    }
+
     let folder = Scratch::new().unwrap();
     let out = folder.path().join("types");
     for (more, code) in [(&["--check"][..], 10), (&[], 0), (&["--check"], 0)] {

@@ -404,7 +404,7 @@ fn validations_that_are_under_way_begin_anew_and_say_so() {
 /// Killed at any statement: the one edition or the other, whole, and the next run goes on.
 #[test]
 fn a_switch_that_is_killed_is_done_wholly_or_not_at_all() {
-    let stride = if environment::full() { 1 } else { 12 };
+    let stride = if environment::full() { 3 } else { 60 };
     let database = Database::migrated();
     let mut db = database.connect();
     let whole = EDITIONS.map(|edition| api(&mut Database::migrated_to(edition).connect()));
