@@ -166,7 +166,7 @@ fn drifted(verdict: &Verdict, message: &str) -> Error {
         };
         format!(
             "undo what was changed by hand, or have the layer made anew: \
-             update lora_migrate.layers set hash = 'portable' {anew}, and run pg-lora migrate"
+             update lora_migrate.layers set hash = '' {anew}, and run pg-lora migrate"
         )
     } else {
         "undo what was changed by hand, which pg-lora migrate does not".to_owned()

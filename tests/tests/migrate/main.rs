@@ -20,6 +20,7 @@ mod layers;
 mod lost;
 mod mended;
 mod obstacles;
+mod older_plans;
 mod outside;
 mod pipeline;
 mod planned;
