@@ -50,7 +50,8 @@ select jsonb_build_object(
     or not exists (select from pg_extension where extname = 'pg_lora') and has_database_privilege(current_database(), 'create') and exists (
       select from pg_available_extension_versions where name = 'pg_lora' and version = $2 and (trusted or not superuser)),
   'portable', exists (
-    select from pg_proc p where p.oid = to_regprocedure('lora.build_info()')
+    -- Looked up by name the schema would have to be open to the role.
+    select from pg_proc p where p.pronamespace = to_regnamespace('lora') and p.proname = 'build_info' and p.pronargs = 0
       and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = p.oid and deptype = 'e')),
   'lora_owned', not exists (select from pg_namespace where nspname = 'lora' and not pg_has_role(nspowner, 'usage'))
     and not exists (select from pg_proc where pronamespace = to_regnamespace('lora') and not pg_has_role(proowner, 'usage'))
