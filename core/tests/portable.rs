@@ -3,11 +3,12 @@
 //! extension by the conformance tests.
 
 use pg_lora_core::dataset::tokens::tables;
-use pg_lora_core::dataset::{Profile, RULESET_VERSION, all_rules, metric_rules};
+use pg_lora_core::dataset::{NOT_IN_SQL, Profile, RULESET_VERSION, Shape, all_rules, metric_rules};
 use pg_lora_core::document::{GPU_ALIASES, HYPERPARAMETER_ALIASES, hyperparameter_presets};
 use pg_lora_core::job::{LEASE, OTHER_STAGE, STAGE_BUDGETS, Status, TRAINING_LEAST, TRAINING_MOST};
 use pg_lora_core::limits::{
-    CURVE_POINTS, HEALTH_POINTS, PACE_PAUSES, PACE_RECENT, PACE_STRETCHES, QUOTE_CHARS, SERIES_POINTS,
+    COST_GROUPS, COST_JOBS, CURVE_POINTS, HEALTH_POINTS, PACE_PAUSES, PACE_RECENT, PACE_STRETCHES,
+    QUOTE_CHARS, SERIES_POINTS,
 };
 use pg_lora_core::metric::{Method, PRESELECTED, RULES, THRESHOLDS};
 use std::fmt::Write;
@@ -118,9 +119,25 @@ fn datasets() {
     let of_lines = all_rules().map(|rule| {
         let levels = Profile::ALL.map(|profile| literal(rule.severity(profile).name())).join(", ");
         let (title, suggestion) = (literal(rule.title), literal(rule.suggestion));
-        format!("{}, {levels}, {}, {title}, {suggestion}", literal(rule.code), rule.once)
+        let portable = !NOT_IN_SQL.contains(&rule.code);
+        format!("{}, {levels}, {}, {title}, {suggestion}, {portable}", literal(rule.code), rule.once)
     });
     compare("dataset_rules.sql", "rules of datasets", &rows(of_lines));
+    let once = all_rules().filter(|rule| rule.once).map(|rule| literal(rule.code));
+    compare("dataset_findings.sql", "rules that are found once", &[once.collect::<Vec<_>>().join(", ")]);
+    let shapes = Shape::ALL.map(|shape| format!("{}, {}", literal(shape.name()), literal(shape.reason())));
+    compare("dataset_summary.sql", "reasons of shapes", &rows(shapes.into_iter()));
+    let profiles = Profile::ALL.map(|profile| {
+        let shapes = profile.shapes().map_or("null::pg_catalog.jsonb".to_owned(), |shapes| {
+            literal(&serde_json::to_string(shapes).unwrap())
+        });
+        let (window, least) = (profile.window(), profile.min_examples());
+        let (most, bytes) = (profile.max_examples(), profile.max_bytes());
+        format!("{}, {window}, {least}, {most}, {bytes}, {shapes}", literal(profile.name()))
+    });
+    compare("dataset_options.sql", "profiles of validation", &rows(profiles.into_iter()));
+    let bands = tables().bands.map(|(script, percent)| format!("{}, {percent}", literal(script)));
+    compare("dataset_summary.sql", "bands of scripts", &rows(bands.into_iter()));
     let of_figures = metric_rules::ALL.iter().enumerate().map(|(at, rule)| {
         let (severity, suggestion) = (literal(rule.severity.name()), literal(rule.suggestion));
         format!("{}, {}, {severity}, {suggestion}", at + 1, literal(rule.code))
@@ -219,6 +236,8 @@ fn limits() {
         ("CURVE_POINTS", f64::from(CURVE_POINTS)),
         ("SERIES_POINTS", SERIES_POINTS as f64),
         ("HEALTH_POINTS", HEALTH_POINTS as f64),
+        ("COST_GROUPS", COST_GROUPS as f64),
+        ("COST_JOBS", COST_JOBS as f64),
         ("PRESELECTED", PRESELECTED as f64),
         ("QUOTE_CHARS", QUOTE_CHARS as f64),
         ("RULESET_VERSION", RULESET_VERSION.parse().unwrap()),

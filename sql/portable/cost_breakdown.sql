@@ -1,19 +1,46 @@
 -- cost_breakdown: amounts added up by every grouping at once. core/src/cost/breakdown.rs says what and why.
 --
--- Its state is a list of texts: currency, rows, total, how many elements are put together already, and then three for each sum: the
--- grouping's number, its key, the sum. What comes is put behind what is there, and put together once that is twice as long.
+-- Postgres copies the state for each row, so it has a hundred of them at most, as they came. When there are more they are put together, and
+-- stay if that leaves little. If not, as when each is of another job, they are set apart in cursors of the transaction, as the parts of a series
+-- are (series.sql), and put together when there are many thousands: so each row is copied a few times and read once or twice, however many
+-- there are. A state with cursors is its process's own, so states are not combined.
+--
+-- The state: the currency and "}"; the number of the newest cursor, 0 of none, and the bytes of its part; then a part, what is not set apart.
+-- A cursor has a part, and number and bytes of the one before it. A part is lines, which are what an array of texts has between its braces. The
+-- first one has the currency. The others are of charges (amount, day since 2000, cost type, GPU type, job, status) or of sums (sum, # and the
+-- number of the grouping, key; of grouping 0 how many charges there are, and their currency).
 
 create or replace function lora._cost_breakdown_add(
-  state text[], amount numeric, currency text, day date, cost_type text, gpu_type text, job_id uuid, status text
+  state text, amount numeric, currency text, day date, cost_type text, gpu_type text, job_id uuid, status text
 )
-returns text[]
+returns text
 language plpgsql immutable parallel safe
 set search_path = ''
 as $$
-declare
-  longest integer;
 begin
-  state := coalesce(state, array[null, '0', '0', '4']);
+  -- What nearly every row is. A currency that has "}" itself stands at the beginning of no state, and none is "".
+  if pg_catalog.octet_length(state) < 12000 and pg_catalog.starts_with(state, currency || '}') and pg_catalog.strpos(currency, '}') = 0
+    and pg_catalog.octet_length(currency) > 0 and amount > -1e24 and amount < 1e24 and pg_catalog.min_scale(amount) <= 10
+    and (pg_catalog.octet_length(cost_type) > 200 or pg_catalog.octet_length(gpu_type) > 200 or pg_catalog.octet_length(status) > 200
+      or not pg_catalog.isfinite(day)) is not true
+  then
+    return state || (',' || array[amount::text, (day - '2000-01-01'::date)::text, cost_type, gpu_type, job_id::text, status]::text);
+  end if;
+  return lora._cost_breakdown_add_any(state, amount, currency, day, cost_type, gpu_type, job_id, status);
+end
+$$;
+grant execute on function lora._cost_breakdown_add(text, numeric, text, date, text, text, uuid, text) to public;
+
+create or replace function lora._cost_breakdown_add_any(
+  state text, amount numeric, currency text, day date, cost_type text, gpu_type text, job_id uuid, status text
+)
+returns text
+language plpgsql stable parallel safe
+set search_path = ''
+as $$
+declare
+  known text;
+begin
   -- As sum() does: what is unknown is not added.
   if amount is null then
     return state;
@@ -23,140 +50,228 @@ begin
   perform lora._check_amount(amount, 'amount');
   if currency is null then
     raise exception '"currency" is NULL' using errcode = '22023', hint = 'Pass the currency of each amount.';
+  elsif state is null then
+    perform lora._check_cost_key(currency);
+    state := lora._cost_state(currency, 0, 0, lora._cost_part(currency));
+  else
+    known := lora._cost_currency(state);
+    if known <> currency then
+      raise exception 'amounts in "%" and "%" cannot be added together', known, currency
+        using errcode = '22023', hint = 'Group the query by currency.';
+    end if;
   end if;
-  state[1] := lora._same_currency(state[1], currency);
   perform lora._check_cost_key(cost_type), lora._check_cost_key(gpu_type), lora._check_cost_key(status);
-  state[2] := (state[2]::bigint + 1)::text;
-  state[3] := lora._cost_sum(state[3]::numeric + amount)::text;
-  state := state || array[
-    '1', pg_catalog.to_jsonb(day) #>> '{}', amount::text,
-    '2', cost_type, amount::text,
-    '3', gpu_type, amount::text,
-    '4', job_id::text, amount::text,
-    '5', status, amount::text
-  ];
-  longest := pg_catalog.cardinality(state);
-  if longest > 3000 and longest > 2 * state[4]::integer then
-    return lora._cost_breakdown_compact(state);
+  if pg_catalog.octet_length(state) >= 12000 then
+    state := lora._cost_breakdown_set_apart(state, currency);
+  end if;
+  state := state || (',' || array[amount::text, (day - '2000-01-01'::date)::text, cost_type, gpu_type, job_id::text, status]::text);
+  if pg_catalog.abs(amount) >= 1e24 then
+    -- A few of them are too many, and what the next ones take off is too late.
+    perform lora._cost_sums(lora._cost_breakdown_whole(state));
   end if;
   return state;
 end
 $$;
-grant execute on function lora._cost_breakdown_add(text[], numeric, text, date, text, text, uuid, text) to public;
+grant execute on function lora._cost_breakdown_add_any(text, numeric, text, date, text, text, uuid, text) to public;
 
-create or replace function lora._cost_breakdown_combine(one text[], other text[])
-returns text[]
-language plpgsql immutable parallel safe
-set search_path = ''
-as $$
-begin
-  if one is null or other is null then
-    return coalesce(one, other);
-  end if;
-  return lora._cost_breakdown_compact(
-    array[
-      case when other[1] is null then one[1] else lora._same_currency(one[1], other[1]) end,
-      (one[2]::bigint + other[2]::bigint)::text,
-      lora._cost_sum(one[3]::numeric + other[3]::numeric)::text,
-      '4'
-    ] || one[5:] || other[5:]);
-end
-$$;
-grant execute on function lora._cost_breakdown_combine(text[], text[]) to public;
-
--- One sum for each key of each grouping.
-create or replace function lora._cost_breakdown_compact(state text[])
-returns text[]
-language plpgsql immutable parallel safe
-set search_path = ''
-as $$
-declare
-  sums text[];
-  crowded integer;
-begin
-  select pg_catalog.array_agg(element.value order by one.grouping, one.key, element.place),
-    pg_catalog.min(one.most) filter (where one.groups > one.most)
-    into sums, crowded
-  from (
-    select sum.grouping, sum.key, sum.amount, case when sum.grouping = '4' then 1000000 else 100000 end as most,
-      pg_catalog.count(sum.key) over (partition by sum.grouping) as groups
-    from (
-      select state[place] as grouping, state[place + 1] as key, pg_catalog.sum(state[place + 2]::numeric) as amount
-      from pg_catalog.generate_series(5, pg_catalog.cardinality(state), 3) as place
-      group by state[place], state[place + 1]
-    ) as sum
-  ) as one
-  cross join lateral (values (1, one.grouping), (2, one.key), (3, one.amount::text)) as element (place, value);
-  if crowded is not null then
-    raise exception 'a cost breakdown holds at most % groups of a kind', crowded
-      using errcode = '22003', hint = 'Narrow the range of dates, or add up one job at a time.';
-  end if;
-  return array[state[1], state[2], state[3], (4 + coalesce(pg_catalog.cardinality(sums), 0))::text] || sums;
-end
-$$;
-grant execute on function lora._cost_breakdown_compact(text[]) to public;
-
-create or replace function lora._cost_breakdown_answer(state text[])
-returns jsonb
-language plpgsql immutable parallel safe
-set search_path = ''
-as $$
-declare
-  total constant numeric := coalesce(state[3], '0')::numeric(48, 10);
-  sums constant text[] := lora._cost_breakdown_compact(coalesce(state, array[null, '0', '0', '4']));
-begin
-  return (
-    select pg_catalog.jsonb_build_object(
-      'currency', state[1], 'records', coalesce(state[2], '0')::bigint, 'total', total,
-      'rounded', lora._rounded_half_even(total, lora._currency_places(state[1])))
-      || pg_catalog.jsonb_object_agg(grouping.list, coalesce(entries.list, '[]'))
-    from (values ('1', 'by_day', 'day'), ('2', 'by_type', 'cost_type'), ('3', 'by_gpu', 'gpu_type'), ('4', 'by_job', 'job_id'),
-      ('5', 'by_status', 'status')) as grouping (number, list, key)
-    left join lateral (
-      select pg_catalog.jsonb_agg(
-        pg_catalog.jsonb_build_object(grouping.key, sums[place + 1], 'amount', sums[place + 2]::numeric(48, 10))
-        -- Days by the calendar, others by their bytes; what has no key comes last.
-        order by case when grouping.number = '1' then sums[place + 1]::date end, sums[place + 1] collate "C" nulls last
-      ) as list
-      from pg_catalog.generate_series(5, pg_catalog.cardinality(sums), 3) as place
-      where sums[place] = grouping.number
-    ) as entries on true
-  );
-end
-$$;
-grant execute on function lora._cost_breakdown_answer(text[]) to public;
-
--- What 128 bits hold, in ten places.
-create or replace function lora._cost_sum(sum numeric)
-returns numeric
-language plpgsql immutable strict parallel safe
-set search_path = ''
-as $$
-begin
-  if sum not between -17014118346046923173168730371.5884105728 and 17014118346046923173168730371.5884105727 then
-    raise exception 'the sum of amounts is too large' using errcode = '22003', hint = 'Add up fewer rows at once.';
-  end if;
-  return sum;
-end
-$$;
-grant execute on function lora._cost_sum(numeric) to public;
-
-create or replace function lora._same_currency(known text, currency text)
+create or replace function lora._cost_state(currency text, cursor bigint, bytes bigint, part text)
 returns text
 language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
-  if known is null then
-    perform lora._check_cost_key(currency);
-  elsif known <> currency then
-    raise exception 'amounts in "%" and "%" cannot be added together', known, currency
-      using errcode = '22023', hint = 'Group the query by currency.';
-  end if;
-  return currency;
+  return case when pg_catalog.strpos(currency, '}') = 0 then currency else '' end || '}'
+    || pg_catalog.lpad(cursor::text, 10) || pg_catalog.lpad(bytes::text, 10) || part;
 end
 $$;
-grant execute on function lora._same_currency(text, text) to public;
+grant execute on function lora._cost_state(text, bigint, bigint, text) to public;
+
+-- A part without charges.
+create or replace function lora._cost_part(currency text)
+returns text
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+begin
+  return array['0', '#0', currency, null, null, null]::text;
+end
+$$;
+grant execute on function lora._cost_part(text) to public;
+
+create or replace function lora._cost_currency(state text)
+returns text
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+begin
+  return (('{' || pg_catalog.substr(state, pg_catalog.strpos(state, '}') + 21) || '}')::text[])[1][3];
+end
+$$;
+grant execute on function lora._cost_currency(text) to public;
+
+-- Makes room in the state.
+create or replace function lora._cost_breakdown_set_apart(state text, currency text)
+returns text
+language plpgsql stable parallel safe
+set search_path = ''
+-- What is set apart as a constant of the plan would be copied into it.
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  figures constant integer := pg_catalog.strpos(state, '}') + 1;
+  newest bigint := pg_catalog.substr(state, figures, 10);
+  bytes bigint := pg_catalog.substr(state, figures + 10, 10);
+  part text := pg_catalog.substr(state, figures + 20);
+  before text;
+  together text;
+  held refcursor;
+begin
+  if newest = 0 then
+    together := lora._cost_sums(part);
+    if pg_catalog.octet_length(together) <= 6000 then
+      return lora._cost_state(currency, 0, 0, together);
+    end if;
+  end if;
+  while newest > 0 and bytes <= pg_catalog.octet_length(part) loop
+    held := lora._series_cursor(newest);
+    fetch absolute 1 from held into before, newest, bytes;
+    close held;
+    part := before || (',' || part);
+  end loop;
+  if pg_catalog.octet_length(part) > 1000000 then
+    part := lora._cost_sums(part);
+  end if;
+  held := null;
+  open held scroll for select part as part, newest as newest, bytes as bytes;
+  return lora._cost_state(
+    currency, pg_catalog.substring(held::text, '[0-9]+')::bigint, pg_catalog.octet_length(part), lora._cost_part(currency));
+end
+$$;
+grant execute on function lora._cost_breakdown_set_apart(text, text) to public;
+
+-- All that a state has, as one part.
+create or replace function lora._cost_breakdown_whole(state text)
+returns text
+language plpgsql stable parallel safe
+set search_path = ''
+as $$
+declare
+  figures constant integer := pg_catalog.strpos(state, '}') + 1;
+  newest bigint := pg_catalog.substr(state, figures, 10);
+  whole text := pg_catalog.substr(state, figures + 20);
+  part text;
+  held refcursor;
+begin
+  while newest > 0 loop
+    held := lora._series_cursor(newest);
+    fetch absolute 1 from held into part, newest;
+    whole := part || (',' || whole);
+  end loop;
+  return whole;
+end
+$$;
+grant execute on function lora._cost_breakdown_whole(text) to public;
+
+-- The charges of a part, put together: one sum for each key of each grouping.
+create or replace function lora._cost_sums(part text)
+returns text
+language plpgsql immutable parallel safe
+set search_path = ''
+-- The lines as a constant of the plan would be copied into it.
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  most constant integer := 100000; -- COST_GROUPS
+  most_jobs constant integer := 1000000; -- COST_JOBS
+  -- What 128 bits hold, in ten places.
+  highest constant numeric := 17014118346046923173168730371.5884105727;
+  lines constant text[] := ('{' || part || '}')::text[];
+  known record;
+begin
+  select pg_catalog.string_agg(array[sum.amount::text, '#' || sum.grouping, sum.key, null, null, null]::text, ',' order by sum.grouping <> 0) as part,
+    pg_catalog.sum(sum.amount) filter (where sum.grouping = 1) as total,
+    pg_catalog.max(sum.amount) filter (where sum.grouping > 0) as highest,
+    pg_catalog.min(sum.amount) filter (where sum.grouping > 0) as lowest,
+    greatest(pg_catalog.count(sum.key) filter (where sum.grouping = 1), pg_catalog.count(sum.key) filter (where sum.grouping = 2),
+      pg_catalog.count(sum.key) filter (where sum.grouping = 3), pg_catalog.count(sum.key) filter (where sum.grouping = 5)) as groups,
+    pg_catalog.count(sum.key) filter (where sum.grouping = 4) as jobs
+  into known
+  from (
+    select of_part.grouping, of_part.key, pg_catalog.sum(of_part.amount) as amount
+    from (
+      -- As grouping() numbers what is not grouped by.
+      select case charge.others when 31 then 0 when 15 then 1 when 23 then 2 when 27 then 3 when 29 then 4 else 5 end as grouping,
+        case charge.others when 31 then lines[1][3] when 15 then charge.day when 23 then charge.cost_type when 27 then charge.gpu_type
+          when 29 then charge.job else charge.status end as key,
+        case charge.others when 31 then charge.records else charge.amount end as amount
+      from (
+        select grouping(line.day, line.cost_type, line.gpu_type, line.job, line.status) as others,
+          line.day, line.cost_type, line.gpu_type, line.job, line.status, pg_catalog.count(*) as records, pg_catalog.sum(line.amount) as amount
+        from (
+          select lines[place][1]::numeric as amount, lines[place][2] as day, lines[place][3] as cost_type, lines[place][4] as gpu_type,
+            lines[place][5] as job, lines[place][6] as status
+          from (select pg_catalog.generate_series(1, pg_catalog.array_length(lines, 1)) as place) as every
+          where pg_catalog.starts_with(lines[place][2], '#') is not true
+        ) as line
+        group by grouping sets ((line.day), (line.cost_type), (line.gpu_type), (line.job), (line.status), ())
+      ) as charge
+      union all
+      select pg_catalog.substr(lines[place][2], 2)::integer, lines[place][3], lines[place][1]::numeric
+      from (select pg_catalog.generate_series(1, pg_catalog.array_length(lines, 1)) as place) as every
+      where pg_catalog.starts_with(lines[place][2], '#')
+    ) as of_part
+    group by of_part.grouping, of_part.key
+  ) as sum;
+  if greatest(known.total, known.highest) > highest or least(known.total, known.lowest) < -highest - 0.0000000001 then
+    raise exception 'the sum of amounts is too large' using errcode = '22003', hint = 'Add up fewer rows at once.';
+  elsif known.groups > most or known.jobs > most_jobs then
+    raise exception 'a cost breakdown holds at most % groups of a kind', case when known.groups > most then most else most_jobs end
+      using errcode = '22003', hint = 'Narrow the range of dates, or add up one job at a time.';
+  end if;
+  return known.part;
+end
+$$;
+grant execute on function lora._cost_sums(text) to public;
+
+create or replace function lora._cost_breakdown_answer(state text)
+returns jsonb
+language plpgsql stable parallel safe
+set search_path = ''
+-- As above.
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  lines constant text[] := ('{' || case when state is not null then lora._cost_sums(lora._cost_breakdown_whole(state)) end || '}')::text[];
+  currency constant text := lines[1][3];
+  total constant numeric := (
+    select coalesce(pg_catalog.sum(lines[place][1]::numeric), 0)::numeric(48, 10)
+    from pg_catalog.generate_series(1, pg_catalog.array_length(lines, 1)) as place
+    where lines[place][2] = '#1');
+begin
+  -- Days by the calendar, others by their bytes; what has no key comes last.
+  return (
+    select pg_catalog.jsonb_build_object(
+      'currency', currency, 'records', coalesce(lines[1][1], '0')::bigint, 'total', total,
+      'rounded', lora._rounded_half_even(total, lora._currency_places(currency)),
+      'by_day', coalesce(pg_catalog.jsonb_agg(
+        pg_catalog.jsonb_build_object('day', pg_catalog.to_jsonb('2000-01-01'::date + sum.key::integer), 'amount', sum.amount)
+        order by sum.key::integer nulls last) filter (where sum.grouping = '#1'), '[]'),
+      'by_type', coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('cost_type', sum.key, 'amount', sum.amount)
+        order by sum.key collate "C" nulls last) filter (where sum.grouping = '#2'), '[]'),
+      'by_gpu', coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('gpu_type', sum.key, 'amount', sum.amount)
+        order by sum.key collate "C" nulls last) filter (where sum.grouping = '#3'), '[]'),
+      'by_job', coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('job_id', sum.key, 'amount', sum.amount)
+        order by sum.key collate "C" nulls last) filter (where sum.grouping = '#4'), '[]'),
+      'by_status', coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('status', sum.key, 'amount', sum.amount)
+        order by sum.key collate "C" nulls last) filter (where sum.grouping = '#5'), '[]'))
+    from (
+      select lines[place][2] as grouping, lines[place][3] as key, lines[place][1]::numeric(48, 10) as amount
+      from (select pg_catalog.generate_series(1, pg_catalog.array_length(lines, 1)) as place) as every
+    ) as sum
+  );
+end
+$$;
+grant execute on function lora._cost_breakdown_answer(text) to public;
 
 create or replace function lora._check_cost_key(key text)
 returns void
@@ -210,9 +325,8 @@ create or replace aggregate lora.cost_breakdown(
   amount numeric, currency text, day date, cost_type text, gpu_type text, job_id uuid, status text
 ) (
   sfunc = lora._cost_breakdown_add,
-  stype = text[],
+  stype = text,
   finalfunc = lora._cost_breakdown_answer,
-  combinefunc = lora._cost_breakdown_combine,
   parallel = safe
 );
 comment on aggregate lora.cost_breakdown(numeric, text, date, text, text, uuid, text) is

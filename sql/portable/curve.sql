@@ -48,7 +48,7 @@ begin
   -- As other aggregates: what is unknown is not added.
   if x is null or y is null then
     return state;
-  elsif pg_catalog.cardinality(state) > 500 then
+  elsif pg_catalog.cardinality(state) > 300 then
     state := lora._series_set_apart(state, 2);
     perform lora._check_series(state[1]);
   end if;
@@ -71,7 +71,7 @@ begin
   end if;
   if x is null or y is null then
     return state;
-  elsif pg_catalog.cardinality(state) > 750 then
+  elsif pg_catalog.cardinality(state) > 450 then
     state := lora._series_set_apart(state, 3);
     perform lora._check_series(state[1]);
   end if;
@@ -89,11 +89,9 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
-  -- A call for each row would cost as much as the rest of it.
-  if pg_catalog.cardinality(state) between 1 and 500 and x is not null and y is not null then
-    return pg_catalog.array_cat(state, array[x, y]);
-  end if;
-  return lora._curve_add(state, x, y, max_points, method, null);
+  -- One expression, and no call for each row: either would cost as much as the rest of it.
+  return case when pg_catalog.cardinality(state) between 1 and 300 and x is not null and y is not null then pg_catalog.array_cat(state, array[x, y])
+    else lora._curve_add(state, x, y, max_points, method, null) end;
 end
 $$;
 grant execute on function lora._curve_add(double precision[], double precision, double precision, integer, text) to public;
@@ -106,11 +104,10 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
-  -- A call for each row would cost as much as the rest of it.
-  if pg_catalog.cardinality(state) between 1 and 750 and x is not null and y is not null then
-    return pg_catalog.array_cat(state, array[x >> 32, x & 4294967295, y]);
-  end if;
-  return lora._curve_add(state, x, y, max_points, method, null);
+  -- One expression, and no call for each row: either would cost as much as the rest of it.
+  return case when pg_catalog.cardinality(state) between 1 and 450 and x is not null and y is not null
+      then pg_catalog.array_cat(state, array[x >> 32, x & 4294967295, y])
+    else lora._curve_add(state, x, y, max_points, method, null) end;
 end
 $$;
 grant execute on function lora._curve_add(double precision[], bigint, double precision, integer, text) to public;
@@ -152,22 +149,35 @@ begin
   end if;
   points := lora._series_rows(state);
   perform lora._check_series(pg_catalog.cardinality(points) / 2);
-  -- In the order of their bits, as the extension has them: −0 before 0, and a NaN with a sign before all others.
-  select pg_catalog.array_agg(point.x) filter (where point.is_drawn), pg_catalog.array_agg(point.y) filter (where point.is_drawn),
-    pg_catalog.array_agg(point.x) filter (where not point.is_drawn), pg_catalog.array_agg(point.y) filter (where not point.is_drawn),
-    pg_catalog.array_agg(point.place) filter (where not point.is_drawn)
-  into x, y, odd_x, odd_y, odd_places
-  from (
-    select points[place] as x, points[place + 1] as y, pg_catalog.abs(points[place]) < 'Infinity' and pg_catalog.abs(points[place + 1]) < 'Infinity' as is_drawn, pg_catalog.row_number() over sorted as place
-    from pg_catalog.generate_series(1, pg_catalog.cardinality(points), 2) as place
-    window sorted as (
-      order by points[place] = 'NaN' and lora._is_negative(points[place]) desc, points[place], points[place] = 0 and not lora._is_negative(points[place]),
-        points[place + 1] = 'NaN' and lora._is_negative(points[place + 1]) desc, points[place + 1], points[place + 1] = 0 and not lora._is_negative(points[place + 1])
-    )
-  ) as point;
-  if x is null and odd_x is null then
+  if pg_catalog.cardinality(points) = 0 then
     -- As other aggregates: NULL of no points.
     return null;
+  end if;
+  -- Places are counted in the list of what is selected, as a function among the tables is written down first.
+  if exists (
+    select from (select pg_catalog.generate_series(1, pg_catalog.cardinality(points), 2) as place) as point
+    where not (pg_catalog.abs(points[place]) < 'Infinity' and pg_catalog.abs(points[place + 1]) < 'Infinity'
+      and coalesce(points[place] < points[place + 2], true))
+  ) then
+    -- In the order of their bits, as the extension has them: −0 before 0, and a NaN with a sign before all others.
+    select pg_catalog.array_agg(point.x) filter (where point.is_drawn), pg_catalog.array_agg(point.y) filter (where point.is_drawn),
+      pg_catalog.array_agg(point.x) filter (where not point.is_drawn), pg_catalog.array_agg(point.y) filter (where not point.is_drawn),
+      pg_catalog.array_agg(point.place) filter (where not point.is_drawn)
+    into x, y, odd_x, odd_y, odd_places
+    from (
+      select points[place] as x, points[place + 1] as y, pg_catalog.abs(points[place]) < 'Infinity' and pg_catalog.abs(points[place + 1]) < 'Infinity' as is_drawn, pg_catalog.row_number() over sorted as place
+      from (select pg_catalog.generate_series(1, pg_catalog.cardinality(points), 2) as place) as point
+      window sorted as (
+        order by points[place] = 'NaN' and lora._is_negative(points[place]) desc, points[place], points[place] = 0 and not lora._is_negative(points[place]),
+          points[place + 1] = 'NaN' and lora._is_negative(points[place + 1]) desc, points[place + 1], points[place + 1] = 0 and not lora._is_negative(points[place + 1])
+      )
+    ) as point;
+  else
+    -- As a run is read mostly: all can be drawn, in their order already.
+    x := array(
+      select points[place] from (select pg_catalog.generate_series(1, pg_catalog.cardinality(points), 2) as place) as point);
+    y := array(
+      select points[place + 1] from (select pg_catalog.generate_series(1, pg_catalog.cardinality(points), 2) as place) as point);
   end if;
   return lora._series_close(state, lora._curve(
     coalesce(x, '{}'), coalesce(y, '{}'), coalesce(odd_x, '{}'), coalesce(odd_y, '{}'), coalesce(odd_places, '{}'),
@@ -197,22 +207,35 @@ begin
   end if;
   points := lora._series_rows(state);
   perform lora._check_series(pg_catalog.cardinality(points) / 3);
-  -- In the order of their bits, as the extension has them: −0 before 0, and a NaN with a sign before all others.
-  select pg_catalog.array_agg(point.x) filter (where point.is_drawn), pg_catalog.array_agg(point.y) filter (where point.is_drawn),
-    pg_catalog.array_agg(point.x) filter (where not point.is_drawn), pg_catalog.array_agg(point.y) filter (where not point.is_drawn),
-    pg_catalog.array_agg(point.place) filter (where not point.is_drawn)
-  into x, y, odd_x, odd_y, odd_places
-  from (
-    select (points[place]::bigint << 32) + points[place + 1]::bigint as x, points[place + 2] as y, pg_catalog.abs(points[place + 2]) < 'Infinity' as is_drawn, pg_catalog.row_number() over sorted as place
-    from pg_catalog.generate_series(1, pg_catalog.cardinality(points), 3) as place
-    window sorted as (
-      order by points[place], points[place + 1],
-        points[place + 2] = 'NaN' and lora._is_negative(points[place + 2]) desc, points[place + 2], points[place + 2] = 0 and not lora._is_negative(points[place + 2])
-    )
-  ) as point;
-  if x is null and odd_x is null then
+  if pg_catalog.cardinality(points) = 0 then
     -- As other aggregates: NULL of no points.
     return null;
+  end if;
+  -- Places are counted in the list of what is selected, as a function among the tables is written down first.
+  if exists (
+    select from (select pg_catalog.generate_series(1, pg_catalog.cardinality(points), 3) as place) as point
+    where not (pg_catalog.abs(points[place + 2]) < 'Infinity'
+      and coalesce(points[place] < points[place + 3] or points[place] = points[place + 3] and points[place + 1] < points[place + 4], true))
+  ) then
+    -- In the order of their bits, as the extension has them: −0 before 0, and a NaN with a sign before all others.
+    select pg_catalog.array_agg(point.x) filter (where point.is_drawn), pg_catalog.array_agg(point.y) filter (where point.is_drawn),
+      pg_catalog.array_agg(point.x) filter (where not point.is_drawn), pg_catalog.array_agg(point.y) filter (where not point.is_drawn),
+      pg_catalog.array_agg(point.place) filter (where not point.is_drawn)
+    into x, y, odd_x, odd_y, odd_places
+    from (
+      select (points[place]::bigint << 32) + points[place + 1]::bigint as x, points[place + 2] as y, pg_catalog.abs(points[place + 2]) < 'Infinity' as is_drawn, pg_catalog.row_number() over sorted as place
+      from (select pg_catalog.generate_series(1, pg_catalog.cardinality(points), 3) as place) as point
+      window sorted as (
+        order by points[place], points[place + 1],
+          points[place + 2] = 'NaN' and lora._is_negative(points[place + 2]) desc, points[place + 2], points[place + 2] = 0 and not lora._is_negative(points[place + 2])
+      )
+    ) as point;
+  else
+    -- As a run is read mostly: all can be drawn, in their order already.
+    x := array(
+      select (points[place]::bigint << 32) + points[place + 1]::bigint from (select pg_catalog.generate_series(1, pg_catalog.cardinality(points), 3) as place) as point);
+    y := array(
+      select points[place + 2] from (select pg_catalog.generate_series(1, pg_catalog.cardinality(points), 3) as place) as point);
   end if;
   return lora._series_close(state, lora._curve(
     coalesce(x, '{}'), coalesce(y, '{}'), coalesce(odd_x, '{}'), coalesce(odd_y, '{}'), coalesce(odd_places, '{}'),

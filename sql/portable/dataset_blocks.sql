@@ -76,6 +76,7 @@ create or replace function lora._joined_blocks(
 language plpgsql immutable strict parallel safe
 set search_path = ''
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   later bigint[];

@@ -1,14 +1,36 @@
 -- dataset_document: one JSON document in place of lines, the shapes "full" and "individual": a block like that of lines. core/src/dataset/document.rs
 -- says what and why. A part of the document is its text, the byte at which it begins, and what stands before its paths.
 
+-- A JSON text without the escapes that Postgres refuses to read: each is another character, as long as it was.
+create or replace function lora._readable_json(part text)
+returns json
+language plpgsql immutable strict parallel unsafe
+set search_path = ''
+as $$
+declare
+  shown constant text := pg_catalog.replace(part, '\u0000', '\uffff');
+begin
+  if pg_catalog.json_typeof(shown::json) = 'object' then
+    perform from pg_catalog.json_each(shown::json);
+  else
+    perform from pg_catalog.json_array_elements(shown::json);
+  end if;
+  return shown;
+exception when invalid_text_representation or untranslatable_character then
+  return pg_catalog.regexp_replace(shown, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\uffff', 'g');
+end
+$$;
+grant execute on function lora._readable_json(text) to public;
+
 -- The members of an object, or the elements of an array, with the byte of the whole text at which each begins; at most so many. NULL keys: elements.
 create or replace function lora._members_of(part text, at bigint, most bigint)
 returns table (key text, content text, byte bigint, place bigint)
-language plpgsql immutable parallel safe
+language plpgsql immutable parallel unsafe
 set search_path = ''
 as $$
 declare
   bytes constant bytea := pg_catalog.convert_to(part, 'UTF8');
+  document constant json := lora._readable_json(part);
   is_object constant boolean := pg_catalog.json_typeof(part::json) = 'object';
   -- Where the text was read to.
   read integer;
@@ -18,11 +40,11 @@ begin
   read := pg_catalog.strpos(pg_catalog."left"(part, 1000000), case when is_object then '{' else '[' end);
   for key, content, place in
     select member.key, member.value::text, member.place
-    from pg_catalog.json_each(case when is_object then pg_catalog.replace(part, '\u0000', '\uffff')::json else '{}' end) with ordinality
+    from pg_catalog.json_each(case when is_object then document else '{}' end) with ordinality
       as member (key, value, place)
     union all
     select null, element.value::text, element.place
-    from pg_catalog.json_array_elements(case when is_object then '[]' else pg_catalog.replace(part, '\u0000', '\uffff')::json end) with ordinality
+    from pg_catalog.json_array_elements(case when is_object then '[]' else document end) with ordinality
       as element (value, place)
     order by 3
   loop
@@ -37,8 +59,8 @@ begin
     end loop;
     read := read + pg_catalog.length(between);
     byte := at + read;
-    -- As it is written: with any NUL.
-    if pg_catalog.strpos(content, '\uffff') > 0 then
+    -- As it is written.
+    if pg_catalog.strpos(content, '\uff') > 0 then
       content := pg_catalog.convert_from(pg_catalog.substr(bytes, read + 1, pg_catalog.octet_length(content)), 'UTF8');
     end if;
     read := read + pg_catalog.octet_length(content);
@@ -47,6 +69,22 @@ begin
 end
 $$;
 grant execute on function lora._members_of(text, bigint, bigint) to public;
+
+-- Whether a value is an object whose keys can be read: halves of characters cannot.
+create or replace function lora._has_members(part text)
+returns boolean
+language plpgsql immutable strict parallel unsafe
+set search_path = ''
+as $$
+begin
+  if pg_catalog.json_typeof(part::json) <> 'object' then
+    return false;
+  end if;
+  return (lora._json_values(array[part]))[1] is not null or not exists (
+    select from lora._json_faults(part, true) as fault where fault.code not in ('duplicate_key', 'nul_character'));
+end
+$$;
+grant execute on function lora._has_members(text) to public;
 
 -- What is wrong with the keys of an object of the document, and with the JSON of its members but the lists, which are read element by element. Each row
 -- has the part that it is about: its text, byte and path.
@@ -68,7 +106,6 @@ declare
     select each.value ->> 0 from pg_catalog.jsonb_array_elements(members) with ordinality as each (value, place)
     where each.value ->> 0 <> all (known) order by each.place limit 1);
   member jsonb;
-  read record;
 begin
   if twice is not null then
     return query select 'duplicate_key', '{}'::text[], pg_catalog.format('key %s stands twice in one object', lora._quoted(twice)), null::bigint, part, at, path;
@@ -145,7 +182,7 @@ declare
   id text;
   count bigint;
   metadata text;
-  key text;
+  name text;
   -- The texts at fault and the pairs, each with its byte, path and conversation; findings of texts.
   texts text[] := '{}';
   bytes bigint[] := '{}';
@@ -175,6 +212,9 @@ begin
   select fault.code, fault.detail, fault.byte into one from lora._json_faults(content, true) as fault
   where (lora._json_values(array[content]))[1] is null and fault.code not in ('duplicate_key', 'nul_character');
   if one.code is not null then
+    -- The line end that closes the last line begins no other one.
+    one.byte := least(one.byte, pg_catalog.octet_length(content) - pg_catalog.octet_length(
+      pg_catalog.substring(content, '[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$')));
     block := pg_catalog.jsonb_set(block, '{findings}', lora._merged_findings(array[block -> 'findings', lora._placed_findings(
       pg_catalog.jsonb_build_object(one.code, pg_catalog.jsonb_build_object('count', 1, 'kept', pg_catalog.jsonb_build_array(
         pg_catalog.jsonb_build_array(1, null, lora._json_error(one.code, one.detail, one.byte, 'line'), null, one.byte, false)))),
@@ -211,9 +251,9 @@ begin
   else
     shape := case when has_pairs then 'individual' else 'full' end;
     -- What the metadata declare; of two names for the pairs the first that is there. What is wrong with their JSON was said above.
-    key := case when has_pairs then 'dataset_metadata' else 'training_file_metadata' end;
+    name := case when has_pairs then 'dataset_metadata' else 'training_file_metadata' end;
     select member -> 1 as content, (member ->> 2)::bigint as byte into one
-    from pg_catalog.jsonb_array_elements(members) with ordinality as each (member, place) where member ->> 0 = key order by place limit 1;
+    from pg_catalog.jsonb_array_elements(members) with ordinality as each (member, place) where member ->> 0 = name order by place limit 1;
     metadata := one.content #>> '{}';
     if metadata is not null and pg_catalog.octet_length(metadata) <= 16777216 then
       select * into read from lora._read_json(array[metadata]);
@@ -221,18 +261,18 @@ begin
         null;
       elsif pg_catalog.jsonb_typeof(read.documents[1]) <> 'object' then
         findings := findings || pg_catalog.jsonb_build_object('code', 'wrong_type', 'steps', '{}'::text[],
-          'error', pg_catalog.format('"%s" is %s, an object is expected', key, lora._described(read.documents[1])),
-          'content', metadata, 'part_byte', one.byte, 'prefix', key);
+          'error', pg_catalog.format('"%s" is %s, an object is expected', name, lora._described(read.documents[1])),
+          'content', metadata, 'part_byte', one.byte, 'prefix', name);
       else
         declared := pg_catalog.jsonb_build_object('declared_conversations', lora._declared(read.documents[1], 'total_conversations'));
         foreach id in array array['total_conversations'] || case when has_pairs then array['total_turns', 'total_training_pairs']
           else array['total_training_pairs', 'total_pairs'] end loop
           exit when declared ? 'declared' and id <> 'total_conversations';
           findings := findings || coalesce((
-            select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding) || pg_catalog.jsonb_build_object('content', metadata, 'part_byte', one.byte, 'prefix', key))
-            from lora._declared_findings(read.documents[1], id, key, '{}') as finding), '[]');
+            select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding) || pg_catalog.jsonb_build_object('content', metadata, 'part_byte', one.byte, 'prefix', name))
+            from lora._declared_findings(read.documents[1], id, name, '{}') as finding), '[]');
           if id <> 'total_conversations' and lora._declared(read.documents[1], id) is not null then
-            declared := declared || pg_catalog.jsonb_build_object('declared', lora._declared(read.documents[1], id), 'declared_path', key || '.' || id);
+            declared := declared || pg_catalog.jsonb_build_object('declared', lora._declared(read.documents[1], id), 'declared_path', name || '.' || id);
           end if;
         end loop;
       end if;
@@ -263,42 +303,42 @@ begin
       orders := pg_catalog.array_fill(-1::bigint, array[pg_catalog.jsonb_array_length(findings)]);
       for one in select * from lora._members_of(one.content, one.byte, 9223372036854775807) as element order by element.place loop
         conversations := conversations + 1;
-        key := pg_catalog.format('conversations[%s]', one.place - 1);
+        name := pg_catalog.format('conversations[%s]', one.place - 1);
         count := 0;
-        if pg_catalog.json_typeof(one.content::json) <> 'object' then
+        if not lora._has_members(one.content) then
           findings := findings || pg_catalog.jsonb_build_object('code', 'wrong_type', 'steps', '{}'::text[],
-            'error', pg_catalog.format('"%s" is no object', key), 'content', one.content, 'part_byte', one.byte, 'prefix', key);
+            'error', pg_catalog.format('"%s" is no object', name), 'content', one.content, 'part_byte', one.byte, 'prefix', name);
         else
           inner_members := (
             select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(member.key, member.content, member.byte) order by member.place), '[]')
             from lora._members_of(one.content, one.byte, 1000) as member);
           findings := findings || coalesce((
             select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding))
-            from lora._member_findings(one.content, one.byte, key, inner_members, array['training_pairs']) as finding), '[]');
+            from lora._member_findings(one.content, one.byte, name, inner_members, array['training_pairs']) as finding), '[]');
           id := (
             select lora._member_id(member ->> 1, 'conversation_id')
             from pg_catalog.jsonb_array_elements(inner_members) with ordinality as each (member, place)
             where member ->> 0 = 'conversation_metadata' order by place limit 1);
           if id is null then
             findings := findings || pg_catalog.jsonb_build_object('code', 'missing_field', 'steps', array['.conversation_metadata', '.conversation_id'],
-              'error', pg_catalog.format('"%s.conversation_metadata.conversation_id" is missing', key), 'content', one.content, 'part_byte', one.byte,
-              'prefix', key);
+              'error', pg_catalog.format('"%s.conversation_metadata.conversation_id" is missing', name), 'content', one.content, 'part_byte', one.byte,
+              'prefix', name);
           end if;
           select member ->> 1 as content, (member ->> 2)::bigint as byte into read
           from pg_catalog.jsonb_array_elements(inner_members) with ordinality as each (member, place)
           where member ->> 0 = 'training_pairs' order by place limit 1;
           if read.content is null then
             findings := findings || pg_catalog.jsonb_build_object('code', 'missing_field', 'steps', array['.training_pairs'],
-              'error', pg_catalog.format('"%s.training_pairs" is missing', key), 'content', one.content, 'part_byte', one.byte, 'prefix', key);
+              'error', pg_catalog.format('"%s.training_pairs" is missing', name), 'content', one.content, 'part_byte', one.byte, 'prefix', name);
           elsif pg_catalog.json_typeof(read.content::json) <> 'array' then
             findings := findings || pg_catalog.jsonb_build_object('code', 'wrong_type', 'steps', '{}'::text[],
-              'error', pg_catalog.format('"%s.training_pairs" is no array', key), 'content', read.content, 'part_byte', read.byte,
-              'prefix', key || '.training_pairs');
+              'error', pg_catalog.format('"%s.training_pairs" is no array', name), 'content', read.content, 'part_byte', read.byte,
+              'prefix', name || '.training_pairs');
           else
             select pg_catalog.count(*), pairs || coalesce(pg_catalog.array_agg(element.content order by element.place), '{}'),
               pair_bytes || coalesce(pg_catalog.array_agg(element.byte order by element.place), '{}'),
               pair_prefixes || coalesce(pg_catalog.array_agg(
-                pg_catalog.format('%s.training_pairs[%s]', key, element.place - 1) order by element.place), '{}'),
+                pg_catalog.format('%s.training_pairs[%s]', name, element.place - 1) order by element.place), '{}'),
               pair_conversations || coalesce(pg_catalog.array_agg(id order by element.place), '{}')
             into count, pairs, pair_bytes, pair_prefixes, pair_conversations
             from lora._members_of(read.content, read.byte, 9223372036854775807) as element;
@@ -403,10 +443,20 @@ set search_path = ''
 as $$
 begin
   return array(
-    select pg_catalog.count(*) filter (where every.place is null) over (order by every.byte, every.place nulls last) + 1 as line
+    select counted.line
     from (
-      select pg_catalog.unnest(bytes) as byte, pg_catalog.generate_series(1, pg_catalog.cardinality(bytes)) as place
-    ) as every order by every.place);
+      select every.place, pg_catalog.count(*) filter (where every.place is null) over (order by every.byte, every.place nulls first) as line
+      from (
+        -- Where lines begin.
+        select pg_catalog.sum(pg_catalog.octet_length(line.content) + 1) over (order by line.place) - pg_catalog.octet_length(line.content) - 1 as byte,
+          null::bigint as place
+        from pg_catalog.unnest(pg_catalog.string_to_array(content, E'\n')) with ordinality as line (content, place)
+        union all
+        select asked.byte, asked.place from pg_catalog.unnest(bytes) with ordinality as asked (byte, place)
+      ) as every
+    ) as counted
+    where counted.place is not null
+    order by counted.place);
 end
 $$;
 grant execute on function lora._lines_at(text, bigint[]) to public;

@@ -40,19 +40,19 @@ begin
     when 'completion' then true
     when 'pairs' then
       (prefix is not null or lora._id(document -> 'conversation_id') is not null)
-      and coalesce(pg_catalog.jsonb_typeof(document -> 'conversation_history'), 'null') in ('array', 'null')
+      and case coalesce(pg_catalog.jsonb_typeof(document -> 'conversation_history'), 'null')
+        when 'null' then true
+        when 'array' then pg_catalog.jsonb_array_length(document -> 'conversation_history') = pg_catalog.length(context) - 1
+      end
       and context !~ 'ss|uu|aa|tt'
       -- Not the repeated input, and as many messages as the number says.
       and not (pg_catalog."right"(context, 1) = 'u' and last_context = document ->> 'current_user_input')
       and case coalesce(pg_catalog.jsonb_typeof(document -> 'turn_number'), 'null')
         when 'null' then true
-        when 'number' then (document -> 'turn_number')::numeric in (pg_catalog.length(context), pg_catalog.length(context) + 1)
-          and (document -> 'turn_number')::numeric >= 1
-          and pg_catalog.jsonb_typeof(document -> 'conversation_history') = 'array'
-          and pg_catalog.jsonb_array_length(document -> 'conversation_history') = pg_catalog.length(context) - 1
-          or coalesce(document -> 'conversation_history', 'null') = 'null'
-          and (document -> 'turn_number')::numeric between 1 and 1e9
-          and (document -> 'turn_number')::numeric = pg_catalog.trunc((document -> 'turn_number')::numeric)
+        when 'number' then (document -> 'turn_number')::numeric between 1 and 1e9
+          and case when coalesce(document -> 'conversation_history', 'null') = 'null'
+            then (document -> 'turn_number')::numeric = pg_catalog.trunc((document -> 'turn_number')::numeric)
+            else (document -> 'turn_number')::numeric in (pg_catalog.length(context), pg_catalog.length(context) + 1) end
       end
       and not exists (select from lora._judgement_findings('{}', document, null))
       and not document @? '$.training_metadata.quality_criteria.* ? (@ < 1 || @ > 5)'
@@ -93,6 +93,7 @@ create or replace function lora._read_examples(
 language plpgsql immutable parallel unsafe
 set search_path = ''
 set jit = off
+set plan_cache_mode = force_generic_plan
 set enable_nestloop = off
 as $$
 declare
@@ -123,7 +124,12 @@ begin
     from read
     cross join lateral lora._example_findings(read.content, read.document, read.kind, read.prefix)
       with ordinality as finding (code, steps, error, suggestion, number)
-    where not (read.is_clean and lora._is_regular(read.document, read.kind, read.roles, read.context, read.entries, read.last_context_text, read.prefix))
+    where not (read.is_clean and case
+      -- The most frequent case, without a call.
+      when read.kind = 'messages' and read.roles ~ '^s?(ua)+$' and read.document - array['messages', 'id', 'metadata'] = '{}' then
+        pg_catalog.jsonb_array_length(read.document -> 'messages') = read.entries
+      else lora._is_regular(read.document, read.kind, read.roles, read.context, read.entries, read.last_context_text, read.prefix)
+    end)
   ),
   sound as materialized (
     select read.* from read

@@ -149,9 +149,8 @@ begin
     return digits + exponent > 308;
   end if;
   -- Halfway between the largest float and what would be the next one.
-  return pg_catalog.trim_scale((pg_catalog.replace(mantissa, '.', ''))::numeric)
-    * 10::numeric ^ (308 - (pg_catalog.length(pg_catalog.ltrim(pg_catalog.replace(mantissa, '.', ''), '0')) - 1))
-    >= 179769313486231580793728971405303415079934132710037826936173778980444968292764750946649017977587207096330286416692887910946555547851940402630657488671505820681908902000708383676273854845817711531764475730270069855571366959622842914819860834936475292719074168444365510704342711559699508093042880::numeric;
+  return pg_catalog.abs(number::numeric)
+    >= 1.7976931348623158079e308;
 end
 $$;
 grant execute on function lora._is_beyond_float(text) to public;
@@ -182,6 +181,7 @@ declare
   first_nul bigint;
   bytes constant bytea := pg_catalog.convert_to(content, 'UTF8');
   stop bigint;
+  rest text;
   many bigint := 0;
   behind_scalar boolean := false;
 begin
@@ -235,14 +235,17 @@ begin
       exit;
     elsif state in ('key', 'first key') then
       if next.begins = '"' then
-        if next.token = '"' or next.token ~* '\\ud[89a-f]' and not is_skipped then
+        if next.token = '"' or next.token ~* '\\ud[89a-f]' and (depth = 1 or not is_skipped) then
           select fault.message, fault.behind into message, behind
           from lora._string_fault(pg_catalog.convert_from(pg_catalog.substr(bytes, next.byte::integer + 1), 'UTF8'), next.byte) as fault;
+          if is_skipped and depth > 1 and message like 'control character%' then
+            behind := behind - 1;
+          end if;
           exit when message is not null;
         end if;
         nodes := nodes + 1;
         keys := keys || case
-          when pg_catalog.strpos(next.token, '\') = 0 then pg_catalog.substr(next.token, 2, pg_catalog.length(next.token) - 2)
+          when is_skipped or pg_catalog.strpos(next.token, '\') = 0 then pg_catalog.substr(next.token, 2, pg_catalog.length(next.token) - 2)
           else pg_catalog.replace(next.token, '\u0000', '\uffff')::json #>> '{}'
         end;
         places := places || next.byte;
@@ -280,6 +283,10 @@ begin
       if next.token = '"' or next.token ~* '\\ud[89a-f]' and not is_skipped then
         select fault.message, fault.behind into message, behind
         from lora._string_fault(pg_catalog.convert_from(pg_catalog.substr(bytes, next.byte::integer + 1), 'UTF8'), next.byte) as fault;
+        -- Where a string is skipped its fault is not read.
+        if is_skipped and message like 'control character%' then
+          behind := behind - 1;
+        end if;
         exit when message is not null;
       end if;
       nodes := nodes + 1;
@@ -323,11 +330,10 @@ begin
       -- What may be wrong with a number: more of it behind what is one, or its size.
       if next.token = '-' or pg_catalog.octet_length(next.token) > 300 or next.token ~ '[eE]\+?[0-9]{3}'
         or stop < size and pg_catalog.get_byte(bytes, stop::integer) in (46, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 69, 101) then
+        -- Not to within a character.
+        rest := pg_catalog.substring(lora._latin(pg_catalog.substr(bytes, stop::integer + 1, 400)), '^[\u0001-\u007f]*');
         select fault.message, next.byte + fault.behind into message, behind
-        from lora._json_number_fault(next.token || pg_catalog.convert_from(pg_catalog.substr(bytes, stop::integer + 1,
-          -- Not within a character.
-          (select pg_catalog.length(pg_catalog.substring(lora._latin(pg_catalog.substr(bytes, stop::integer + 1, 400)), '^[\u0001-\u007f]*')))), 'UTF8')
-          || case when stop < size then ' ' else '' end) as fault;
+        from lora._json_number_fault(next.token || rest || case when stop + pg_catalog.length(rest) < size then ' ' else '' end) as fault;
       end if;
       exit when message is not null and not (is_skipped and message = 'number out of range');
       if message = 'number out of range' then

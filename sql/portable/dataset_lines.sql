@@ -102,6 +102,7 @@ create or replace function lora._read_lines(
 language plpgsql immutable parallel unsafe
 set search_path = ''
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   texts text[];
@@ -145,21 +146,23 @@ begin
     select case when line.content like E'%\r' then pg_catalog."left"(line.content, -1) else line.content end
     from pg_catalog.unnest(lines) with ordinality as line (content, place) order by line.place);
   contents := array(
-    select case when line.size <= 16777216 and lora._trimmed(line.content) <> '' then line.content end
+    select case when line.size <= 16777216 and (line.content like '{%' or lora._trimmed(line.content) <> '') then line.content end
     from unnest(texts, sizes) with ordinality as line (content, size, place) order by line.place);
   select * into documents, plain, json_faults from lora._read_json(contents);
   json_faults := coalesce(json_faults, '[]');
-  kinds := array(select lora._kind_of(document) from pg_catalog.unnest(documents) with ordinality as each (document, place) order by each.place);
+  kinds := lora._kinds(documents);
   shapes := array(
     select case when kind not in ('header', 'preference', 'document', 'unrecognised') then kind end
     from pg_catalog.unnest(kinds) with ordinality as each (kind, place) order by each.place);
 
   -- What is wrong with lines that are no examples, and with the JSON of any.
   with every as (
-    select 'crlf' as code, place, null::text[] as steps, 'the line ends in CR LF' as error, null::bigint as byte, true as bare, 1 as number
+    -- The beginning of line 1 is that of the mark before it.
+    select 'crlf' as code, place, null::text[] as steps, 'the line ends in CR LF' as error,
+      case when marked and place = 1 then -3 end::bigint as byte, true as bare, 1 as number
     from pg_catalog.unnest(lines) with ordinality as line (content, place) where line.content like E'%\r' and sizes[place] <= 16777216
     union all
-    select 'crlf', fault.key::bigint, null, 'the line ends in CR LF', null, true, 1
+    select 'crlf', fault.key::bigint, null, 'the line ends in CR LF', case when marked and fault.key = '1' then -3 end, true, 1
     from pg_catalog.jsonb_each(faults) as fault where fault.value -> 3 = 'true' and sizes[fault.key::integer] <= 16777216
     union all
     select 'byte_order_mark', 1, null, 'the file begins with a byte order mark', -3, true, 0 where marked

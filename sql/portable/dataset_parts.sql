@@ -9,6 +9,7 @@ returns table (
 language plpgsql immutable strict parallel safe
 set search_path = ''
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 begin
   return query
@@ -81,11 +82,14 @@ begin
     select field.*, case when pg_catalog.jsonb_typeof(field.content) = 'string' then field.content #>> '{}' end as shown from field
     offset 0
   )
-  select part.place, part.ord, part.role, part.shown,
+  select part.place, part.ord, part.role,
+    -- A message that calls tools needs no words.
+    case when part.shown <> '' or part.more is null then part.shown end,
     part.has_known_keys and part.role is not null
     -- Printable at both ends: neither blank nor padded.
     and coalesce(
-      pg_catalog.ascii(part.shown) between 33 and 126 and pg_catalog.ascii(pg_catalog."right"(part.shown, 1)) between 33 and 126
+      pg_catalog.ascii(part.shown) between 33 and 126
+      and pg_catalog.get_byte(pg_catalog.convert_to(part.shown, 'UTF8'), pg_catalog.octet_length(part.shown) - 1) between 33 and 126
       or not lora._is_blank(part.shown) and lora._trimmed(part.shown) = part.shown,
       false)
     and (pg_catalog.octet_length(part.shown) > 20 or not lora._is_junk(part.shown))

@@ -10,6 +10,7 @@ create or replace function lora._compared(
 language plpgsql immutable strict parallel safe
 set search_path = ''
 set jit = off
+set plan_cache_mode = force_generic_plan
 set enable_nestloop = off
 as $$
 begin

@@ -39,6 +39,7 @@ create or replace function lora._read_json(texts text[], out documents jsonb[], 
 language plpgsql immutable strict parallel unsafe
 set search_path = ''
 set jit = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   odd integer[];
@@ -50,22 +51,26 @@ begin
   into plain, odd
   from (
     select given.place::integer as place,
-      given.content !~ '\\[ubf]|[\u007f-\u009f\ufffd]' as plain,
+      -- ASCII without a backslash holds no such character, and most texts are no more.
+      (given.is_bare or given.content !~ '\\[ubf]|[\u007f-\u009f\ufffd]') as plain,
       given.content is not null and (
         given.document is null
         -- What may be a key that stands twice: in what Postgres writes there are fewer ends of keys. A quote that is written as a number, or a
         -- space before the colon, would hide one.
         or pg_catalog.octet_length(given.content) - pg_catalog.octet_length(pg_catalog.replace(given.content, '":', ''))
           <> pg_catalog.octet_length(given.written) - pg_catalog.octet_length(pg_catalog.replace(given.written, '":', ''))
-        -- A NUL, numbers beyond a float.
-        or given.content ~ '"[ \t\r\n]+:|\\u00(?:00|22)|[0-9][eE]\+?[0-9]{3}|[0-9]{100}'
+        or not given.is_bare and given.content ~ '\\u00(?:00|22)'
+        -- A number beyond a float: it has a large power, and so many zeros where Postgres writes it, or many digits.
+        or pg_catalog.strpos(given.written, '0000000000000000000000000000000000000000') > 0
+        or given.content ~ '"[ \t\r\n]+:|[0-9]{100}'
         -- Deep nesting, many values.
         or pg_catalog.octet_length(given.content) > 400000
-        or pg_catalog.length(given.written) - pg_catalog.length(pg_catalog.replace(pg_catalog.replace(given.written, '{', ''), '[', '')) > 64
-        and pg_catalog.jsonb_path_exists(given.document, 'strict $.**{64 to last} ? (@.type() == "object" || @.type() == "array")')
+        or pg_catalog.jsonb_path_exists(given.document, 'strict $.**{64} ? (@.type() == "object" || @.type() == "array")')
       ) as is_odd
     from (
-      select each.content, each.document, each.document::text as written, each.place
+      select each.content, each.document, each.document::text as written, each.place,
+        pg_catalog.strpos(each.content, '\') = 0 and pg_catalog.strpos(each.content, E'\x7f') = 0
+          and pg_catalog.octet_length(each.content) = pg_catalog.length(each.content) as is_bare
       from unnest(texts, documents) with ordinality as each (content, document, place)
       offset 0
     ) as given
@@ -78,6 +83,8 @@ begin
     faults := coalesce(faults, '[]') || coalesce(found, '[]');
     if found -> 0 ->> 'code' not in ('duplicate_key', 'nul_character') then
       documents[place] := null;
+    elsif found @> '[{"code": "duplicate_key"}]' then
+      documents[place] := lora._first_members(pg_catalog.replace(texts[place], '\u0000', '\uffff')::json);
     elsif documents[place] is null or found is not null then
       -- A number that is smaller than any is 0 for a float, and beyond what Postgres reads.
       documents[place] := (lora._json_values(array[
@@ -108,3 +115,45 @@ begin
 end
 $$;
 grant execute on function lora._json_error(text, text, bigint, text) to public;
+
+-- The first member of a key, which is the one that counts where a key stands twice; of Postgres's own operators the last one does.
+create or replace function lora._member(document json, name text)
+returns json
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+begin
+  return case when pg_catalog.json_typeof(document) = 'object' then
+    (select member.value from pg_catalog.json_each(document) with ordinality as member (key, value, place)
+     where member.key = name order by member.place limit 1) end;
+end
+$$;
+grant execute on function lora._member(json, text) to public;
+
+-- A value in which a key stands twice, as jsonb with the first one of each.
+create or replace function lora._first_members(document json)
+returns jsonb
+language plpgsql immutable strict parallel safe
+set search_path = ''
+as $$
+begin
+  return case pg_catalog.json_typeof(document)
+    when 'object' then coalesce(
+      (
+        select pg_catalog.jsonb_object_agg(member.key, lora._first_members(member.value))
+        from (
+          select each.key, each.value, pg_catalog.row_number() over (partition by each.key order by each.place) as number
+          from pg_catalog.json_each(document) with ordinality as each (key, value, place)
+        ) as member
+        where member.number = 1
+      ), '{}')
+    when 'array' then coalesce(
+      (
+        select pg_catalog.jsonb_agg(lora._first_members(element.value) order by element.place)
+        from pg_catalog.json_array_elements(document) with ordinality as element (value, place)
+      ), '[]')
+    else document::jsonb
+  end;
+end
+$$;
+grant execute on function lora._first_members(json) to public;

@@ -37,6 +37,8 @@ create or replace function lora._series_set_apart(state double precision[], widt
 returns double precision[]
 language plpgsql stable parallel safe
 set search_path = ''
+-- The rows as a constant of the plan would be copied into it.
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   parts integer := state[2];
@@ -73,17 +75,18 @@ set search_path = ''
 as $$
 declare
   parts constant integer := state[2];
-  whole double precision[] := '{}';
+  whole double precision[] := state[6 + 2 * parts:];
   part double precision[];
   answered jsonb;
   held refcursor;
 begin
-  for number in 1 .. parts loop
+  -- The newest first, as they are the smallest.
+  for number in reverse parts .. 1 loop
     held := lora._series_cursor(state[4 + 2 * number]);
     fetch absolute 1 from held into part, answered;
-    whole := pg_catalog.array_cat(whole, part);
+    whole := pg_catalog.array_cat(part, whole);
   end loop;
-  return pg_catalog.array_cat(whole, state[6 + 2 * parts:]);
+  return whole;
 end
 $$;
 grant execute on function lora._series_rows(double precision[]) to public;

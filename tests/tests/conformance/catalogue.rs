@@ -43,8 +43,8 @@ const OTHERS: [&str; 6] = [
 ];
 
 /// Name and arguments of each function that can be called, with all that a caller can tell. What takes or answers `internal`
-/// belongs to an aggregate, and what begins with an underscore to the portable edition. The state of a portable curve has cursors of its
-/// own process, so it cannot be combined with that of another one.
+/// belongs to an aggregate, and what begins with an underscore to the portable edition. The state of a portable curve or breakdown
+/// has cursors of its own process, so it cannot be combined with that of another one.
 const FUNCTIONS: &str = "
     select proname::text, proname || '(' || pg_catalog.pg_get_function_arguments(oid) || ')', pg_catalog.jsonb_build_object(
       'result', pg_catalog.pg_get_function_result(oid), 'kind', prokind, 'volatile', provolatile, 'parallel', proparallel,
@@ -52,7 +52,7 @@ const FUNCTIONS: &str = "
       'names', proargnames, 'modes', proargmodes, 'defaults', pronargdefaults,
       'comment', pg_catalog.obj_description(oid, 'pg_proc'),
       'public', pg_catalog.has_function_privilege('public', oid, 'execute'),
-      'combines', (select aggcombinefn <> 0 from pg_catalog.pg_aggregate where aggfnoid = pg_proc.oid and proname !~ '^curve'),
+      'combines', (select aggcombinefn <> 0 from pg_catalog.pg_aggregate where aggfnoid = pg_proc.oid and proname !~ '^(curve|cost_breakdown)'),
       'aggregate', (select pg_catalog.format('%s %s %s', aggkind, aggnumdirectargs, aggfinalmodify) from pg_catalog.pg_aggregate where aggfnoid = pg_proc.oid)
     )::text
     from pg_catalog.pg_proc

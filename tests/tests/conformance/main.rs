@@ -8,6 +8,7 @@
 mod attempts;
 mod cases;
 mod catalogue;
+mod charges;
 mod editions;
 mod random;
 mod random_costs;

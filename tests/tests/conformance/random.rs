@@ -322,7 +322,8 @@ fn random_paces_described() {
 
 #[test]
 fn random_points_and_stages_added() {
-    agree("add_points_to_job_pace, add_stage_to_job_pace", |random, paces| {
+    // As often each.
+    agree_on(2 * calls(), "add_points_to_job_pace, add_stage_to_job_pace", |random, paces| {
         let pace = paces.one(random)?;
         let [mut steps, mut times, mut evaluations] =
             arrays(&attempts::points(&attempt(random)).into_iter().take(50).collect::<Vec<_>>());

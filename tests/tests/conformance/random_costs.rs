@@ -149,8 +149,12 @@ fn random_charges() {
         } else {
             format!("values {}", rows.join(", "))
         };
+        // More than a state has room for, now and then with a job for each.
+        let times = if random.once_in(8) { random.between(2, 40) } else { 1 };
+        let job = random.pick(&["job", "job", "md5(job::text || n)::uuid"]);
         Ok(format!(
-            "(select lora.cost_breakdown(amount, currency, day, kind, gpu, job, status) from ({rows}) as charge (amount, currency, day, kind, gpu, job, status))"
+            "(select lora.cost_breakdown(amount, currency, day, kind, gpu, {job}, status)
+              from generate_series(1, {times}) as n cross join ({rows}) as charge (amount, currency, day, kind, gpu, job, status))"
         ))
     });
 }

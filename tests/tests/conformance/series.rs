@@ -50,7 +50,7 @@ fn long_series_are_the_same_in_both_editions() {
 }
 
 /// Each in a transaction of its own.
-fn answer(client: &mut Client, query: &str) -> Vec<String> {
+pub fn answer(client: &mut Client, query: &str) -> Vec<String> {
     client.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
@@ -113,7 +113,7 @@ fn what_is_set_apart_is_the_transactions_own() {
 }
 
 /// The refusal of a query.
-fn refusal(client: &mut Client, query: &str) -> (String, String, Option<String>) {
+pub fn refusal(client: &mut Client, query: &str) -> (String, String, Option<String>) {
     let error = client.query(query, &[]).unwrap_err();
     let error = error.as_db_error().unwrap_or_else(|| panic!("{query}: {error}"));
     (error.code().code().to_owned(), error.message().to_owned(), error.hint().map(str::to_owned))

@@ -30,9 +30,6 @@ const FUNCTIONS: &str = "select jsonb_object_agg(oid::regprocedure, jsonb_build_
     from pg_proc where pronamespace = 'lora'::regnamespace and proname !~ '^_'
       and 'internal'::regtype <> all (proargtypes::oid[]) and prorettype <> 'internal'::regtype";
 
-/// What the portable edition has no file for yet.
-const NOT_PORTABLE: &str = "lora.dataset_lines_report(";
-
 /// Functions of either edition alone.
 const PARTS: &str =
     "select count(*) from pg_proc where pronamespace = 'lora'::regnamespace and (proname ~ '^_'
@@ -238,15 +235,13 @@ fn whatever_stands_on_it_survives() {
         assert_eq!(value(&mut db, EDITION), edition);
         assert_eq!(answer(&mut db), before.0, "{edition}");
         let functions = value(&mut db, FUNCTIONS);
-        let names = |functions: &Value| -> Vec<String> {
-            let names = functions.as_object().unwrap().keys();
-            names.filter(|name| !name.starts_with(NOT_PORTABLE)).cloned().collect()
-        };
+        let names =
+            |functions: &Value| -> Vec<String> { functions.as_object().unwrap().keys().cloned().collect() };
         assert_eq!(names(&functions), names(&before.1), "{edition}");
         for (name, state) in functions.as_object().unwrap() {
             // What a switch has to keep of a function: its OID, its owner, what others were granted, its comment.
             let first = &before.1[name];
-            assert!(first == state || name.starts_with(NOT_PORTABLE), "{name}: {first} {state}");
+            assert!(first == state, "{name}: {first} {state}");
         }
         let granted = "select has_function_privilege('analyst', 'lora.smooth(double precision[], double precision)', 'execute with grant option')";
         assert_eq!(value(&mut db, granted), json!(true));
@@ -447,9 +442,7 @@ fn api(db: &mut Client) -> Value {
         from pg_proc p left join pg_aggregate on aggfnoid = p.oid
         where pronamespace = 'lora'::regnamespace and proname !~ '^_'
           and 'internal'::regtype <> all (proargtypes::oid[]) and prorettype <> 'internal'::regtype";
-    let mut functions = value(db, functions);
-    functions.as_array_mut().unwrap().retain(|one| !one[0].as_str().unwrap().starts_with(NOT_PORTABLE));
-    functions
+    value(db, functions)
 }
 
 /// A trusted extension is made by whoever may create in the database, and owned by the server.
