@@ -59,8 +59,9 @@ fn check_rights(facts: &Facts, plan: &Plan, creates_platform: bool) -> Result<()
         return Err(Error::new(Exit::Denied, format!("role \"{}\" may not create roles", facts.role))
             .hint(format!("use a superuser, or alter role \"{}\" createrole", facts.role)));
     }
-    // An extension needs the same right as a schema, and so does saying that one has to be there.
-    let schemas = plan.applied == 0 || plan.provider != Provider::Current || makes("schema");
+    // An extension needs the same right as a schema.
+    let comes = matches!(plan.provider, Provider::Missing | Provider::Switch { .. });
+    let schemas = plan.applied == 0 || comes || makes("schema");
     if schemas && !facts.may_create_schemas {
         let Facts { role, database, .. } = facts;
         return Err(Error::new(
