@@ -13,11 +13,6 @@ use postgres::Client;
 use crate::program::Outcome;
 use crate::{Cluster, Options, environment};
 
-/// What everybody copies; nobody connects to it after it is made.
-const TEMPLATE: &str = "migrated";
-/// The same with the portable edition, made when it is asked for first.
-const PORTABLE_TEMPLATE: &str = "migrated_portable";
-
 /// The exit code of `pg-lora migrate` on a database that ends in another state than the program was built for.
 const DRIFT: i32 = 10;
 
@@ -26,12 +21,18 @@ static SERVER: LazyLock<Cluster> = LazyLock::new(|| {
     // A vacuum of the template would make a copy of it wait.
     let cluster = Options::default().set("autovacuum", "off").start(&tree);
     let cluster = cluster.unwrap_or_else(|error| panic!("{error:#}"));
-    make_template(&cluster, TEMPLATE, "native");
+    make_template(&cluster, environment::provider());
     cluster
 });
 
+/// What everybody copies; nobody connects to it after it is made.
+fn template(provider: &str) -> String {
+    format!("migrated_{provider}")
+}
+
 /// Migrates a database to be copied.
-fn make_template(cluster: &Cluster, name: &str, provider: &str) {
+fn make_template(cluster: &Cluster, provider: &str) {
+    let name = &template(provider);
     cluster.create_database(name).unwrap_or_else(|error| panic!("{error:#}"));
     let arguments = ["migrate", "--platform", "standalone", "--provider", provider];
     let outcome = Outcome::of_pg_lora(&cluster.url(name), &arguments);
@@ -63,27 +64,26 @@ impl Database {
         Self::create("template1")
     }
 
-    /// With everything in it that `pg-lora migrate --platform standalone` makes of an empty one.
+    /// With everything in it that `pg-lora migrate --platform standalone` makes of an empty one, and the edition of schema
+    /// `lora` that `cargo xtask test --provider` names.
     ///
     /// # Panics
     /// If there is no server, or it could not be migrated.
     pub fn migrated() -> Self {
-        Self::migrated_to("native")
+        Self::migrated_to(environment::provider())
     }
 
-    /// The same with the edition of schema `lora` that is named as `--provider` names it.
+    /// The same with the edition of schema `lora` that is named, `native` or `portable`.
     ///
     /// # Panics
     /// If there is no server, or it could not be migrated.
     pub fn migrated_to(provider: &str) -> Self {
-        static PORTABLE: OnceLock<()> = OnceLock::new();
-        match provider {
-            "portable" => {
-                PORTABLE.get_or_init(|| make_template(&SERVER, PORTABLE_TEMPLATE, provider));
-                Self::create(PORTABLE_TEMPLATE)
-            }
-            _ => Self::create(TEMPLATE),
+        static OTHER: OnceLock<()> = OnceLock::new();
+        let server = &*SERVER;
+        if provider != environment::provider() {
+            OTHER.get_or_init(|| make_template(server, provider));
         }
+        Self::create(&template(provider))
     }
 
     /// With schema `lora` of the portable edition and nothing else, made in one batch by a role that may do nothing but

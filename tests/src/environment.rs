@@ -44,6 +44,8 @@ pub const SUPABASE_JS: &str = "PG_LORA_SUPABASE_JS";
 pub const DATA: &str = "PG_LORA_DATA";
 /// `1`: the sizes of `cargo xtask test --full`.
 pub const FULL: &str = "PG_LORA_TEST_FULL";
+/// The edition of schema `lora` that databases are migrated to, as `--provider` names it.
+pub const PROVIDER: &str = "PG_LORA_TEST_PROVIDER";
 /// The number that random test data starts from.
 pub const SEED: &str = "PG_LORA_TEST_SEED";
 
@@ -128,6 +130,23 @@ pub fn node_modules() -> anyhow::Result<PathBuf> {
 /// Whether the tests run at full size, and not at about a tenth of it.
 pub fn full() -> bool {
     std::env::var_os(FULL).is_some_and(|value| value == "1")
+}
+
+/// The edition of schema `lora` that a database gets where a test does not say which: `native` or `portable`.
+///
+/// # Panics
+/// If the variable names another one.
+pub fn provider() -> &'static str {
+    match std::env::var(PROVIDER).as_deref() {
+        Err(_) | Ok("native") => "native",
+        Ok("portable") => "portable",
+        Ok(other) => panic!("{PROVIDER} is \"{other}\"\nhint: \"native\" or \"portable\""),
+    }
+}
+
+/// Whether that is the portable one.
+pub fn is_portable() -> bool {
+    provider() == "portable"
 }
 
 /// The number that random test data starts from: the run's own, so that a failure can be repeated.

@@ -72,6 +72,10 @@ pub fn pg_lora(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command.env_remove("HOME");
+    // What it migrates where a test says nothing of an edition; a flag is stronger.
+    if environment::is_portable() {
+        command.env("PG_LORA_PROVIDER", environment::provider());
+    }
     command
 }
 

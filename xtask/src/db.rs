@@ -57,21 +57,27 @@ pub enum Provider {
     Portable,
 }
 
+impl Provider {
+    /// As every `--provider` names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Portable => "portable",
+        }
+    }
+}
+
 /// A throw-away cluster with one migrated database, [`DATABASE`].
 pub fn migrated(prepared: &Prepared<'_>, provider: Provider) -> anyhow::Result<Cluster> {
-    let name = match provider {
-        Provider::Native => {
-            prepared.with_extension()?;
-            "native"
-        }
-        Provider::Portable => "portable",
-    };
+    if provider == Provider::Native {
+        prepared.with_extension()?;
+    }
     let pg_lora = prepared.pg_lora()?;
     let cluster = Cluster::start(&prepared.tree)?;
     cluster.create_database(DATABASE)?;
     let mut migrate = Command::new(pg_lora);
     migrate
-        .args(["migrate", "--platform", "standalone", "--provider", name])
+        .args(["migrate", "--platform", "standalone", "--provider", provider.name()])
         .env("DATABASE_URL", cluster.url(DATABASE));
     process::run_silently(prepared.checkout, "migrate", &mut migrate)?;
     Ok(cluster)

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use pg_lora_tests::{Account, Scratch, environment};
 
 use crate::checkout::Checkout;
+use crate::db::Provider;
 use crate::setup::{self, Prepared};
 use crate::{
     deno, isolation, node, old_server, packages, pgrx, postgrest, process, regress, server_extensions,
@@ -29,6 +30,12 @@ pub struct Args {
     /// These phases only, with commas between them.
     #[arg(long, value_enum, value_name = "PHASE", value_delimiter = ',')]
     only: Vec<Phase>,
+    /// Which edition of schema lora the end-to-end tests migrate to.
+    ///
+    /// Those that are about one edition, or both, take theirs either way. With portable the phases of the extension
+    /// itself (extension, golden) are left out.
+    #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Native)]
+    provider: Provider,
     /// Take what the golden SQL prints now, and what the end-to-end tests observe, as what is expected.
     #[arg(long)]
     bless: bool,
@@ -68,6 +75,11 @@ impl Phase {
     fn is_random(self) -> bool {
         matches!(self, Self::Unit | Self::EndToEnd)
     }
+
+    /// Whether it is about the extension itself.
+    fn is_native(self) -> bool {
+        matches!(self, Self::Extension | Self::Golden)
+    }
 }
 
 impl Args {
@@ -76,6 +88,10 @@ impl Args {
             return phase != Phase::Tidy || self.filter.is_none();
         }
         self.only.contains(&phase)
+    }
+
+    fn leaves_out(&self, phase: Phase) -> bool {
+        self.provider == Provider::Portable && phase.is_native()
     }
 }
 
@@ -86,10 +102,15 @@ pub fn run(checkout: &Checkout, pg_config: Option<&std::path::Path>, args: &Args
         args,
         seed: seed(std::env::var(PROPTEST_SEED).ok())?,
     };
-    eprintln!("{}; seed {} ({PROPTEST_SEED} repeats it)", suite.prepared.tree.version(), suite.seed);
+    let (version, edition) = (suite.prepared.tree.version(), args.provider.name());
+    eprintln!("{version}, {edition} edition; seed {} ({PROPTEST_SEED} repeats it)", suite.seed);
     let mut failed = Vec::new();
     for phase in Phase::ALL.into_iter().filter(|phase| args.runs(*phase)) {
         eprintln!("\n── {} ──", phase.name());
+        if args.leaves_out(phase) {
+            eprintln!("── {}: left out, it is about the native edition itself", phase.name());
+            continue;
+        }
         let start = Instant::now();
         let outcome = suite.run(phase);
         let seconds = start.elapsed().as_secs_f64();
@@ -179,6 +200,7 @@ impl Suite<'_> {
         cargo.env(environment::TYPESCRIPT, typescript::provide(self.prepared.checkout)?);
         cargo.env(environment::SUPABASE_JS, supabase_js::provide(self.prepared.checkout)?);
         cargo.env(environment::ISOLATIONTESTER, isolation::tester(&self.prepared.tree)?);
+        cargo.env(environment::PROVIDER, self.args.provider.name());
         if self.args.bless {
             cargo.env(environment::BLESS, "1");
         }
@@ -214,7 +236,8 @@ mod tests {
     use super::*;
 
     fn args(only: &[Phase], filter: Option<&str>) -> Args {
-        Args { full: false, only: only.to_vec(), bless: false, filter: filter.map(str::to_owned) }
+        let filter = filter.map(str::to_owned);
+        Args { full: false, only: only.to_vec(), provider: Provider::Native, bless: false, filter }
     }
 
     fn chosen(args: &Args) -> Vec<&'static str> {
@@ -227,6 +250,15 @@ mod tests {
         assert_eq!(chosen(&args(&[], Some("cost"))), ["unit", "extension", "golden", "end-to-end"]);
         assert_eq!(chosen(&args(&[Phase::Tidy], Some("cost"))), ["tidy"]);
         assert_eq!(chosen(&args(&[Phase::EndToEnd, Phase::Golden], None)), ["golden", "end-to-end"]);
+    }
+
+    #[test]
+    fn only_the_phases_of_the_extension_itself_are_left_out() {
+        for phase in Phase::ALL {
+            assert!(!args(&[], None).leaves_out(phase));
+            let portable = Args { provider: Provider::Portable, ..args(&[], None) };
+            assert_eq!(portable.leaves_out(phase), ["extension", "golden"].contains(&phase.name()));
+        }
     }
 
     #[test]

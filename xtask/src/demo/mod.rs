@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Which edition of schema lora answers; the figures are the same.
-    #[arg(long, value_name = "EDITION", value_enum, default_value_t = db::Provider::Native)]
+    #[arg(long, value_name = "EDITION", value_enum, default_value_t = db::Provider::Native, env = environment::PROVIDER)]
     provider: db::Provider,
     /// Leave the database running at the end and print its URL; `cargo xtask db down` ends it.
     #[arg(long)]
