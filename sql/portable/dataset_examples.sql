@@ -156,7 +156,7 @@ begin
   measured as materialized (
     select counted.place,
       -- A reply without weight is no pair.
-      pg_catalog.string_agg(case when counted.is_weightless then 'w' else counted.role end, '' order by counted.ord) filter (where not counted.is_context)
+      pg_catalog.string_agg(case when counted.is_weightless and counted.role = 'a' then 'w' else counted.role end, '' order by counted.ord) filter (where not counted.is_context)
         as roles,
       pg_catalog.count(*) filter (where not counted.is_context and not counted.continues and counted.role in ('u', 'a')) as messages,
       pg_catalog.sum(counted.units)::bigint as units,
@@ -206,7 +206,8 @@ begin
             (select pg_catalog.jsonb_object_agg(key, sound.document -> 'conversation_metadata' -> key)
              from unnest(lora._scaffolding()) as key where sound.document -> 'conversation_metadata' ? key), 0)
         when sound.kind in ('turns', 'messages', 'conversations') and sound.document ? 'conversation_metadata' then
-          pg_catalog.jsonb_hash_extended(sound.document -> 'conversation_metadata', 0)
+          -- That of an empty one may be 0, which stands for none.
+          coalesce(nullif(pg_catalog.jsonb_hash_extended(sound.document -> 'conversation_metadata', 0), 0), 1)
       end as metadata,
       case when sound.kind = 'pairs' and pg_catalog.jsonb_typeof(sound.document -> 'turn_number') = 'number' then
         (sound.document -> 'turn_number')::bigint end as turn
