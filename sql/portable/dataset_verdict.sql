@@ -71,7 +71,8 @@ set search_path = ''
 as $$
 declare
   filled constant bigint := block ->> 'filled';
-  examples constant bigint := (select coalesce(pg_catalog.sum((of_shape.value ->> 'lines')::bigint), 0) from pg_catalog.jsonb_each(block -> 'shapes') as of_shape);
+  examples constant bigint := (select coalesce(pg_catalog.sum((of_shape.value ->> 'lines')::bigint), 0)
+    from pg_catalog.jsonb_each(block -> 'shapes') as of_shape);
   beginning constant text := lora._latin(pg_catalog.substr(first_line, 1, 4200));
   format text;
   begins text;
