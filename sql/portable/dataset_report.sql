@@ -12,7 +12,6 @@ declare
   verdict record;
   findings jsonb[];
   shape text;
-  document bytea;
   is_marked boolean;
   read record;
   counted bigint;
@@ -22,10 +21,7 @@ begin
   select * into verdict from lora._file_verdict(first_line, block, bytes, raw);
   if verdict.kind = 'document' then
     is_marked := pg_catalog.substr(raw, 1, 3) = '\xefbbbf';
-    document := case when is_marked then pg_catalog.substr(raw, 4) else raw end;
-    select * into read from lora._read_document(
-      pg_catalog.convert_from(case when pg_catalog.position(document, '\x00'::bytea) > 0 then pg_catalog.convert_to(lora._latin(document),
-        'LATIN1') else document end, 'UTF8'),
+    select * into read from lora._read_document(lora._text_of(case when is_marked then pg_catalog.substr(raw, 4) else raw end),
       is_marked, (block ->> 'lines')::bigint, options ->> 'profile', (options ->> 'window')::numeric);
     if read.block is null then
       verdict.kind := 'foreign';
