@@ -208,8 +208,9 @@ begin
             (select pg_catalog.jsonb_object_agg(key, sound.document -> 'conversation_metadata' -> key)
              from unnest(lora._scaffolding()) as key where sound.document -> 'conversation_metadata' ? key), 0)
         when sound.kind in ('turns', 'messages', 'conversations') and sound.document ? 'conversation_metadata' then
-          -- That of an empty one may be 0, which stands for none.
-          coalesce(nullif(pg_catalog.jsonb_hash_extended(sound.document -> 'conversation_metadata', 0), 0), 1)
+          -- With its type, as what is empty has the same hash as nothing.
+          pg_catalog.hashtextextended(pg_catalog.concat(pg_catalog.jsonb_typeof(sound.document -> 'conversation_metadata'),
+            pg_catalog.jsonb_hash_extended(sound.document -> 'conversation_metadata', 0)), 0)
       end as metadata,
       case when sound.kind = 'pairs' and pg_catalog.jsonb_typeof(sound.document -> 'turn_number') = 'number' then
         (sound.document -> 'turn_number')::bigint end as turn
