@@ -66,6 +66,9 @@ fn copy(tree: &Tree, folder: &Path) -> PathBuf {
     pg_config
 }
 
+/// It is the extension that is installed here.
+const NATIVE: [&str; 5] = ["migrate", "--platform", "standalone", "--provider", "native"];
+
 #[test]
 fn both_are_installed_as_the_readme_says_and_work() {
     let scratch = Scratch::new().unwrap();
@@ -88,11 +91,11 @@ fn both_are_installed_as_the_readme_says_and_work() {
     let migrate = |server: &Cluster, arguments: &[&str]| {
         Outcome::of(Command::new(&pg_lora).args(arguments).env("DATABASE_URL", server.url("postgres")))
     };
-    // Without the extension the migrator says how to install it, in the words of the page.
+    // Without the extension the migrator that is asked for it says how to install it, in the words of the page.
     let copied = Tree::from_pg_config(&pg_config).unwrap();
     assert!(copied.sharedir().starts_with(scratch.path()), "{}", copied.sharedir().display());
     let server = Cluster::start(&copied).unwrap();
-    let refused = migrate(&server, &["migrate", "--platform", "standalone"]).expect(11);
+    let refused = migrate(&server, &NATIVE).expect(11);
     assert!(refused.stderr.contains("cargo pgrx install --release --pg-config"), "{}", refused.stderr);
 
     let mut words = line("cargo pgrx install");
@@ -115,7 +118,7 @@ fn both_are_installed_as_the_readme_says_and_work() {
     install.env("PATH", format!("{}:{path}", cargo_pgrx.parent().unwrap().display()));
     Outcome::of(&mut install).expect(0);
 
-    migrate(&server, &["migrate", "--platform", "standalone"]).expect(0);
+    migrate(&server, &NATIVE).expect(0);
     let status = migrate(&server, &["status", "--check", "--output", "json"]).expect(0).json();
-    assert_eq!(status["lora"]["state"], json!("current"));
+    assert_eq!((&status["lora"]["edition"], &status["lora"]["state"]), (&json!("native"), &json!("current")));
 }

@@ -85,6 +85,8 @@ fn plpgsql_check_finds_nothing() {
         findings.retain(|line| !(line.starts_with(function) && line.contains(advice)));
         assert!(findings.len() < count, "no such advice any more: {function}: {advice}");
     }
+    // Those of schema `lora`, if it is the portable edition, have a test of their own.
+    findings.retain(|line| !line.starts_with("lora."));
     assert!(findings.is_empty(), "{findings:#?}");
 }
 
