@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use pg_lora_tests::chat::{Chat, SEED};
 use pg_lora_tests::{Database, Outcome, Scratch, environment, program};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 mod held_back;
 mod recorded;
@@ -41,6 +41,12 @@ fn fed(mut child: Child, content: &[u8]) -> Outcome {
     let outcome = child.wait_with_output().unwrap().into();
     writer.join().unwrap();
     outcome
+}
+
+/// A report of the database as the program's own has to be, which is the same but for who made it.
+fn as_of_the_program(report: &mut Value) {
+    assert_eq!(report["edition"], environment::provider());
+    report["edition"] = json!("native");
 }
 
 const GOOD: &str = r#"{"prompt":"Is it open?","completion":"From nine on."}"#;
@@ -83,7 +89,8 @@ fn the_report_is_that_of_the_database_whatever_the_number_of_threads() {
         let chat = Chat::faulty(SEED, examples, examples / 20);
         let (_scratch, path) = file(&chat.bytes);
         let query = "select lora.dataset_report($1::bytea)";
-        let expected: Value = db.query_one(query, &[&chat.bytes]).unwrap().get(0);
+        let mut expected: Value = db.query_one(query, &[&chat.bytes]).unwrap().get(0);
+        as_of_the_program(&mut expected);
         for threads in ["1", "2", "5"] {
             let told = validate(&path, &["--threads", threads, "--output", "json"]).expect(13).json();
             assert_eq!(told["report"], expected, "{examples} examples, {threads} threads");

@@ -13,7 +13,7 @@ use pg_lora_tests::{Caller, Database, Outcome, environment};
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::{GOOD, fed, file, reading};
+use crate::{GOOD, as_of_the_program, fed, file, reading};
 
 const DOCUMENT: &str = "{\n  \"dataset_metadata\": {},\n  \"training_pairs\": [\n    {\"system_prompt\": \"Help.\", \
                         \"current_user_input\": \"Hi\", \"target_response\": \"Hello\"}\n  ]\n}\n";
@@ -74,7 +74,8 @@ fn it_records_what_the_database_records() {
         store(&mut db, &by_sql, content.len());
         let sql = format!("select public.validate_dataset('{by_sql}', $1, '{{\"window\": 1000}}')");
         Caller::service().run(&mut db, |t| t.execute(&sql, &[content])).unwrap();
-        let expected = result(&mut db, &by_sql);
+        let mut expected = result(&mut db, &by_sql);
+        as_of_the_program(&mut expected["row"]["validation_report"]);
         assert!(expected["notifications"].is_array(), "{expected}");
 
         let (_scratch, path) = file(content.as_bytes());
@@ -131,7 +132,8 @@ fn both_files_are_recorded_as_chunks_are() {
                 t.query(&finish, &[&training])
             })
             .unwrap();
-        let expected = result(&mut db, &by_sql);
+        let mut expected = result(&mut db, &by_sql);
+        as_of_the_program(&mut expected["row"]["validation_report"]);
         let ((_one, training), (_other, held_back)) = (file(&training), file(&held_back));
         let code = if expected["row"]["status"] == "ready" { 0 } else { 13 };
         record(&database.url(), &training, &by_command, &["--split-file", held_back.to_str().unwrap()])
