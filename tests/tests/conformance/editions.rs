@@ -25,7 +25,7 @@ pub struct Editions {
 
 impl Editions {
     pub fn new() -> Self {
-        let databases = [Database::migrated(), Database::portable()];
+        let databases = [Database::migrated_to("native"), Database::portable()];
         let [native, portable] = databases.each_ref().map(Database::connect);
         Self { native, portable, _databases: databases }
     }

@@ -106,7 +106,8 @@ fn pushed(edition: &str, provider: &[&str], databases: &[&str]) {
         assert!(again.stderr.contains("up to date") || again.stdout.contains("up to date"), "{again:?}");
         project.pg_lora(database, &["verify"]).expect(0);
         assert_eq!(status["lora"]["edition"], edition);
-        let migrate = project.pg_lora(database, &["migrate", "--output", "json"]).expect(0).json();
+        let migrate = ["migrate", "--provider", edition, "--output", "json"];
+        let migrate = project.pg_lora(database, &migrate).expect(0).json();
         assert_eq!(migrate["changed"], json!(false), "{database}: {migrate}");
 
         let mut db = project.connect("supabase_admin", database);
@@ -271,9 +272,9 @@ fn a_later_layer_is_a_file_of_its_own_and_drops_what_the_older_one_made() {
     checkout.push(&project, "project", &[]).expect(0);
     project.pg_lora("project", &["status", "--check"]).expect(0);
     db.batch_execute("drop schema supabase_migrations cascade").unwrap();
-    assert_same(&project.catalogue("project"), &without_exceptions(schema(&Database::migrated())));
+    assert_same(&project.catalogue("project"), &without_exceptions(schema(&Database::migrated_to("native"))));
     let manifest = "select manifest from lora_migrate.layers where name = 'functions'";
-    assert_eq!(value(&mut db, manifest), value(&mut Database::migrated().connect(), manifest));
+    assert_eq!(value(&mut db, manifest), value(&mut Database::migrated_to("native").connect(), manifest));
 }
 
 /// A file that fails, or runs in another way, leaves nothing and says why.

@@ -9,7 +9,7 @@ use crate::value;
 /// A plan that is older than the switch, and an aggregate that is younger: an error, and never a state that is taken for another type.
 #[test]
 fn a_plan_of_the_other_edition_is_refused() {
-    let database = Database::migrated();
+    let database = Database::migrated_to("native");
     let mut db = database.connect();
     // The parts of both editions, and aggregates of the portable one in a schema of their own.
     db.batch_execute("create schema other").unwrap();

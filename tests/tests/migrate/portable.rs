@@ -11,6 +11,7 @@ use crate::{assert_same, create_platform, schema, value};
 
 const EDITION: &str = "select lora.build_info() ->> 'edition'";
 const ARGUMENTS: [&str; 5] = ["migrate", "--platform", "standalone", "--provider", "portable"];
+const AUTO: [&str; 5] = ["migrate", "--platform", "standalone", "--provider", "auto"];
 /// What a layer says of itself.
 const MANIFEST: &str = "select jsonb_agg(jsonb_build_array(name, hash, manifest, version) order by name) from lora_migrate.layers";
 
@@ -67,8 +68,7 @@ fn it_is_installed_once_and_status_plan_and_verify_know_it() {
 #[test]
 fn auto_is_the_extension_where_the_server_has_it() {
     let database = Database::empty();
-    let answer =
-        database.pg_lora(&["migrate", "--platform", "standalone", "--output", "json"]).expect(0).json();
+    let answer = database.pg_lora(&[&AUTO[..], &["--output", "json"]].concat()).expect(0).json();
     assert_eq!(
         (&answer["lora"]["edition"], &answer["lora"]["action"]),
         (&json!("native"), &json!("created"))
@@ -85,9 +85,9 @@ fn auto_is_the_files_where_it_has_not() {
     let cluster = Cluster::start(&tree).unwrap();
     cluster.create_database("db").unwrap();
     let run = |arguments: &[&str]| Outcome::of_pg_lora(&cluster.url("db"), arguments);
-    run(&["migrate", "--platform", "standalone"]).expect(0);
+    run(&AUTO).expect(0);
     run(&["verify"]).expect(0);
-    let again = run(&["migrate", "--output", "json"]).expect(0);
+    let again = run(&[&AUTO[..], &["--output", "json"]].concat()).expect(0);
     assert_eq!(again.json()["changed"], json!(false));
     assert!(!again.stderr.contains("--provider native"), "{}", again.stderr);
     let mut db = cluster.connect("db").unwrap();

@@ -155,7 +155,7 @@ fn every_command_prints_what_the_schema_says() {
     }
 
     // The other edition, and back.
-    let switched = Database::migrated();
+    let switched = Database::migrated_to("native");
     for edition in ["portable", "native"] {
         let provider = ["--provider", edition];
         assert_eq!(schema.of(&switched, &[&["plan"][..], &provider].concat())["edition"], edition);

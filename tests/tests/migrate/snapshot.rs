@@ -56,7 +56,7 @@ fn look_at_lora(db: &mut Client) -> Catalogue {
 
 #[test]
 fn the_embedded_snapshot_is_what_the_versions_and_the_layers_make() {
-    let migrated = Database::migrated();
+    let migrated = Database::migrated_to("native");
     let mut complete = migrated.connect();
     let names = value(&mut complete, NAMES);
     let database = Database::empty();

@@ -74,7 +74,7 @@ fn asked<'c>(caller: &'c Caller, sql: String) -> Call<'c> {
 #[test]
 fn six_clients_see_no_error_while_it_goes_to_and_fro() {
     let switches = if environment::full() { 20 } else { 6 };
-    let database = Database::migrated();
+    let database = Database::migrated_to("native");
     let mut db = database.connect();
     let (alice, finished, running) = with_jobs(&mut db);
     db.batch_execute(
@@ -176,12 +176,12 @@ fn six_clients_see_no_error_while_it_goes_to_and_fro() {
     assert_eq!(value(&mut db, PARTS), json!(0), "parts of the portable edition are left");
     database.pg_lora(&["verify"]).expect(0);
     db.batch_execute("drop function public.both").unwrap();
-    assert_same(&schema(&database), &schema(&Database::migrated()));
+    assert_same(&schema(&database), &schema(&Database::migrated_to("native")));
 }
 
 #[test]
 fn whatever_stands_on_it_survives() {
-    let database = Database::migrated();
+    let database = Database::migrated_to("native");
     let mut db = database.connect();
     db.batch_execute(
         "create role analyst;
@@ -275,7 +275,7 @@ fn what_stands_on_parts_of_one_edition_is_named_before_anything_is_touched() {
         ],
     );
     // Nobody is refused for it who does not switch.
-    database.pg_lora(&["migrate"]).expect(0);
+    database.pg_lora(&["migrate", "--provider", "auto"]).expect(0);
     database.pg_lora(&["status", "--check"]).expect(0);
     db.batch_execute("drop aggregate public.own_pace(integer, timestamptz); drop view public.own_micros")
         .unwrap();
@@ -314,9 +314,9 @@ fn what_is_left_waits_for_older_transactions() {
     assert!(status["lora"]["left"].as_u64().unwrap() > 0, "{status}");
     older.batch_execute("select lora._micros(now())").unwrap();
     older.commit().unwrap();
-    let answer = database.pg_lora(&["migrate", "--output", "json"]).expect(0).json();
+    let answer = database.pg_lora(&["migrate", "--provider", "auto", "--output", "json"]).expect(0).json();
     assert!(answer["leftovers_dropped"].as_u64().unwrap() > 0, "{answer}");
-    assert_same(&schema(&database), &schema(&Database::migrated()));
+    assert_same(&schema(&database), &schema(&Database::migrated_to("native")));
     // And those that are left when it goes back are parts again.
     let mut older = open.transaction().unwrap();
     older.batch_execute("select now()").unwrap();
@@ -325,7 +325,7 @@ fn what_is_left_waits_for_older_transactions() {
         assert_eq!(value(&mut db, EDITION), edition);
     }
     older.commit().unwrap();
-    database.pg_lora(&["migrate"]).expect(0);
+    database.pg_lora(&["migrate", "--provider", "auto"]).expect(0);
     database.pg_lora(&["verify"]).expect(0);
     assert_same(&schema(&database), &schema(&Database::migrated_to("portable")));
 }
@@ -342,7 +342,7 @@ fn finish(db: &mut Client, dataset: &str, chunks: i32) -> Result<Value, postgres
 /// Segments are bytes of one edition.
 #[test]
 fn validations_that_are_under_way_begin_anew_and_say_so() {
-    let database = Database::migrated();
+    let database = Database::migrated_to("native");
     let mut db = database.connect();
     let alice = story::sign_up(&mut db, "alice");
     let content = story::pairs(10);
@@ -400,7 +400,7 @@ fn validations_that_are_under_way_begin_anew_and_say_so() {
 #[test]
 fn a_switch_that_is_killed_is_done_wholly_or_not_at_all() {
     let stride = if environment::full() { 3 } else { 60 };
-    let database = Database::migrated();
+    let database = Database::migrated_to("native");
     let mut db = database.connect();
     let whole = EDITIONS.map(|edition| api(&mut Database::migrated_to(edition).connect()));
     let mut killed = 0;
@@ -432,7 +432,7 @@ fn a_switch_that_is_killed_is_done_wholly_or_not_at_all() {
     }
     assert!(killed > 20, "only {killed} were killed");
     eprintln!("{killed} runners were killed");
-    assert_same(&schema(&database), &schema(&Database::migrated()));
+    assert_same(&schema(&database), &schema(&Database::migrated_to("native")));
 }
 
 /// What there is to be called, and how it is defined.
