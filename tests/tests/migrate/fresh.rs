@@ -5,7 +5,7 @@ use std::process::Command;
 use pg_lora_tests::{Database, Outcome, environment};
 use serde_json::{Value, json};
 
-use crate::{assert_same, recorded, schema, value};
+use crate::{assert_same, provider_pending, recorded, schema, value};
 
 /// The specification's tables and their columns, in its order. Ours come after them.
 const COLUMNS: [(&str, &str); 6] = [
@@ -211,7 +211,7 @@ fn status_tells_pending_from_done_and_writes_nothing() {
     for (sql, part) in [
         ("update lora_migrate.layers set hash = 'x' where name = 'functions'", "layer functions"),
         ("update storage.buckets set public = true where id = 'lora-models'", "bucket lora-models"),
-        ("revoke usage on schema lora from anon", "extension pg_lora"),
+        ("revoke usage on schema lora from anon", provider_pending()),
         ("drop function auth.uid() cascade", "function auth.uid()"),
     ] {
         let database = Database::migrated();

@@ -39,6 +39,7 @@ mod verified;
 mod versions;
 
 use pg_lora_tests::Database;
+use pg_lora_tests::environment::is_portable;
 use pg_lora_tests::seed::{create_platform, database as seeded};
 use postgres::Client;
 use serde_json::Value;
@@ -66,6 +67,11 @@ fn assert_same(left: &[String], right: &[String]) {
 fn value(db: &mut Client, sql: &str) -> Value {
     let question = format!("select to_jsonb(answer.value) from ({sql}) as answer (value)");
     db.query_one(&question, &[]).unwrap().get::<_, Option<Value>>(0).unwrap_or_default()
+}
+
+/// What provides schema `lora` here, as it is named where it is pending.
+fn provider_pending() -> &'static str {
+    if is_portable() { "layer lora" } else { "extension pg_lora" }
 }
 
 /// Which versions are recorded, in their order.

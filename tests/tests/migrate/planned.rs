@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::adopted::ROWS;
 use crate::versions::versions;
-use crate::{assert_same, schema, seeded, value};
+use crate::{assert_same, provider_pending, schema, seeded, value};
 
 fn plan(database: &Database) -> Value {
     database.pg_lora(&["plan", "--output", "json"]).expect(0).json()
@@ -46,9 +46,10 @@ fn what_rewrites_and_what_scans_is_announced_with_its_size() {
     let names: Vec<&str> =
         answer["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
     assert_eq!(names.len(), versions().len() + 2);
+    let provider = provider_pending().split_once(' ').unwrap().1;
     assert_eq!(
         (names[1], &names[names.len() - 2..]),
-        ("V0002__exact_money_and_attempts", &["pg_lora", "functions"][..])
+        ("V0002__exact_money_and_attempts", &[provider, "functions"][..])
     );
 
     let points = touched(&answer, "V0002", "public.metrics_points");
@@ -86,11 +87,8 @@ fn what_rewrites_and_what_scans_is_announced_with_its_size() {
     let about = format!("rewrites   public.metrics_points, about {rows} rows, ");
     assert!(text.stdout.contains(&about), "{}", text.stdout);
     assert!(text.stdout.contains("locks      public.notifications, ACCESS EXCLUSIVE\n"), "{}", text.stdout);
-    assert!(
-        text.stdout.contains("\npending    extension pg_lora\npending    layer functions\n"),
-        "{}",
-        text.stdout
-    );
+    let pending = format!("\npending    {}\npending    layer functions\n", provider_pending());
+    assert!(text.stdout.contains(&pending), "{}", text.stdout);
     assert!(text.stdout.contains("\npending    bucket lora-models\n"), "{}", text.stdout);
     assert!(text.stderr.contains("estimates"), "{}", text.stderr);
 }

@@ -319,6 +319,12 @@ fn a_role_that_may_not_write_is_told_so() {
     // It sees what is there, although it is the owner of nothing.
     assert_eq!(answer.expect(0).json()["adopted_version"], json!(versions().len()));
     let refused = Outcome::of_pg_lora(&url, &["adopt", "--write"]).expect(4);
-    assert!(refused.stderr.contains("creating the schema \"lora_migrate\""), "{}", refused.stderr);
+    // The functions of the extension need no owner of their own.
+    let words = if environment::is_portable() {
+        "schema \"lora\" or functions in it do not belong to role"
+    } else {
+        "creating the schema \"lora_migrate\""
+    };
+    assert!(refused.stderr.contains(words), "{}", refused.stderr);
     db.batch_execute("drop role adopt_stranger").unwrap();
 }
