@@ -373,6 +373,11 @@ export type DatasetReport = {
   content_digest: string;
   /** Which edition made it: `native` or `portable`. */
   edition: string;
+  /**
+   * Codes of rules that this edition cannot tell, with a coarser finding on the same line in their place. The
+   * native one tells all.
+   */
+  rules_not_evaluated: string[];
   /** The file that is held back for validation; left out when there is none. */
   validation_file?: ValidationFile;
 };

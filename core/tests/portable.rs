@@ -3,7 +3,7 @@
 //! extension by the conformance tests.
 
 use pg_lora_core::dataset::tokens::tables;
-use pg_lora_core::dataset::{Profile, RULESET_VERSION, all_rules, metric_rules};
+use pg_lora_core::dataset::{NOT_IN_SQL, Profile, RULESET_VERSION, Shape, all_rules, metric_rules};
 use pg_lora_core::document::{GPU_ALIASES, HYPERPARAMETER_ALIASES, hyperparameter_presets};
 use pg_lora_core::job::{LEASE, OTHER_STAGE, STAGE_BUDGETS, Status, TRAINING_LEAST, TRAINING_MOST};
 use pg_lora_core::limits::{
@@ -119,9 +119,25 @@ fn datasets() {
     let of_lines = all_rules().map(|rule| {
         let levels = Profile::ALL.map(|profile| literal(rule.severity(profile).name())).join(", ");
         let (title, suggestion) = (literal(rule.title), literal(rule.suggestion));
-        format!("{}, {levels}, {}, {title}, {suggestion}", literal(rule.code), rule.once)
+        let portable = !NOT_IN_SQL.contains(&rule.code);
+        format!("{}, {levels}, {}, {title}, {suggestion}, {portable}", literal(rule.code), rule.once)
     });
     compare("dataset_rules.sql", "rules of datasets", &rows(of_lines));
+    let once = all_rules().filter(|rule| rule.once).map(|rule| literal(rule.code));
+    compare("dataset_findings.sql", "rules that are found once", &[once.collect::<Vec<_>>().join(", ")]);
+    let shapes = Shape::ALL.map(|shape| format!("{}, {}", literal(shape.name()), literal(shape.reason())));
+    compare("dataset_summary.sql", "reasons of shapes", &rows(shapes.into_iter()));
+    let profiles = Profile::ALL.map(|profile| {
+        let shapes = profile.shapes().map_or("null::pg_catalog.jsonb".to_owned(), |shapes| {
+            literal(&serde_json::to_string(shapes).unwrap())
+        });
+        let (window, least) = (profile.window(), profile.min_examples());
+        let (most, bytes) = (profile.max_examples(), profile.max_bytes());
+        format!("{}, {window}, {least}, {most}, {bytes}, {shapes}", literal(profile.name()))
+    });
+    compare("dataset_options.sql", "profiles of validation", &rows(profiles.into_iter()));
+    let bands = tables().bands.map(|(script, percent)| format!("{}, {percent}", literal(script)));
+    compare("dataset_summary.sql", "bands of scripts", &rows(bands.into_iter()));
     let of_figures = metric_rules::ALL.iter().enumerate().map(|(at, rule)| {
         let (severity, suggestion) = (literal(rule.severity.name()), literal(rule.suggestion));
         format!("{}, {}, {severity}, {suggestion}", at + 1, literal(rule.code))

@@ -11,7 +11,7 @@ comment on function lora.dataset_findings(bytea, jsonb) is
 comment on function lora.dataset_findings(text, jsonb) is
   'Validates a dataset file and answers what is wrong with it as rows, worst first';
 comment on function lora.dataset_rules() is
-  'Lists the rules of dataset validation: severities by profile, whether a finding stands for the whole file, and what to do';
+  'Lists the rules of dataset validation: severities by profile, whether a finding stands for the whole file, what to do, and whether the portable edition tells it';
 comment on function lora.estimate_tokens(text) is
   'Estimates how many tokens a text has for a tokenizer such as Mistral''s';
 comment on function lora.scan_segment(bytea, jsonb) is

@@ -4,7 +4,7 @@
 
 use crate::arg::{JsonText, TextBytes};
 use crate::error::with_sqlstate;
-use pg_lora_core::dataset::{self, Profile, Report, all_rules, tokens::Tokens};
+use pg_lora_core::dataset::{self, NOT_IN_SQL, Profile, Report, all_rules, tokens::Tokens};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
@@ -73,7 +73,7 @@ fn dataset_findings_text(
     Ok(TableIterator::new(rows(report(content.0, &options)?)))
 }
 
-/// Lists the rules of dataset validation: severities by profile, whether a finding stands for the whole file, and what to do
+/// Lists the rules of dataset validation: severities by profile, whether a finding stands for the whole file, what to do, and whether the portable edition tells it
 #[pg_extern(immutable, parallel_safe, create_or_replace)]
 #[allow(clippy::type_complexity, reason = "pgrx reads the columns off the signature and knows no alias")]
 fn dataset_rules() -> Result<
@@ -86,6 +86,7 @@ fn dataset_rules() -> Result<
             name!(once, bool),
             name!(title, String),
             name!(suggestion, String),
+            name!(portable, bool),
         ),
     >,
     ErrorReport,
@@ -101,6 +102,7 @@ fn dataset_rules() -> Result<
             rule.once,
             rule.title.to_owned(),
             rule.suggestion.to_owned(),
+            !NOT_IN_SQL.contains(&rule.code),
         ));
     }
     Ok(TableIterator::new(rules))

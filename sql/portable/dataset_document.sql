@@ -106,7 +106,6 @@ declare
     select each.value ->> 0 from pg_catalog.jsonb_array_elements(members) with ordinality as each (value, place)
     where each.value ->> 0 <> all (known) order by each.place limit 1);
   member jsonb;
-  read record;
 begin
   if twice is not null then
     return query select 'duplicate_key', '{}'::text[], pg_catalog.format('key %s stands twice in one object', lora._quoted(twice)), null::bigint, part, at, path;

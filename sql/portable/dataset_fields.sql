@@ -106,7 +106,7 @@ $$;
 grant execute on function lora._id(jsonb) to public;
 
 -- Keys of an object that its shape does not have, in the order of the text.
-create or replace function lora._unknown_keys(content json, document jsonb, known text[], prefix text, at text[])
+create or replace function lora._unknown_keys(content json, document jsonb, known text[], at text[])
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
 set search_path = ''
@@ -120,7 +120,7 @@ begin
   end if;
 end
 $$;
-grant execute on function lora._unknown_keys(json, jsonb, text[], text, text[]) to public;
+grant execute on function lora._unknown_keys(json, jsonb, text[], text[]) to public;
 
 -- The letter of a role: system, user, assistant, tool.
 create or replace function lora._role_of(name text)
@@ -209,7 +209,7 @@ $$;
 grant execute on function lora._weight_findings(jsonb, text, text[]) to public;
 
 -- Whether the example says that it is held back for validation.
-create or replace function lora._split_findings(value jsonb, prefix text)
+create or replace function lora._split_findings(value jsonb)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
 set search_path = ''
@@ -223,7 +223,7 @@ begin
   end if;
 end
 $$;
-grant execute on function lora._split_findings(jsonb, text) to public;
+grant execute on function lora._split_findings(jsonb) to public;
 
 -- The rules on the order of roles, each a letter, "?" for one that is not known: nothing more is said about such a conversation.
 create or replace function lora._order_findings(roles text, at text[])

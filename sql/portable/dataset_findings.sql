@@ -54,8 +54,9 @@ as $$
 begin
   return case when code in (
     -- Generated: rules that are found once.
+    'blank_line', 'crlf', 'null_target', 'input_repeated_in_history', 'history_length_mismatch', 'missing_scaffolding', 'missing_emotion'
     -- End.
-    'blank_line', 'crlf', 'null_target', 'input_repeated_in_history', 'history_length_mismatch', 'missing_scaffolding', 'missing_emotion') then 1 else 10 end;
+  ) then 1 else 10 end;
 end
 $$;
 grant execute on function lora._kept_of(text) to public;

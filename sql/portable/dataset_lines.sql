@@ -146,11 +146,11 @@ begin
     select case when line.content like E'%\r' then pg_catalog."left"(line.content, -1) else line.content end
     from pg_catalog.unnest(lines) with ordinality as line (content, place) order by line.place);
   contents := array(
-    select case when line.size <= 16777216 and lora._trimmed(line.content) <> '' then line.content end
+    select case when line.size <= 16777216 and (line.content like '{%' or lora._trimmed(line.content) <> '') then line.content end
     from unnest(texts, sizes) with ordinality as line (content, size, place) order by line.place);
   select * into documents, plain, json_faults from lora._read_json(contents);
   json_faults := coalesce(json_faults, '[]');
-  kinds := array(select lora._kind_of(document) from pg_catalog.unnest(documents) with ordinality as each (document, place) order by each.place);
+  kinds := lora._kinds(documents);
   shapes := array(
     select case when kind not in ('header', 'preference', 'document', 'unrecognised') then kind end
     from pg_catalog.unnest(kinds) with ordinality as each (kind, place) order by each.place);

@@ -6,7 +6,7 @@
 -- The state: the options and the numbers of the cursors, as JSON; then the newest lines, each behind its number in eight bytes.
 create or replace function lora._lines_add(state bytea[], line_number bigint, line bytea, options jsonb)
 returns bytea[]
-language plpgsql immutable parallel unsafe
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
@@ -32,7 +32,7 @@ grant execute on function lora._lines_add(bytea[], bigint, bytea, jsonb) to publ
 
 create or replace function lora._lines_add(state bytea[], line_number bigint, line text, options jsonb)
 returns bytea[]
-language plpgsql immutable parallel unsafe
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
@@ -44,7 +44,7 @@ grant execute on function lora._lines_add(bytea[], bigint, text, jsonb) to publi
 -- Sets the newest lines apart.
 create or replace function lora._lines_set_apart(state bytea[])
 returns bytea[]
-language plpgsql stable parallel unsafe
+language plpgsql stable parallel safe
 set search_path = ''
 as $$
 declare

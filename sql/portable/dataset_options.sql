@@ -131,10 +131,10 @@ begin
       'max_examples', profile.max_examples, 'max_bytes', profile.max_bytes, 'shapes', profile.shapes)
     from (values
       -- Generated: profiles of validation.
-      ('brightrun', 2048, 1, 2147483647, 524288000, null::jsonb),
+      ('brightrun', 2048, 1, 2147483647, 524288000, null::pg_catalog.jsonb),
       ('openai', 65536, 10, 50000000, 512000000, '["messages"]'),
       ('mistral', 32768, 10, 2147483647, 512000000, '["messages"]'),
-      ('together', 32768, 1, 2147483647, 4900000000, '["messages", "completion"]')
+      ('together', 32768, 1, 2147483647, 4900000000, '["messages","completion"]')
       -- End.
     ) as profile (name, "window", min_examples, max_examples, max_bytes, shapes)
     where profile.name = answer ->> 'profile');

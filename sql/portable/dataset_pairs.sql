@@ -40,7 +40,7 @@ begin
       return query select 'null_target', array['.target_response'], '"target_response" is null: the line is no pair', null::text;
     end if;
   end if;
-  return query select * from lora._unknown_keys(raw, document, lora._keys_of('pairs'), prefix, '{}');
+  return query select * from lora._unknown_keys(raw, document, lora._keys_of('pairs'), '{}');
   foreach key in array array['system_prompt', 'current_user_input', 'target_response'] loop
     is_readable := is_readable and pg_catalog.jsonb_typeof(document -> key) is not distinct from 'string' and not lora._is_blank(document ->> key);
     continue when key = 'target_response' and document -> key = 'null';
@@ -64,7 +64,7 @@ begin
         continue;
       end if;
       return query select * from lora._unknown_keys(
-        lora._member(raw, 'conversation_history') -> place, entry, array['turn', 'role', 'content', 'emotional_state', 'metadata'], prefix, at || ('[' || place));
+        lora._member(raw, 'conversation_history') -> place, entry, array['turn', 'role', 'content', 'emotional_state', 'metadata'], at || ('[' || place));
       return query select * from lora._role_findings(entry -> 'role', prefix, at || array['[' || place, '.role'], false);
       return query select * from lora._text_findings(entry -> 'content', prefix, at || array['[' || place, '.content']);
       if pg_catalog.jsonb_typeof(entry -> 'role') = 'string' and lora._role_of(entry ->> 'role') is not null
@@ -79,7 +79,7 @@ begin
         lora._shown_number(turn_number), place + 1), null::text;
     end if;
   end if;
-  return query select * from lora._split_findings(document -> 'split', prefix);
+  return query select * from lora._split_findings(document -> 'split');
   return query select * from lora._judgement_findings(raw, document, prefix);
   if is_readable then
     if pg_catalog."right"(roles, 1) = 'u' and last_text = document ->> 'current_user_input' then

@@ -3,7 +3,7 @@
 -- A file that was read to its end: its block, with what it is judged by, and its examples. The shape is that of its first example; of what is no
 -- dataset nothing else is said.
 create or replace function lora._finished(
-  first_line bytea, raw bytea, residue numeric, bytes bigint, options jsonb, inout block jsonb, inout examples bigint[]
+  first_line bytea, raw bytea, residue numeric, bytes bigint, options jsonb, inout block jsonb, of_lines bigint[], out examples bigint[]
 )
 language plpgsql immutable parallel unsafe
 set search_path = ''
@@ -18,6 +18,7 @@ declare
   counted bigint;
   is_foreign boolean := false;
 begin
+  examples := of_lines;
   select * into verdict from lora._file_verdict(first_line, block, bytes, raw);
   if verdict.kind = 'document' then
     is_marked := pg_catalog.substr(raw, 1, 3) = '\xefbbbf';
@@ -184,9 +185,9 @@ set search_path = ''
 as $$
 begin
   if pg_catalog.array_length(examples, 1) > 400000 then
-    select block || (joined.block - array['findings', 'sample', 'shapes', 'tally', 'declared', 'filled', 'documents', 'opening']), joined.examples
+    select _limited.block || (joined.block - array['findings', 'sample', 'shapes', 'tally', 'declared', 'filled', 'documents', 'opening']), joined.examples
     into block, examples
-    from lora._joined_blocks(array[block], array[examples::text], array['[0]'::jsonb], array['[0]'::jsonb]) as joined;
+    from lora._joined_blocks(array[_limited.block], array[_limited.examples::text], array['[0]'::jsonb], array['[0]'::jsonb]) as joined;
   end if;
 end
 $$;

@@ -106,7 +106,6 @@ declare
   read record;
   block jsonb;
   examples bigint[];
-  count integer;
   first bytea;
   last bytea;
   raw bytea := content;

@@ -1,36 +1,39 @@
 -- dataset_shapes: what is wrong with an object of each shape, in the order in which it is raised; core/src/dataset/shapes says what and why. Only
 -- objects come here in which something looks odd: lora._read_examples looks at many at once.
 
--- What an object is by the keys that only one shape has; NULL of what is no object.
-create or replace function lora._kind_of(document jsonb)
-returns text
+-- What objects are by the keys that only one shape has; NULL of what is no object.
+create or replace function lora._kinds(documents jsonb[])
+returns text[]
 language plpgsql immutable strict parallel safe
 set search_path = ''
+set jit = off
 as $$
 begin
-  return case
-    when pg_catalog.jsonb_typeof(document) <> 'object' then null
-    when document ? '_meta' then 'header'
-    when document ?| array['chosen', 'rejected', 'preferred_output', 'non_preferred_output'] then 'preference'
-    when document ?| array['current_user_input', 'target_response'] then 'pairs'
-    when document ?| array['training_file_metadata', 'dataset_metadata', 'training_pairs'] then 'document'
-    when document ? 'messages' then 'messages'
-    when document ? 'turns' then 'turns'
-    when document ? 'conversations' then
-      case
-        when pg_catalog.jsonb_typeof(document -> 'conversations' -> 0) <> 'object' then 'conversations'
-        when pg_catalog.jsonb_typeof(document -> 'conversations') <> 'array' then 'conversations'
-        when document -> 'conversations' -> 0 ? 'training_pairs' then 'document'
-        when document -> 'conversations' -> 0 ?| array['from', 'value'] then 'sharegpt'
-        else 'conversations'
-      end
-    when document ? 'instruction' then 'alpaca'
-    when document ?| array['prompt', 'completion'] then 'completion'
-    else 'unrecognised'
-  end;
+  return array(
+    select case
+      when pg_catalog.jsonb_typeof(each.document) <> 'object' then null
+      when each.document ? '_meta' then 'header'
+      when each.document ?| array['chosen', 'rejected', 'preferred_output', 'non_preferred_output'] then 'preference'
+      when each.document ?| array['current_user_input', 'target_response'] then 'pairs'
+      when each.document ?| array['training_file_metadata', 'dataset_metadata', 'training_pairs'] then 'document'
+      when each.document ? 'messages' then 'messages'
+      when each.document ? 'turns' then 'turns'
+      when each.document ? 'conversations' then
+        case
+          when pg_catalog.jsonb_typeof(each.document -> 'conversations') <> 'array' then 'conversations'
+          when pg_catalog.jsonb_typeof(each.document -> 'conversations' -> 0) <> 'object' then 'conversations'
+          when each.document -> 'conversations' -> 0 ? 'training_pairs' then 'document'
+          when each.document -> 'conversations' -> 0 ?| array['from', 'value'] then 'sharegpt'
+          else 'conversations'
+        end
+      when each.document ? 'instruction' then 'alpaca'
+      when each.document ?| array['prompt', 'completion'] then 'completion'
+      when each.document is not null then 'unrecognised'
+    end
+    from pg_catalog.unnest(documents) with ordinality as each (document, place) order by each.place);
 end
 $$;
-grant execute on function lora._kind_of(jsonb) to public;
+grant execute on function lora._kinds(jsonb[]) to public;
 
 -- Keys of a line of each shape.
 create or replace function lora._keys_of(kind text)
@@ -71,7 +74,7 @@ grant execute on function lora._is_call(jsonb) to public;
 -- Conversations as lists of role and content (turns, messages, conversations) or of from and value (sharegpt).
 create or replace function lora._chat_findings(content text, document jsonb, kind text)
 returns table (code text, steps text[], error text, suggestion text)
-language plpgsql immutable parallel safe
+language plpgsql immutable parallel unsafe
 set search_path = ''
 as $$
 declare
@@ -98,7 +101,7 @@ declare
   replies integer := 0;
   weightless integer := 0;
 begin
-  return query select * from lora._unknown_keys(raw, document, lora._keys_of(kind), null, '{}');
+  return query select * from lora._unknown_keys(raw, document, lora._keys_of(kind), '{}');
   if kind = 'turns' and lora._id(document -> 'conversation_id') is null then
     return query select * from lora._text_findings(document -> 'conversation_id', null, array['.conversation_id']);
   end if;
@@ -125,7 +128,7 @@ begin
     if not is_sharegpt then
       entry := (raw_entries -> place)::jsonb;
     end if;
-    return query select * from lora._unknown_keys(raw_entries -> place, entry, known, null, at || ('[' || place));
+    return query select * from lora._unknown_keys(raw_entries -> place, entry, known, at || ('[' || place));
     return query select * from lora._role_findings(entry -> role_key, null, at || array['[' || place, '.' || role_key], is_sharegpt);
     role := case when pg_catalog.jsonb_typeof(entry -> role_key) = 'string' then
       case
@@ -162,7 +165,7 @@ begin
   if has_tools then
     return query select * from lora._tool_findings(document, list);
   end if;
-  return query select * from lora._split_findings(document -> 'split', null);
+  return query select * from lora._split_findings(document -> 'split');
 end
 $$;
 grant execute on function lora._chat_findings(text, jsonb, text) to public;
@@ -180,7 +183,7 @@ declare
   round jsonb;
   place integer := -1;
 begin
-  return query select * from lora._unknown_keys(raw, document, lora._keys_of(kind), null, '{}');
+  return query select * from lora._unknown_keys(raw, document, lora._keys_of(kind), '{}');
   foreach key in array case kind when 'alpaca' then array['system', 'instruction', 'input', 'output'] else array['system', 'prompt', 'completion'] end loop
     continue when key in ('system', 'input') and lora._optional_text(document, key) is null;
     return query select * from lora._text_findings(document -> key, null, array['.' || key]);
@@ -204,7 +207,7 @@ begin
       end loop;
     end if;
   end if;
-  return query select * from lora._split_findings(document -> 'split', null);
+  return query select * from lora._split_findings(document -> 'split');
 end
 $$;
 grant execute on function lora._instruction_findings(text, jsonb, text) to public;

@@ -97,7 +97,12 @@ begin
   select pg_catalog.max(script.band) into band
   from (values
     -- Generated: bands of scripts.
-    ('cyrillic', 9), ('arabic', 2), ('cjk', 2), ('other', 4), ('english', 4), ('latin', 9)
+    ('english', 4),
+    ('latin', 9),
+    ('cyrillic', 9),
+    ('arabic', 2),
+    ('cjk', 2),
+    ('other', 4)
     -- End.
   ) as script (name, band)
   where case
@@ -149,7 +154,8 @@ language plpgsql immutable strict parallel safe
 set search_path = ''
 as $$
 begin
-  return '[]';
+  return (
+    select coalesce(pg_catalog.jsonb_agg(rule.code order by rule.code collate pg_catalog."C"), '[]') from lora.dataset_rules() as rule where not rule.portable);
 end
 $$;
 grant execute on function lora._rules_not_evaluated() to public;

@@ -59,15 +59,13 @@ begin
         -- space before the colon, would hide one.
         or pg_catalog.octet_length(given.content) - pg_catalog.octet_length(pg_catalog.replace(given.content, '":', ''))
           <> pg_catalog.octet_length(given.written) - pg_catalog.octet_length(pg_catalog.replace(given.written, '":', ''))
-        or pg_catalog.strpos(given.content, ' :') > 0 or pg_catalog.strpos(given.content, E'\t:') > 0 or pg_catalog.strpos(given.content, E'\n:') > 0
-        or pg_catalog.strpos(given.content, E'\r:') > 0
         or not given.is_bare and given.content ~ '\\u00(?:00|22)'
         -- A number beyond a float: it has a large power, and so many zeros where Postgres writes it, or many digits.
-        or pg_catalog.strpos(given.written, '0000000000000000000000000000000000000000') > 0 or given.content ~ '[0-9]{100}'
+        or pg_catalog.strpos(given.written, '0000000000000000000000000000000000000000') > 0
+        or given.content ~ '"[ \t\r\n]+:|[0-9]{100}'
         -- Deep nesting, many values.
         or pg_catalog.octet_length(given.content) > 400000
-        or pg_catalog.length(given.written) - pg_catalog.length(pg_catalog.replace(pg_catalog.replace(given.written, '{', ''), '[', '')) > 64
-        and pg_catalog.jsonb_path_exists(given.document, 'strict $.**{64 to last} ? (@.type() == "object" || @.type() == "array")')
+        or pg_catalog.jsonb_path_exists(given.document, 'strict $.**{64} ? (@.type() == "object" || @.type() == "array")')
       ) as is_odd
     from (
       select each.content, each.document, each.document::text as written, each.place,

@@ -43,7 +43,7 @@ pub use options::{DeclaredFormat, ExactTokens, Options};
 pub use profile::Profile;
 pub use report::{Answer, EDITION, Report, TokenReport};
 pub use rule::{Levels, Rule, Severity};
-pub use rules::{RULESET_VERSION, all_rules};
+pub use rules::{NOT_IN_SQL, RULESET_VERSION, all_rules};
 pub use sample::{Conversation, Message};
 pub use segment::{Runs, Segment, report};
 pub use shape::Shape;

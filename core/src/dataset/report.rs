@@ -111,12 +111,14 @@ pub struct Answer<'r> {
     report: &'r Report,
     /// Which edition made it: `native` or `portable`.
     edition: &'static str,
+    /// Codes of rules that this edition cannot tell, with a coarser finding on the same line in their place. The native one tells all.
+    rules_not_evaluated: &'static [&'static str],
 }
 
 impl Report {
     /// The report as callers get it.
     pub fn answer(&self) -> Answer<'_> {
-        Answer { report: self, edition: EDITION }
+        Answer { report: self, edition: EDITION, rules_not_evaluated: &[] }
     }
 
     /// Judges the examples as a whole, and compares them with each other.

@@ -1,7 +1,7 @@
 //! The tables by which texts are counted, as another program can have them: the portable edition of schema `lora` counts by
 //! the same ones.
 
-use super::costs::{BLOCKS, CLASS, CLASSES, LOW, PAIRS};
+use super::costs::{self, BLOCKS, CLASS, CLASSES, LOW, PAIRS};
 use super::known::KNOWN;
 use super::{SCRIPTS, Script};
 
@@ -21,6 +21,8 @@ pub struct Tables {
     pub known: &'static [(u32, &'static [u32])],
     /// First and end of the ranges below U+10000 that are of a script, in whole sixteens, and its name.
     pub scripts: Vec<(usize, usize, &'static str)>,
+    /// How far off texts of a script may be, in percent.
+    pub bands: [(&'static str, u32); 6],
 }
 
 /// The tables.
@@ -39,6 +41,14 @@ pub fn tables() -> Tables {
         low: &LOW,
         blocks: &BLOCKS,
         known: &KNOWN,
+        bands: [
+            ("english", costs::BAND_ENGLISH_PCT),
+            ("latin", costs::BAND_LATIN_PCT),
+            ("cyrillic", costs::BAND_CYRILLIC_PCT),
+            ("arabic", costs::BAND_ARABIC_PCT),
+            ("cjk", costs::BAND_CJK_PCT),
+            ("other", costs::BAND_OTHER_PCT),
+        ],
         scripts: SCRIPTS.iter().map(|&(first, end, script)| (first, end, name(script))).collect(),
     }
 }
