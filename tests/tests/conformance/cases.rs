@@ -15,7 +15,7 @@ use postgres::Client;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::editions::{Editions, Outcome, literal, outcome};
+use crate::editions::{Editions, Outcome, literal, outcome, shown};
 
 /// The members of a case as they are written.
 type Case = BTreeMap<String, Box<RawValue>>;
@@ -192,7 +192,8 @@ fn every_case_has_its_answer_in_both_editions() {
             }
             let portable = outcome(&mut editions.portable, &expression);
             if portable != native {
-                problems.push(format!("{}, {about}: portable says {portable:?}", file.display()));
+                let shown = shown("native", &native, "portable", &portable);
+                problems.push(format!("{}, {about}:\n{shown}", file.display()));
             }
             observed.push(written(case, &native));
         }

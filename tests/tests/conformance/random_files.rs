@@ -3,13 +3,10 @@
 //!
 //! A difference is shown with the seed, and with the smallest file that still has it.
 
-use std::collections::BTreeSet;
-
 use pg_lora_tests::environment;
 use pg_lora_tests::random::Random;
-use serde_json::Value;
 
-use crate::editions::{Editions, Outcome, literal};
+use crate::editions::{Editions, Outcome, literal, shown};
 use crate::files::{document, header, line};
 use crate::json::{Json, Style};
 
@@ -49,43 +46,6 @@ fn difference(editions: &mut Editions, expressions: &[String]) -> Result<Outcome
         }
     }
     Ok(first.expect("an expression"))
-}
-
-/// Two outcomes, or what differs in two answers.
-fn shown(one: &str, outcome: &Outcome, other: &str, another: &Outcome) -> String {
-    if let (Outcome::Answer(answer), Outcome::Answer(another)) = (outcome, another) {
-        let read = |text: &str| serde_json::from_str::<Value>(text).expect("the text of a jsonb");
-        let mut found = Vec::new();
-        compare("", &read(answer), &read(another), &mut found);
-        let lines = found.iter().take(8).map(|(path, a, b)| format!("{path}\n  {one}: {a}\n  {other}: {b}"));
-        return lines.collect::<Vec<_>>().join("\n");
-    }
-    format!("{one}: {outcome:?}\n{other}: {another:?}")
-}
-
-/// The places where two values differ, with what stands there.
-fn compare(path: &str, one: &Value, other: &Value, found: &mut Vec<(String, String, String)>) {
-    match (one, other) {
-        (Value::Object(left), Value::Object(right)) => {
-            let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
-            for key in keys {
-                let path = format!("{path}.{key}");
-                compare(
-                    &path,
-                    left.get(key).unwrap_or(&Value::Null),
-                    right.get(key).unwrap_or(&Value::Null),
-                    found,
-                );
-            }
-        }
-        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
-            for (at, (left, right)) in left.iter().zip(right).enumerate() {
-                compare(&format!("{path}[{at}]"), left, right, found);
-            }
-        }
-        _ if one != other => found.push((path.to_owned(), one.to_string(), other.to_string())),
-        _ => {}
-    }
 }
 
 /// The question with files as small as they can be for a difference; it costs a bounded number of calls.
