@@ -61,7 +61,6 @@ fn main() {
     )
     .expect("a String");
 
-    // Checked only: no layer of this build is made of them.
     let portable = read(&root, "portable", &mut problems);
 
     for file in functions.iter().chain(&portable) {
@@ -70,6 +69,7 @@ fn main() {
         }
     }
     list(&mut generated, "FUNCTION_FILES", "What `sql/functions` holds.", &functions);
+    list(&mut generated, "PORTABLE_FILES", "What `sql/portable` holds.", &portable);
 
     for file in &platform {
         if !platform_header(&file.text) {

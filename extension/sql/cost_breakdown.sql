@@ -1,4 +1,4 @@
-create aggregate lora.cost_breakdown(
+create or replace aggregate lora.cost_breakdown(
   amount numeric, currency text, day date, cost_type text, gpu_type text, job_id uuid, status text
 ) (
   sfunc = lora.cost_breakdown_accum,

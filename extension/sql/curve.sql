@@ -1,4 +1,4 @@
-create aggregate lora.curve(x double precision, y double precision, max_points integer, method text) (
+create or replace aggregate lora.curve(x double precision, y double precision, max_points integer, method text) (
   sfunc = lora.curve_accum,
   stype = internal,
   combinefunc = lora.curve_combine,
@@ -10,7 +10,7 @@ create aggregate lora.curve(x double precision, y double precision, max_points i
   parallel = safe
 );
 
-create aggregate lora.curve(x double precision, y double precision, max_points integer, method text, smoothing double precision) (
+create or replace aggregate lora.curve(x double precision, y double precision, max_points integer, method text, smoothing double precision) (
   sfunc = lora.curve_accum,
   stype = internal,
   combinefunc = lora.curve_combine,
@@ -22,7 +22,7 @@ create aggregate lora.curve(x double precision, y double precision, max_points i
   parallel = safe
 );
 
-create aggregate lora.curve(x bigint, y double precision, max_points integer, method text) (
+create or replace aggregate lora.curve(x bigint, y double precision, max_points integer, method text) (
   sfunc = lora.curve_accum,
   stype = internal,
   combinefunc = lora.curve_bigint_combine,
@@ -34,7 +34,7 @@ create aggregate lora.curve(x bigint, y double precision, max_points integer, me
   parallel = safe
 );
 
-create aggregate lora.curve(x bigint, y double precision, max_points integer, method text, smoothing double precision) (
+create or replace aggregate lora.curve(x bigint, y double precision, max_points integer, method text, smoothing double precision) (
   sfunc = lora.curve_accum,
   stype = internal,
   combinefunc = lora.curve_bigint_combine,

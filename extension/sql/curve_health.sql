@@ -1,4 +1,4 @@
-create aggregate lora.curve_health(
+create or replace aggregate lora.curve_health(
   step bigint, training_loss double precision, validation_loss double precision, learning_rate double precision,
   gradient_norm double precision, throughput double precision, gpu_utilization double precision
 ) (

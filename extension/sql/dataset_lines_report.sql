@@ -1,4 +1,4 @@
-create aggregate lora.dataset_lines_report(line_number bigint, line text, options jsonb) (
+create or replace aggregate lora.dataset_lines_report(line_number bigint, line text, options jsonb) (
   sfunc = lora.dataset_lines_report_accum,
   stype = internal,
   combinefunc = lora.dataset_lines_report_combine,
@@ -8,7 +8,7 @@ create aggregate lora.dataset_lines_report(line_number bigint, line text, option
   parallel = safe
 );
 
-create aggregate lora.dataset_lines_report(line_number bigint, line bytea, options jsonb) (
+create or replace aggregate lora.dataset_lines_report(line_number bigint, line bytea, options jsonb) (
   sfunc = lora.dataset_lines_report_accum,
   stype = internal,
   combinefunc = lora.dataset_lines_report_combine,

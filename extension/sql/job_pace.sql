@@ -1,4 +1,4 @@
-create aggregate lora.job_pace(step integer, reported_at timestamptz) (
+create or replace aggregate lora.job_pace(step integer, reported_at timestamptz) (
   sfunc = lora.job_pace_accum,
   stype = internal,
   combinefunc = lora.job_pace_combine,
@@ -8,7 +8,7 @@ create aggregate lora.job_pace(step integer, reported_at timestamptz) (
   parallel = safe
 );
 
-create aggregate lora.job_pace(step integer, reported_at timestamptz, is_evaluation boolean) (
+create or replace aggregate lora.job_pace(step integer, reported_at timestamptz, is_evaluation boolean) (
   sfunc = lora.job_pace_accum,
   stype = internal,
   combinefunc = lora.job_pace_combine,

@@ -29,6 +29,7 @@ fn tick() {
     pgrx::check_for_interrupts!();
 }
 
+pgrx::extension_sql_file!("../sql/adopted.sql", name = "adopted", bootstrap);
 pgrx::extension_sql_file!("../sql/rights_and_comments.sql", name = "rights_and_comments", finalize);
 
 #[cfg(any(test, feature = "pg_test"))]

@@ -19,6 +19,7 @@ pub(crate) fn get_or_insert<T: Default>(
     // time of a row of `curve`.
     let datum = match state.and_then(Internal::into_datum) {
         Some(datum) => datum,
+        None if is_of_another_edition(fcinfo) => return Err(replaced()),
         None => PgMemoryContexts::For(context(fcinfo)?).leak_and_drop_on_delete(T::default()).into(),
     };
     // SAFETY: a datum of type internal reaches this aggregate's functions only from one of them, and all of
@@ -26,6 +27,24 @@ pub(crate) fn get_or_insert<T: Default>(
     // calls them one after the other, so no second reference exists.
     let value = unsafe { &mut *datum.cast_mut_ptr::<T>() };
     Ok((Internal::from(Some(datum)), value))
+}
+
+/// Whether the query was planned when the aggregate was another one, and its state of another type: Postgres would take the pointer
+/// for such a value.
+fn is_of_another_edition(fcinfo: pg_sys::FunctionCallInfo) -> bool {
+    // SAFETY: fcinfo is the one that Postgres called this function with; what it answers is NULL, as in a window, which asks the
+    // catalogue for the type when it begins, or a node of the plan, which outlives the call.
+    unsafe { pg_sys::AggGetAggref(fcinfo).as_ref() }
+        .is_some_and(|aggregate| aggregate.aggtranstype != pg_sys::INTERNALOID)
+}
+
+fn replaced() -> ErrorReport {
+    ErrorReport::new(
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "the aggregate was replaced while its query began",
+        "pg_lora",
+    )
+    .set_hint("Send the query again.")
 }
 
 fn context(fcinfo: pg_sys::FunctionCallInfo) -> Result<pg_sys::MemoryContext, ErrorReport> {

@@ -30,6 +30,8 @@ struct States {
     versions: BTreeMap<i32, Option<Properties>>,
     /// With the layers of this build.
     layer: Option<Option<Properties>>,
+    /// With the portable edition of schema `lora`, and not with the extension.
+    portable: Option<Properties>,
 }
 
 impl States {
@@ -46,6 +48,7 @@ static STATES: LazyLock<BTreeMap<String, States>> = LazyLock::new(|| {
         for (step, properties) in steps {
             match step.parse() {
                 Ok(version) => drop(states.versions.insert(version, properties)),
+                Err(_) if step == "portable" => states.portable = properties,
                 Err(_) => states.layer = Some(properties),
             }
         }
@@ -62,7 +65,7 @@ pub struct Expected {
     pub layers: bool,
 }
 
-/// What a version makes of an empty database, with or without the layers.
+/// What a version makes of an empty database, with or without the layers, schema `lora` from the extension.
 pub fn expected(version: i32, layers: bool) -> Expected {
     let mut objects = BTreeMap::new();
     for (key, states) in STATES.iter() {
@@ -76,10 +79,28 @@ pub fn expected(version: i32, layers: bool) -> Expected {
     Expected { objects, layers }
 }
 
+impl Expected {
+    /// The same with schema `lora` from no extension.
+    pub fn without_extension(mut self) -> Self {
+        self.objects.retain(|key, _| *key != "extension pg_lora");
+        self
+    }
+
+    /// The same with schema `lora` from the files of the portable edition.
+    pub fn portable(mut self) -> Self {
+        let portable = |(key, states): (&'static String, &'static States)| {
+            states.portable.as_ref().map(|state| (key.as_str(), state))
+        };
+        self.objects.extend(STATES.iter().filter_map(portable));
+        self
+    }
+}
+
 /// Whether it is a layer that makes an object, or gives it its last form. It also takes every right on what it gives
 /// rights on, that of a column with that of its table.
 pub fn is_of_layers(key: &str) -> bool {
-    let made = |key: &str| STATES.get(key).is_some_and(|states| states.layer.is_some());
+    let made =
+        |key: &str| STATES.get(key).is_some_and(|states| states.layer.is_some() || states.portable.is_some());
     let Some((target, _)) = key.strip_prefix("grant on ").and_then(|grant| grant.rsplit_once(" to ")) else {
         return made(key);
     };
@@ -161,6 +182,13 @@ mod tests {
         assert!(is_of_layers(key) && !is_of_layers("table public.datasets"));
         assert!(!expected(last(), false).objects.contains_key(key));
         assert!(expected(last(), true).objects.contains_key(key));
+    }
+
+    #[test]
+    fn the_portable_edition_is_expected_where_it_is_installed() {
+        let key = "function lora.build_info()";
+        assert!(!expected(last(), true).objects.contains_key(key));
+        assert!(expected(last(), true).portable().objects.contains_key(key));
     }
 
     #[test]

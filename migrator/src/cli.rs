@@ -157,9 +157,9 @@ pub struct Migrate {
     #[arg(long, value_name = "KIND", value_enum)]
     pub platform: Option<Platform>,
 
-    /// Which edition of schema lora to install
+    /// Which edition of schema lora to have
     ///
-    /// This build has no portable edition: auto is the extension, as native is, and portable is refused.
+    /// With auto what is installed stays. Naming the other one switches to it, in place, while applications go on.
     #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Auto)]
     pub provider: Provider,
 
@@ -265,6 +265,10 @@ pub struct Verify {
 /// Options of `plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
+    /// Which edition of schema lora is meant, as in migrate
+    #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Auto)]
+    pub provider: Provider,
+
     /// Exit with 5 when anything is pending or out of date
     #[arg(long)]
     pub check: bool,
@@ -352,10 +356,10 @@ pub struct Export {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Where schema lora comes from on the server that is meant
+    /// Which edition of schema lora the files make
     ///
-    /// native: the extension, which a self-hosted Supabase may have and hosted Supabase cannot load. This build has no
-    /// portable edition, so there is nothing else to choose, and native has to be said.
+    /// portable, which auto is here, works everywhere; native is the extension, which a self-hosted Supabase may have and
+    /// hosted Supabase cannot load.
     #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Auto)]
     pub provider: Provider,
 }
@@ -370,7 +374,7 @@ pub enum ExportTo {
 /// Which edition of schema lora.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Provider {
-    /// The extension where the server offers it, else the portable edition where this build has one
+    /// What is installed; where nothing is, the extension if the server offers it, else the portable edition
     Auto,
     /// The extension
     Native,

@@ -1,4 +1,4 @@
-//! The SQL of this build: versions, functions, platform.
+//! The SQL of this build: versions, functions, the portable edition of schema `lora`, platform.
 //!
 //! Invariant: names, checksums and texts of the versions are refinery's own, so that the history this program
 //! writes is one that refinery reads.
@@ -91,10 +91,20 @@ pub fn versions() -> &'static [Version] {
     &VERSIONS
 }
 
-/// What the layer of functions is: SHA-256 over path and text of each file, in order.
+/// What the layer of functions is.
 pub fn functions_hash() -> String {
+    hash(FUNCTION_FILES)
+}
+
+/// What the portable edition of schema `lora` is.
+pub fn portable_hash() -> String {
+    hash(PORTABLE_FILES)
+}
+
+/// SHA-256 over path and text of each file, in order.
+fn hash(files: &[SqlFile]) -> String {
     let mut hasher = Sha256::new();
-    for file in FUNCTION_FILES {
+    for file in files {
         // Lengths, so that no text can pass for a path and a text.
         for part in [file.path, file.text] {
             hasher.update((part.len() as u64).to_be_bytes());
@@ -128,7 +138,7 @@ pub fn platform() -> impl Iterator<Item = PlatformThing> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PLATFORM_FILES, functions_hash, platform, versions};
+    use super::{PLATFORM_FILES, functions_hash, platform, portable_hash, versions};
 
     #[test]
     fn every_version_has_its_file_and_its_number() {
@@ -148,7 +158,8 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_is_64_hexadecimal_digits() {
-        assert_eq!(functions_hash().len(), 64);
+    fn a_hash_is_64_hexadecimal_digits_and_of_its_files() {
+        assert_eq!((functions_hash().len(), portable_hash().len()), (64, 64));
+        assert_ne!(functions_hash(), portable_hash());
     }
 }

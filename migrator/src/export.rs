@@ -3,8 +3,8 @@
 //!
 //! Invariant: a file that is there is never changed: an export adds files, and leaves a layer out whose newest file does
 //! the same. What was pushed is read by `status` as what `migrate` has done.
-//! Refused, before anything is written: a file of ours that does something else than this build's of the same number; an
-//! export without a provider of schema `lora` for the server that is meant.
+//! Refused, before anything is written: a file of ours that does something else than this build's of the same number; another
+//! edition of schema `lora` than the one whose file is there.
 
 mod number;
 mod supabase;
@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::cli::{self, Provider};
 use crate::embedded::BUILD_VERSION;
 use crate::error::{Error, Exit};
-use crate::provider;
+use crate::provider::Edition;
 use crate::report::{Report, say};
 use supabase::{Exported, MARK};
 
@@ -29,12 +29,13 @@ const MIGRATIONS: &str = "supabase/migrations";
 /// Runs the command.
 pub fn run(options: &cli::Export, report: &mut Report) -> Result<(), Error> {
     report.expect(&["files"], &["folder"]);
-    check_provider(options.provider)?;
     let folder = folder(options)?;
     report.set("folder", folder.display().to_string());
     let found = read(&folder)?;
+    let edition = edition(options.provider);
+    check_edition(edition, &found)?;
     let mut files = Vec::new();
-    for file in supabase::files()? {
+    for file in supabase::files(edition)? {
         let there = standing(&file, &found)?;
         files.push((file, there));
     }
@@ -57,18 +58,28 @@ pub fn run(options: &cli::Export, report: &mut Report) -> Result<(), Error> {
     Ok(())
 }
 
-/// Without a provider the functions would be there and none of them would work.
-fn check_provider(provider: Provider) -> Result<(), Error> {
+/// Hosted Supabase loads no library of one's own.
+fn edition(provider: Provider) -> Edition {
     match provider {
-        Provider::Native => Ok(()),
-        Provider::Portable => Err(provider::no_portable_edition()),
-        Provider::Auto => Err(Error::new(
-            Exit::Refused,
-            "schema \"lora\" comes only from the extension, which hosted Supabase cannot load",
-        )
-        .detail("this build has no portable edition of it, and the functions of the API call it")
-        .hint("for a self-hosted Supabase whose server has the extension add --provider native")),
+        Provider::Native => Edition::Native,
+        Provider::Auto | Provider::Portable => Edition::Portable,
     }
+}
+
+/// Files do not switch: of two editions in one folder the one that is pushed later would be refused.
+fn check_edition(edition: Edition, found: &[(String, String)]) -> Result<(), Error> {
+    let other = if edition == Edition::Native { Edition::Portable } else { Edition::Native };
+    let ending = format!("_pg_lora_{}.sql", supabase::slug_of(other));
+    let Some((name, _)) = found.iter().find(|(name, _)| name.ends_with(&ending)) else { return Ok(()) };
+    let (edition, other) = (edition.name(), other.name());
+    Err(Error::new(
+        Exit::Refused,
+        format!("\"{name}\" makes the {other} edition of schema \"lora\", and the {edition} one is asked for"),
+    )
+    .detail("files that are pushed do not switch from one edition to the other")
+    .hint(format!(
+        "add --provider {other}; to switch, run pg-lora migrate --provider {edition} on each database and put an export of that edition in place of these files"
+    )))
 }
 
 fn folder(options: &cli::Export) -> Result<PathBuf, Error> {

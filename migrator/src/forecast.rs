@@ -113,9 +113,9 @@ struct Pending {
 
 /// Runs the command.
 pub fn run(session: &mut Session, options: &cli::Plan, report: &mut Report) -> Result<(), Error> {
-    report.expect(&["pending", "steps", "sessions", "obstacles"], &["up_to_date"]);
+    report.expect(&["pending", "steps", "sessions", "obstacles"], &["up_to_date", "edition"]);
     let (facts, plan, obstacles, now) = survey::look(session, |transaction, survey| {
-        let plan = plan::make(&survey, false)?;
+        let plan = plan::make_for(&survey, false, options.provider)?;
         let now = look(transaction, &pending_effects(&plan))?;
         let obstacles = obstacles(transaction, &survey, &plan, &now)?;
         Ok((survey.facts, plan, obstacles, now))
@@ -126,6 +126,7 @@ pub fn run(session: &mut Session, options: &cli::Plan, report: &mut Report) -> R
     describe(&plan, &steps, &sessions, &obstacles, report);
     report.set("pending", plan.left());
     report.set("up_to_date", plan.is_empty());
+    report.set("edition", plan.edition);
     report.set("steps", &steps);
     report.set("sessions", &sessions);
     report.set("obstacles", &obstacles);
@@ -205,8 +206,8 @@ fn steps(plan: &Plan, now: &Now) -> Vec<Pending> {
             step("version", version.label().to_owned(), Some(version.number), of(Some(version.number)))
         })
         .collect();
-    let extension = plan.provider != crate::provider::Provider::Current;
-    steps.extend(extension.then(|| step("extension", "pg_lora".to_owned(), None, Vec::new())));
+    let provider = plan.provider_step();
+    steps.extend(provider.map(|(r#type, name)| step(r#type, name.to_owned(), None, Vec::new())));
     steps.extend(plan.functions.then(|| step("layer", layer::FUNCTIONS.to_owned(), None, of(None))));
     steps
 }

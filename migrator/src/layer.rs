@@ -1,4 +1,5 @@
-//! The layer of functions: code that is replaced whole whenever it is another one than before.
+//! Layers of files: code that is replaced whole whenever it is another one than before. `functions` is one, and `lora` where
+//! schema `lora` is the portable edition.
 //!
 //! Invariant: after a replacement the database holds exactly what the files make. What the layer made is read
 //! off the catalogue, not off the files: the functions, triggers and policies that this transaction defined.
@@ -10,14 +11,15 @@
 //! `create or replace` cannot change a function's result, argument names or defaults (42P13). Then the layer
 //! is run once more, carefully: its triggers and policies go first, each file is tried under a savepoint, and
 //! a function of the manifest that stands in the way is dropped before the file runs. Only those functions
-//! lose grants that an operator added; the files state their own.
+//! lose grants that an operator added; the files state their own. A part of the portable edition is given another name
+//! in place of being dropped, because aggregates stand on it until their own file has run.
 
 use postgres::types::Type;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::connect::Session;
-use crate::embedded::{self, BUILD_VERSION, FUNCTION_FILES, SqlFile};
+use crate::embedded::{self, BUILD_VERSION, FUNCTION_FILES, PORTABLE_FILES, SqlFile};
 use crate::error::{Error, Exit};
 use crate::patience::Patience;
 use crate::step::{self, Done, FailedStatement, Step, Task};
@@ -53,6 +55,36 @@ pub struct Object {
     pub r#type: String,
     pub schema: Option<String>,
     pub identity: String,
+    /// Whether it is no part of the layer any more, and goes as soon as nobody can be at work with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
+}
+
+/// What a layer is made of.
+#[derive(Clone, Copy)]
+pub struct Files {
+    pub name: &'static str,
+    folder: &'static str,
+    files: &'static [SqlFile],
+    /// Whether functions that have to go are called by others of their own layer until these have gone too.
+    in_use: bool,
+}
+
+/// The layer of functions.
+pub const FUNCTION_LAYER: Files =
+    Files { name: FUNCTIONS, folder: "sql/functions", files: FUNCTION_FILES, in_use: false };
+/// Schema `lora` as the portable edition.
+pub const PORTABLE_LAYER: Files =
+    Files { name: "lora", folder: "sql/portable", files: PORTABLE_FILES, in_use: true };
+
+/// What running the files of a layer came to.
+pub struct Put {
+    /// Everything that it consists of now.
+    pub made: Vec<Object>,
+    /// What the one before had beyond that.
+    pub gone: Vec<Object>,
+    /// Functions that could not be replaced in place.
+    pub recreated: Vec<Object>,
 }
 
 /// What a replacement did.
@@ -69,10 +101,20 @@ pub struct Replaced {
 /// Replaces the layer of functions, unless it is this build's already.
 pub fn replace_functions(session: &mut Session, patience: Patience) -> Result<Option<Done<Replaced>>, Error> {
     let task = Task::new("layer", FUNCTIONS, "replacing the layer \"functions\"");
-    let first = step::run(session, patience, task.clone(), |step| replace(step, false));
+    run(session, patience, task, replace)
+}
+
+/// Runs a step that puts a layer in its place, and once more, carefully, where something cannot be replaced.
+pub fn run<T>(
+    session: &mut Session,
+    patience: Patience,
+    task: Task,
+    mut work: impl FnMut(&mut Step, bool) -> Result<Option<T>, Error>,
+) -> Result<Option<Done<T>>, Error> {
+    let first = step::run(session, patience, task.clone(), |step| work(step, false));
     match first {
         Err(error) if error.sqlstate.as_deref() == Some(CANNOT_REPLACE) => {
-            step::run(session, patience, task, |step| replace(step, true))
+            step::run(session, patience, task, |step| work(step, true))
         }
         outcome => outcome,
     }
@@ -100,40 +142,52 @@ fn replace(step: &mut Step, carefully: bool) -> Result<Option<Replaced>, Error> 
         return Ok(None);
     }
     let old = old.map_or(Vec::new(), |old| old.manifest);
+    let Put { made, gone, recreated } = put(step, &FUNCTION_LAYER, &old, carefully)?;
+    let (functions, others): (Vec<Object>, Vec<Object>) = gone.into_iter().partition(Object::is_function);
+    let dropped: Vec<Object> = others.into_iter().chain(functions).collect();
+    for object in &dropped {
+        drop_object(step, FUNCTIONS, object)?;
+    }
+    record(step, FUNCTIONS, &hash, &manifest(&made)?)?;
+    Ok(Some(Replaced { objects: made.len(), dropped, recreated }))
+}
 
+/// Objects as they are recorded.
+pub fn manifest(objects: &[Object]) -> Result<Value, Error> {
+    serde_json::to_value(objects)
+        .map_err(|error| Error::new(Exit::Internal, format!("writing the manifest: {error}")))
+}
+
+/// Runs the files of a layer over what an older one made. What is gone is still there: whoever asked knows when it may go.
+pub fn put(step: &mut Step, layer: &Files, old: &[Object], carefully: bool) -> Result<Put, Error> {
+    let doing = format!("replacing the layer \"{}\"", layer.name);
     // Bodies may name tables and functions that a later file makes.
-    step.run("set local check_function_bodies = off", doing)?;
+    step.run("set local check_function_bodies = off", &doing)?;
     let mut recreated = Vec::new();
     if carefully {
         for object in old.iter().filter(|object| !object.is_function()) {
-            clear_away(step, object)?;
+            clear_away(step, layer, object)?;
         }
     }
-    for file in FUNCTION_FILES {
+    for file in layer.files {
         match carefully {
-            true => run_carefully(step, file, &old, &mut recreated)?,
+            true => run_carefully(step, layer, file, old, &mut recreated)?,
             false => step.run_file(file)?,
         }
     }
-    if !step.is_intact(doing)? {
+    if !step.is_intact(&doing)? {
         return Err(Error::new(
             Exit::SqlFailed,
-            "a file of \"sql/functions\" ended the transaction that it runs in, or reset its settings",
+            format!(
+                "a file of \"{}\" ended the transaction that it runs in, or reset its settings",
+                layer.folder
+            ),
         )
         .hint("remove the transaction statement from the file"));
     }
-
-    let new: Vec<Object> = step.json(MADE, &[], doing)?;
-    let (functions, others): (Vec<Object>, Vec<Object>) =
-        old.into_iter().filter(|object| !new.contains(object)).partition(Object::is_function);
-    let dropped: Vec<Object> = others.into_iter().chain(functions).collect();
-    for object in &dropped {
-        drop_object(step, object)?;
-    }
-    let manifest = serde_json::to_value(&new)
-        .map_err(|error| Error::new(Exit::Internal, format!("writing the manifest: {error}")))?;
-    record(step, FUNCTIONS, &hash, &manifest)?;
-    Ok(Some(Replaced { objects: new.len(), dropped, recreated }))
+    let made: Vec<Object> = step.json(MADE, &[], &doing)?;
+    let gone = old.iter().filter(|object| !made.iter().any(|new| new.is_same(object))).cloned().collect();
+    Ok(Put { made, gone, recreated })
 }
 
 /// What this transaction defined. A function's row is also written by a grant, its dependencies only by its
@@ -155,16 +209,22 @@ impl Object {
     fn is_function(&self) -> bool {
         !matches!(self.r#type.as_str(), "trigger" | "policy")
     }
+
+    /// The same thing, whether or not it is still a part of its layer.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.r#type == other.r#type && self.identity == other.identity
+    }
 }
 
 /// Runs a file, after dropping the functions of the manifest that it cannot replace in place.
 fn run_carefully(
     step: &mut Step,
+    layer: &Files,
     file: &SqlFile,
     manifest: &[Object],
     recreated: &mut Vec<Object>,
 ) -> Result<(), Error> {
-    let doing = "replacing the layer \"functions\"";
+    let doing = &format!("replacing the layer \"{}\"", layer.name);
     loop {
         step.run("savepoint lora_file", doing)?;
         let outcome = step.try_file(file);
@@ -175,9 +235,30 @@ fn run_carefully(
         let Some(object) = standing_in_the_way(step, &failed, manifest)? else {
             return Err(sql_error::in_file(&failed, file));
         };
-        drop_object(step, &object)?;
-        recreated.push(object);
+        match layer.in_use && is_part(&object) {
+            true => recreated.push(rename(step, object)?),
+            false => {
+                drop_object(step, layer.name, &object)?;
+                recreated.push(object);
+            }
+        }
     }
+}
+
+/// Whether a function of the portable edition is a part of it that nobody else is meant to call.
+fn is_part(object: &Object) -> bool {
+    object.identity.starts_with("lora._")
+}
+
+/// Gives a function a name of its own, under which whoever stands on it goes on until it is dropped.
+fn rename(step: &mut Step, object: Object) -> Result<Object, Error> {
+    let doing = "renaming what cannot be replaced";
+    let Object { r#type, schema, identity, .. } = object;
+    let number: String =
+        step.json("select to_jsonb(to_regprocedure($1)::oid::text)", &[(&identity, Type::TEXT)], doing)?;
+    step.run(&format!("alter routine {identity} rename to _replaced_{number}"), doing)?;
+    let arguments = identity.find('(').map_or("", |at| &identity[at..]);
+    Ok(Object { r#type, schema, identity: format!("lora._replaced_{number}{arguments}"), left: true })
 }
 
 /// The function of the manifest that the server's hint says to drop. The hint's words are translated, the
@@ -209,10 +290,10 @@ fn standing_in_the_way(
 
 /// Drops a trigger or a policy that its file makes again. Whoever may make a trigger on a table of the platform may not
 /// drop it: such a one is replaced in place, and so is its function.
-fn clear_away(step: &mut Step, object: &Object) -> Result<(), Error> {
-    let doing = "replacing the layer \"functions\"";
+fn clear_away(step: &mut Step, layer: &Files, object: &Object) -> Result<(), Error> {
+    let doing = &format!("replacing the layer \"{}\"", layer.name);
     step.run("savepoint lora_object", doing)?;
-    match drop_object(step, object) {
+    match drop_object(step, layer.name, object) {
         Err(error) if error.sqlstate.as_deref() == Some(NOT_ALLOWED) => {
             step.run("rollback to savepoint lora_object; release savepoint lora_object", doing)
         }
@@ -220,18 +301,28 @@ fn clear_away(step: &mut Step, object: &Object) -> Result<(), Error> {
     }
 }
 
-fn drop_object(step: &mut Step, object: &Object) -> Result<(), Error> {
+fn drop_object(step: &mut Step, layer: &str, object: &Object) -> Result<(), Error> {
     let Object { r#type, identity, .. } = object;
     // The names are the server's own, quoted; the table may be gone with its triggers, hence if exists.
-    step.try_run(&format!("drop {type} if exists {identity}", type = r#type)).map_err(|error| {
-        let refused = sql_error::while_doing(&error, &format!("dropping the {type} {identity}", type = r#type));
+    drop_named(step, layer, r#type, identity, identity)
+}
+
+/// Drops what is of one type, all at once, or names what depends on it.
+pub fn drop_named(
+    step: &mut Step,
+    layer: &str,
+    r#type: &str,
+    identities: &str,
+    shown: &str,
+) -> Result<(), Error> {
+    step.try_run(&format!("drop {type} if exists {identities}")).map_err(|error| {
+        let refused = sql_error::while_doing(&error, &format!("dropping the {type} {shown}"));
         match error.as_db_error() {
             Some(sent) if sent.code().code() == DEPENDED_ON => {
                 let mut refusal = Error::new(
                     Exit::Refused,
                     format!(
-                        "the layer \"functions\" cannot drop {type} \"{identity}\": something else depends on it",
-                        type = r#type
+                        "the layer \"{layer}\" cannot drop {type} \"{shown}\": something else depends on it"
                     ),
                 )
                 .hint("drop or change what depends on it, and run the command again");

@@ -70,6 +70,7 @@ mod standing;
 mod status;
 mod step;
 mod survey;
+mod switch;
 mod target;
 mod tls;
 mod types;

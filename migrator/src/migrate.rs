@@ -6,14 +6,15 @@ use std::time::Instant;
 
 use crate::cli::{self, Platform};
 use crate::connect::Session;
-use crate::embedded::{self, BUILD_VERSION, Version};
+use crate::embedded::{self, Version};
 use crate::error::Error;
 use crate::patience::Patience;
+use crate::provider::{Edition, Provider};
 use crate::report::{Report, say};
 use crate::step::{self, Done, Task};
 use crate::{
-    broken, buckets, environment, history, layer, obstacles, outside, plan, platform, preflight, provider,
-    remarks, schedule, standing, survey, verify,
+    broken, buckets, environment, history, layer, obstacles, outside, plan, platform, preflight, remarks,
+    schedule, standing, survey, switch, verify,
 };
 
 /// Runs the command.
@@ -27,15 +28,12 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
             "obstacles",
             "differences",
         ],
-        &["extension", "functions", "sweep_scheduled"],
+        &["lora", "leftovers_dropped", "functions", "sweep_scheduled"],
     );
-    if options.provider == cli::Provider::Portable {
-        return Err(provider::no_portable_edition());
-    }
     let patience = options.waiting.patience();
     let standalone = options.platform == Some(Platform::Standalone);
     let (survey, plan, found) = survey::look(session, |transaction, survey| {
-        let plan = plan::make(&survey, standalone);
+        let plan = plan::make_for(&survey, standalone, options.provider);
         // Where nothing is to be done, what there is to remark is seen in the same look.
         let found = match &plan {
             Ok(plan) if plan.is_empty() && plan.ahead.is_none() => Some(remarks::look(transaction, &survey)?),
@@ -63,7 +61,7 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     outside::check(session, plan.versions)?;
     let schedules = options.schedule_sweep && schedule::is_needed(session, &survey.facts)?;
     if !plan.is_empty() {
-        refuse_obstacles(session, patience, standalone, report)?;
+        refuse_obstacles(session, patience, standalone, options.provider, report)?;
         session.announce("migrating", &survey.facts);
     }
 
@@ -82,16 +80,25 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
         }
     }
     let adopts = !plan.versions.is_empty();
-    if plan.provider != provider::Provider::Current {
-        let task = Task::new("layer", provider::LAYER, "installing extension \"pg_lora\"");
-        if let Some(done) = step::run(session, patience, task, provider::apply)? {
+    let mut leftovers = plan.leftovers;
+    if plan.provider != Provider::Current {
+        let doing = match (&plan.provider, plan.edition) {
+            (Provider::Switch { .. }, edition) => format!("switching schema \"lora\" to {}", edition.words()),
+            (_, Edition::Native) => "installing extension \"pg_lora\"".to_owned(),
+            (_, Edition::Portable) => "installing the portable edition of schema \"lora\"".to_owned(),
+        };
+        if let Some(done) = switch::run(session, patience, options.provider, &doing)? {
             report.provider_applied(&done.made, done.effort);
+            leftovers |= done.made.before != Provider::Missing;
         }
     }
     if plan.functions
         && let Some(done) = layer::replace_functions(session, patience)?
     {
         report.functions_replaced(&done.made, done.effort);
+    }
+    if leftovers && let Some(done) = switch::clear(session, patience)? {
+        report.leftovers_dropped(done.made, done.effort);
     }
     if (adopts || !plan.mend.is_empty())
         && let Some(done) =
@@ -131,10 +138,12 @@ pub fn run(session: &mut Session, options: &cli::Migrate, report: &mut Report) -
     let state =
         if report.changed { "is up to date now" } else { "was up to date already, nothing was written" };
     say(&format!(
-        "database \"{}\" {state}: {} versions, extension pg_lora {BUILD_VERSION}",
+        "database \"{}\" {state}: {} versions, {}",
         survey.facts.database,
         embedded::versions().len(),
+        plan.edition.words(),
     ));
+
     Ok(())
 }
 
@@ -146,6 +155,7 @@ pub fn refuse_obstacles(
     session: &mut Session,
     patience: Patience,
     standalone: bool,
+    wanted: cli::Provider,
     report: &mut Report,
 ) -> Result<(), Error> {
     let mut found = Vec::new();
@@ -153,7 +163,7 @@ pub fn refuse_obstacles(
     let task = Task::new("obstacles", "obstacles", "looking for what stands in the way");
     step::run(session, patience, task, |step| {
         let survey = survey::read(step.transaction())?;
-        let plan = plan::make(&survey, standalone)?;
+        let plan = plan::make_for(&survey, standalone, wanted)?;
         if plan.ahead.is_some() {
             // A newer build came first; what it made is nobody's obstacle.
             return Ok(None::<()>);

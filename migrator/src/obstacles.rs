@@ -12,7 +12,7 @@ use crate::foreign::SEED_FUNCTION;
 use crate::layer;
 use crate::plan::Plan;
 use crate::provider::Provider;
-use crate::standing::{Column, Standing, in_schema_of};
+use crate::standing::{Column, Dependant, Standing, in_schema_of};
 use crate::survey::Survey;
 
 /// One thing that stands in the way.
@@ -43,8 +43,10 @@ pub fn find(survey: &Survey, plan: &Plan, standing: &Standing) -> Vec<Obstacle> 
     if plan.functions {
         search.layer(survey);
     }
-    if plan.provider == Provider::Missing {
-        search.schema_lora();
+    match plan.provider {
+        Provider::Missing => search.schema_lora(),
+        Provider::Switch { .. } => search.editions(survey),
+        _ => {}
     }
     search.found
 }
@@ -370,7 +372,15 @@ impl Search<'_> {
         for function in standing.functions.iter().filter(|function| function.name.starts_with("lora.")) {
             let (kind, identity) = (&function.r#type, function.identity.clone());
             let remedy = format!("alter {kind} {identity} set schema another_schema");
-            self.add(kind, identity, "schema \"lora\" is the extension's", remedy);
+            self.add(kind, identity, "schema \"lora\" is for pg_lora's functions alone", remedy);
+        }
+    }
+
+    /// What others made of parts that only one edition has.
+    fn editions(&mut self, survey: &Survey) {
+        for Dependant { r#type, identity, needs, remedy } in &survey.facts.lora_dependants {
+            let reason = format!("it depends on {needs}, which only one edition of schema \"lora\" has");
+            self.add(r#type, identity.clone(), reason, remedy.clone());
         }
     }
 }

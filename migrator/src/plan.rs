@@ -7,15 +7,19 @@
 use crate::ahead::{self, Ahead};
 use crate::broken::Broken;
 use crate::buckets::{self, Change as BucketChange, Drift};
+use crate::cli;
 use crate::embedded::{self, FUNCTION_FILES, PlatformThing, Version};
 use crate::error::{Error, Exit};
 use crate::history::Recorded;
-use crate::provider::{self, Provider};
+use crate::provider::{self, Edition, Provider};
 use crate::survey::Survey;
 use crate::variant::{self, Difference};
 
 /// Where the platform keeps what lies in the buckets.
 const FILES: &str = "storage.objects";
+
+/// How what waits to be dropped is called.
+pub const LEFTOVERS: &str = "leftovers of schema lora";
 
 /// Everything that is to be done, in the order in which it is done.
 pub struct Plan {
@@ -26,7 +30,11 @@ pub struct Plan {
     pub ahead: Option<Ahead>,
     /// How many versions are recorded.
     pub applied: usize,
+    /// Who provides schema `lora` in the end.
+    pub edition: Edition,
     pub provider: Provider,
+    /// Whether parts of another edition or version wait to be dropped.
+    pub leftovers: bool,
     /// Whether the layer of functions is another one than this build's.
     pub functions: bool,
     /// Rules that waited for rows to be mended, and that no row breaks any more.
@@ -61,7 +69,9 @@ impl Plan {
             versions: &[],
             ahead: Some(ahead),
             applied: embedded::versions().len(),
+            edition: Edition::Native,
             provider: Provider::Current,
+            leftovers: false,
             functions: false,
             mend: Vec::new(),
             buckets: Vec::new(),
@@ -76,16 +86,34 @@ impl Plan {
         let platform = self.platform.iter().filter(|thing| thing.required);
         let platform = platform.map(|thing| format!("{} {}", thing.kind, thing.name));
         let versions = self.versions.iter().map(|version| version.label().to_owned());
-        let extension = (self.provider != Provider::Current).then(|| "extension pg_lora".to_owned());
+        let provider = self.provider_step().map(|(kind, name)| format!("{kind} {name}"));
+        let leftovers = self.leftovers.then(|| LEFTOVERS.to_owned());
         let functions = self.functions.then(|| "layer functions".to_owned());
         let mend = self.mend.iter().map(|rule| format!("{} {}", rule.r#type, rule.rule));
         let buckets = self.buckets.iter().map(|change| format!("bucket {}", change.id()));
-        platform.chain(versions).chain(extension).chain(functions).chain(mend).chain(buckets).collect()
+        let layers = provider.into_iter().chain(leftovers).chain(functions);
+        platform.chain(versions).chain(layers).chain(mend).chain(buckets).collect()
+    }
+
+    /// What is to be done to schema `lora`: its kind and its name.
+    pub fn provider_step(&self) -> Option<(&'static str, &'static str)> {
+        match (&self.provider, self.edition) {
+            (Provider::Current, _) => None,
+            (Provider::Switch { .. }, edition) => Some(("edition", edition.name())),
+            (_, Edition::Native) => Some(("extension", "pg_lora")),
+            (_, Edition::Portable) => Some(("layer", provider::LAYER)),
+        }
     }
 }
 
-/// Decides. `platform` says whether the user asked for the platform's things to be made.
+/// Decides. `platform` says whether the user asked for the platform's things to be made. The edition of schema `lora` that is
+/// installed stays.
 pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
+    make_for(survey, platform, cli::Provider::Auto)
+}
+
+/// The same where an edition is asked for.
+pub fn make_for(survey: &Survey, platform: bool, wanted: cli::Provider) -> Result<Plan, Error> {
     let ahead = ahead::compare(embedded::versions(), &survey.history, &survey.layers, &survey.settings)?;
     if let Some(ahead) = ahead {
         return Ok(Plan::nothing(ahead));
@@ -107,12 +135,15 @@ pub fn make(survey: &Survey, platform: bool) -> Result<Plan, Error> {
     let files_skipped = (!platform && missing.iter().any(|thing| thing.name == FILES))
         .then_some("there is no table \"storage.objects\", which has to be there before the first run");
     let layer = survey.layers.iter().find(|layer| layer.name == crate::layer::FUNCTIONS);
+    let edition = provider::choose(wanted, &survey.facts, &survey.layers);
     Ok(Plan {
         platform: missing,
         versions,
         ahead: None,
         applied: survey.history.len(),
-        provider: provider::compare(&survey.facts, &survey.layers),
+        edition,
+        provider: provider::compare(&survey.facts, &survey.layers, edition),
+        leftovers: !provider::left(&survey.layers).is_empty(),
         functions: match layer {
             Some(layer) => layer.hash != embedded::functions_hash(),
             None => !FUNCTION_FILES.is_empty(),

@@ -34,7 +34,7 @@ pub fn check(survey: &Survey, plan: &Plan, platform: bool) -> Result<(), Error> 
     if !platform {
         check_platform(plan)?;
     }
-    provider::check(facts)?;
+    provider::check(facts, &survey.layers, plan.edition)?;
     check_rights(facts, plan, creates_platform)
 }
 
@@ -60,7 +60,8 @@ fn check_rights(facts: &Facts, plan: &Plan, creates_platform: bool) -> Result<()
             .hint(format!("use a superuser, or alter role \"{}\" createrole", facts.role)));
     }
     // An extension needs the same right as a schema.
-    let schemas = plan.applied == 0 || plan.provider == Provider::Missing || makes("schema");
+    let comes = matches!(plan.provider, Provider::Missing | Provider::Switch { .. });
+    let schemas = plan.applied == 0 || comes || makes("schema");
     if schemas && !facts.may_create_schemas {
         let Facts { role, database, .. } = facts;
         return Err(Error::new(

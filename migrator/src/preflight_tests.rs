@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::check;
+use crate::cli::Provider as Wanted;
 use crate::embedded::{self, BUILD_VERSION};
 use crate::error::{Error, Exit};
 use crate::history::Recorded;
 use crate::layer::Layer;
 use crate::plan::{self, Plan};
-use crate::provider::{self, Provider};
+use crate::provider::{self, Edition, Provider};
 use crate::settings::Settings;
 use crate::survey::Survey;
 
@@ -20,7 +21,8 @@ fn facts(changes: Value) -> Value {
         "platform": embedded::platform().map(|thing| thing.name).collect::<Vec<_>>(),
         "tables": { "storage.buckets": { "readable": true, "filtered": false } },
         "extension": { "version": BUILD_VERSION, "schema": "lora" },
-        "extension_versions": [BUILD_VERSION], "extension_updatable": false, "schema_lora_usable": true,
+        "extension_versions": [BUILD_VERSION], "extension_updatable": false, "extension_allowed": true, "portable": false, "lora_owned": true, "lora_dependants": [],
+        "schema_lora_usable": true,
     });
     for (key, value) in changes.as_object().unwrap() {
         facts[key] = value.clone();
@@ -56,7 +58,11 @@ fn survey(changes: Value) -> Survey {
 }
 
 fn checked(survey: &Survey, platform: bool) -> (Plan, Result<(), Error>) {
-    let plan = plan::make(survey, platform).unwrap();
+    checked_for(survey, platform, Wanted::Auto)
+}
+
+fn checked_for(survey: &Survey, platform: bool, wanted: Wanted) -> (Plan, Result<(), Error>) {
+    let plan = plan::make_for(survey, platform, wanted).unwrap();
     let outcome = check(survey, &plan, platform);
     (plan, outcome)
 }
@@ -142,7 +148,7 @@ fn an_extension_that_cannot_be_had_is_refused() {
         (json!({ "extension": { "version": "9.9.9", "schema": "lora" } }), "version \"9.9.9\" is installed"),
         (json!({ "extension": { "version": BUILD_VERSION, "schema": "public" } }), ""),
     ] {
-        let error = refusal(changes, false);
+        let error = checked_for(&survey(changes), false, Wanted::Native).1.expect_err("a refusal");
         assert_eq!(error.exit, Exit::Refused);
         assert!(error.detail.unwrap_or_default().starts_with(detail));
         assert!(error.hint.is_some());
@@ -161,13 +167,108 @@ fn lost_grants_or_a_lost_record_of_the_provider_are_noticed() {
         Provider::Incomplete
     );
     let survey = survey(json!({}));
-    assert_eq!(provider::compare(&survey.facts, &[]), Provider::Incomplete);
-    assert_eq!(provider::compare(&survey.facts, &survey.layers), Provider::Current);
+    assert_eq!(provider::compare(&survey.facts, &[], Edition::Native), Provider::Incomplete);
+    assert_eq!(provider::compare(&survey.facts, &survey.layers, Edition::Native), Provider::Current);
+}
+
+/// The same database with schema `lora` from the files.
+fn portable(mut changes: Value, hash: &str) -> Survey {
+    changes["portable"] = json!(true);
+    changes["extension"] = Value::Null;
+    let mut survey = survey(changes);
+    survey.layers[0].hash = hash.to_owned();
+    survey
+}
+
+#[test]
+fn what_is_installed_stays_unless_the_other_edition_is_asked_for() {
+    let mark = provider::mark(Edition::Portable);
+    for (survey, wanted, edition, provider, left) in [
+        (survey(json!({})), Wanted::Auto, Edition::Native, Provider::Current, ""),
+        (survey(json!({})), Wanted::Native, Edition::Native, Provider::Current, ""),
+        (
+            survey(json!({})),
+            Wanted::Portable,
+            Edition::Portable,
+            Provider::Switch { from: Edition::Native },
+            "edition portable",
+        ),
+        (portable(json!({}), &mark), Wanted::Auto, Edition::Portable, Provider::Current, ""),
+        (portable(json!({}), &mark), Wanted::Portable, Edition::Portable, Provider::Current, ""),
+        (
+            portable(json!({}), &mark),
+            Wanted::Native,
+            Edition::Native,
+            Provider::Switch { from: Edition::Portable },
+            "edition native",
+        ),
+        (
+            portable(json!({}), "portable x"),
+            Wanted::Auto,
+            Edition::Portable,
+            Provider::Other { version: BUILD_VERSION.into() },
+            "layer lora",
+        ),
+        // Run by hand, or over what the record of an extension has outlived.
+        (
+            portable(json!({}), "native x"),
+            Wanted::Auto,
+            Edition::Portable,
+            Provider::Incomplete,
+            "layer lora",
+        ),
+        (
+            portable(json!({ "schema_lora_usable": false }), &mark),
+            Wanted::Auto,
+            Edition::Portable,
+            Provider::Incomplete,
+            "layer lora",
+        ),
+    ] {
+        let (plan, outcome) = checked_for(&survey, false, wanted);
+        assert_eq!((plan.edition, &plan.provider), (edition, &provider), "{wanted:?}");
+        assert_eq!(plan.left().join(", "), left);
+        assert!(outcome.is_ok());
+    }
+}
+
+#[test]
+fn an_empty_database_has_the_extension_where_it_can() {
+    for (changes, edition) in [
+        (json!({}), Edition::Native),
+        (json!({ "extension_versions": ["0.0.1"] }), Edition::Portable),
+        (json!({ "extension_versions": [] }), Edition::Portable),
+        (json!({ "extension_allowed": false }), Edition::Portable),
+    ] {
+        let mut survey = survey(changes);
+        survey.facts.extension = None;
+        survey.layers.clear();
+        let (plan, outcome) = checked(&survey, false);
+        assert_eq!((plan.edition, &plan.provider), (edition, &Provider::Missing));
+        assert!(outcome.is_ok());
+    }
+}
+
+#[test]
+fn whoever_does_not_own_schema_lora_switches_nothing() {
+    let mark = provider::mark(Edition::Portable);
+    for (survey, wanted) in [
+        (survey(json!({ "lora_owned": false })), Wanted::Portable),
+        (portable(json!({ "lora_owned": false }), &mark), Wanted::Native),
+        (portable(json!({ "lora_owned": false }), "portable x"), Wanted::Auto),
+        (portable(json!({ "extension_allowed": false }), &mark), Wanted::Native),
+    ] {
+        let error = checked_for(&survey, false, wanted).1.expect_err("a refusal");
+        assert_eq!((error.exit, error.hint.is_some()), (Exit::Denied, true), "{}", error.message);
+    }
+    assert!(checked(&survey(json!({ "lora_owned": false })), false).1.is_ok());
 }
 
 #[test]
 fn missing_rights_are_said_before_anything_is_written() {
-    let error = refusal(json!({ "extension": null, "may_create_schemas": false }), false);
+    let mut nothing = survey(json!({ "extension": null, "may_create_schemas": false }));
+    nothing.layers.clear();
+    let error = checked(&nothing, false).1.expect_err("a refusal");
     assert_eq!((error.exit, error.hint.is_some()), (Exit::Denied, true));
     let error = refusal(json!({ "platform": [], "may_create_roles": false }), true);
     assert_eq!((error.exit, error.message.as_str()), (Exit::Denied, "role \"r\" may not create roles"));

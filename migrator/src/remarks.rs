@@ -12,6 +12,7 @@ use crate::connect::Session;
 use crate::error::{Error, Exit};
 use crate::foreign::{self, Foreign};
 use crate::obstacles::Obstacle;
+use crate::provider::{self, Edition};
 use crate::report::{Report, say};
 use crate::standing::Policy;
 use crate::survey::Survey;
@@ -24,6 +25,8 @@ pub struct Remarks {
     foreign: Foreign,
     rules: Vec<Broken>,
     repeated: Option<Repeated>,
+    /// Whether the portable edition is where the extension could be.
+    offered: bool,
     /// Somebody changes a table right now; what is to remark then will be to remark later.
     locked: bool,
     /// What looking took.
@@ -73,6 +76,7 @@ fn find(transaction: &mut Transaction, survey: &Survey) -> Result<Remarks, Error
     }
     let standing = standing::look(transaction, applied)?;
     let mut remarks = Remarks { obstacles: obstacles::find(survey, &plan, &standing), ..Remarks::default() };
+    remarks.offered = plan.edition == Edition::Portable && provider::is_offered(&survey.facts);
     if applied > 0 {
         remarks.foreign = foreign::find(&standing);
     }
@@ -103,6 +107,9 @@ impl Remarks {
                  {rows} in {jobs} {}",
                 if *jobs == 1 { "job" } else { "jobs" }
             ));
+        }
+        if self.offered {
+            say(&format!("note: {}", provider::OFFERED));
         }
         report.set("obstacles", &self.obstacles);
         report.set("repeated_points", &self.repeated);

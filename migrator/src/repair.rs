@@ -86,7 +86,7 @@ fn resume(
     preflight::check(survey, &plan, false)?;
     outside::check(session, std::slice::from_ref(version))?;
     let patience = options.waiting.patience();
-    migrate::refuse_obstacles(session, patience, false, report)?;
+    migrate::refuse_obstacles(session, patience, false, cli::Provider::Auto, report)?;
     session.announce("migrating", &survey.facts);
     if let Some(done) = migrate::apply(session, patience, version)? {
         report.version_applied(version, done.effort);

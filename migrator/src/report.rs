@@ -17,11 +17,12 @@ use crate::error::Error;
 use crate::layer::{Object, Replaced};
 use crate::patience::counted;
 use crate::plan::Plan;
-use crate::provider::Provider;
+use crate::provider::{Edition, Provider};
 use crate::schedule;
 use crate::settings::Settings;
 use crate::step::Effort;
 use crate::survey::Facts;
+use crate::switch::Applied;
 
 /// Collects what a command has to say, and says what can be said at once.
 pub struct Report {
@@ -167,17 +168,48 @@ impl Report {
         }
     }
 
-    /// The extension was created, updated or completed.
-    pub fn provider_applied(&mut self, before: &Provider, effort: Effort) {
+    /// Schema `lora` was created, updated, completed, or switched to another edition.
+    pub fn provider_applied(&mut self, applied: &Applied, effort: Effort) {
         self.changed = true;
-        let (label, action, from) = match before {
-            Provider::Missing => ("created", "created", None),
-            Provider::Other { version } => ("updated", "updated", Some(version.clone())),
-            Provider::Current | Provider::Incomplete => ("completed", "completed", None),
+        let Applied { edition, before, restarted, recreated } = applied;
+        let (action, from) = match before {
+            Provider::Missing => ("created", None),
+            Provider::Other { version } => ("updated", Some(version.clone())),
+            Provider::Current | Provider::Incomplete => ("completed", None),
+            Provider::Switch { from } => ("switched", Some(from.name().to_owned())),
         };
-        let was = from.as_ref().map(|from| format!(", it was {from}")).unwrap_or_default();
-        self.line(label, &format!("extension pg_lora {BUILD_VERSION}{was} ({})", words_of(effort)));
-        self.set("extension", json!({ "action": action, "version": BUILD_VERSION, "from": from }));
+        let was = match (before, &from) {
+            (Provider::Switch { .. }, Some(from)) => format!(", it was {from}"),
+            // A layer of files changes within a version too.
+            (_, Some(from)) if *edition == Edition::Native || from != BUILD_VERSION => {
+                format!(", it was {from}")
+            }
+            _ => String::new(),
+        };
+        for object in recreated {
+            self.line("recreated", &format!("{} {}", object.r#type, object.identity));
+        }
+        self.line(action, &format!("{}{was} ({})", edition.words(), words_of(effort)));
+        if *restarted > 0 {
+            self.line(
+                "restarted",
+                &format!("validation of {}", counted(*restarted as u32, "dataset", "datasets")),
+            );
+            say(
+                "note: chunks that were read by the other edition are gone; whoever sent them is told to send them again",
+            );
+        }
+        self.set(
+            "lora",
+            json!({ "edition": edition, "action": action, "version": BUILD_VERSION, "from": from, "restarted_validations": restarted }),
+        );
+    }
+
+    /// What an edition left is gone.
+    pub fn leftovers_dropped(&mut self, count: usize, effort: Effort) {
+        self.changed = true;
+        self.line("dropped", &format!("{count} parts that were left of schema lora ({})", words_of(effort)));
+        self.set("leftovers_dropped", count);
     }
 
     /// The layer of functions was replaced.

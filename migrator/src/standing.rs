@@ -134,7 +134,7 @@ pub struct Function {
 }
 
 /// What needs something to stay as it is, and the statement that takes it away.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Dependant {
     pub r#type: String,
     pub identity: String,

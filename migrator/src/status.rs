@@ -9,7 +9,7 @@ use crate::connect::Session;
 use crate::embedded::{self, BUILD_VERSION};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
-use crate::provider::{self, Provider};
+use crate::provider::{self, Edition, Provider};
 use crate::report::{Report, say};
 use crate::survey::Survey;
 use crate::{environment, layer, outside, plan, remarks, runs, survey};
@@ -71,9 +71,13 @@ fn ahead(survey: &Survey, ahead: &Ahead, report: &mut Report) {
     report.line("versions", &format!("{} applied, ahead of this build", survey.history.len()));
     let versions = json!({ "applied": survey.history.len(), "total": embedded::versions().len() });
     let extension = facts.extension.as_ref().map(|extension| extension.version.as_str());
+    let edition = provider::installed(facts, &survey.layers);
     report.set("platform_missing", json!([]));
     report.set("versions", versions);
-    report.set("extension", json!({ "state": "ahead", "version": extension, "build": BUILD_VERSION }));
+    report.set(
+        "lora",
+        json!({ "edition": edition, "state": "ahead", "version": extension, "build": BUILD_VERSION, "left": 0 }),
+    );
     report.set("functions", json!({ "state": "ahead" }));
     report.set("buckets", json!({}));
     say(&format!("database \"{}\" is ahead: {}", facts.database, ahead.words()));
@@ -99,22 +103,37 @@ fn versions(survey: &Survey, plan: &Plan, report: &mut Report) {
 }
 
 fn layers(survey: &Survey, plan: &Plan, report: &mut Report) {
-    let extension = survey.facts.extension.as_ref().map(|extension| extension.version.as_str());
-    let (state, words) = match &plan.provider {
-        Provider::Current => ("current", format!("current, extension pg_lora {BUILD_VERSION}")),
-        Provider::Missing => {
-            ("missing", format!("missing, this build has extension pg_lora {BUILD_VERSION}"))
-        }
-        Provider::Other { version } => {
+    let edition = provider::installed(&survey.facts, &survey.layers);
+    let version = match &survey.facts.extension {
+        Some(extension) => Some(extension.version.as_str()),
+        None => provider::recorded(&survey.layers)
+            .filter(|_| edition == Some(Edition::Portable))
+            .map(|layer| layer.version.as_str()),
+    };
+    let build = plan.edition.words();
+    let (state, words) = match (&plan.provider, plan.edition) {
+        // Nothing switches that was not asked to.
+        (Provider::Current | Provider::Switch { .. }, _) => ("current", format!("current, {build}")),
+        (Provider::Missing, _) => ("missing", format!("missing, this build has {build}")),
+        (Provider::Other { version }, Edition::Native) => {
             ("outdated", format!("extension pg_lora {version}, this build has {BUILD_VERSION}"))
         }
-        Provider::Incomplete => (
-            "incomplete",
-            format!("extension pg_lora {BUILD_VERSION}, without the grants of its schema or its record"),
-        ),
+        (Provider::Other { version }, Edition::Portable) => {
+            ("outdated", format!("portable edition of {version}, this build has another one"))
+        }
+        (Provider::Incomplete, _) => {
+            ("incomplete", format!("{build}, without the grants of its schema or its record"))
+        }
     };
     report.line("layer", &format!("{}: {words}", provider::LAYER));
-    report.set("extension", json!({ "state": state, "version": extension, "build": BUILD_VERSION }));
+    let left = provider::left(&survey.layers).len();
+    if left > 0 {
+        report.line("pending", &format!("{}: {left}", plan::LEFTOVERS));
+    }
+    report.set(
+        "lora",
+        json!({ "edition": edition, "state": state, "version": version, "build": BUILD_VERSION, "left": left }),
+    );
 
     let recorded = survey.layers.iter().find(|layer| layer.name == layer::FUNCTIONS);
     let (state, words) = match (recorded, plan.functions) {

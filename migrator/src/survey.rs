@@ -18,6 +18,7 @@ use crate::error::{Error, Exit};
 use crate::history::{self, Recorded};
 use crate::layer::{self, Layer};
 use crate::settings::{self, Settings};
+use crate::standing::Dependant;
 use crate::{broken, buckets, query, sql_error};
 
 /// The first server with everything that the migrations use (nulls not distinct, security invoker views,
@@ -53,6 +54,14 @@ pub struct Facts {
     /// What the server offers; not asked where this build's version is installed.
     pub extension_versions: Vec<String>,
     pub extension_updatable: bool,
+    /// Whether the role may create the extension, where that is a question.
+    pub extension_allowed: bool,
+    /// Whether schema `lora` has its functions without the extension.
+    pub portable: bool,
+    /// Whether the role owns schema `lora` and the functions in it, or may make them.
+    pub lora_owned: bool,
+    /// What of others stands on functions that only one edition has.
+    pub lora_dependants: Vec<Dependant>,
     pub schema_lora_usable: bool,
 }
 

@@ -46,6 +46,43 @@ select jsonb_build_object(
     select from pg_extension e, lateral pg_extension_update_paths(e.extname) as update
     where e.extname = 'pg_lora' and update.source = e.extversion and update.target = $2 and update.path is not null)
     else false end,
+  'extension_allowed', (select rolsuper from pg_roles where rolname = current_user)
+    or not exists (select from pg_extension where extname = 'pg_lora') and has_database_privilege(current_database(), 'create') and exists (
+      select from pg_available_extension_versions where name = 'pg_lora' and version = $2 and (trusted or not superuser)),
+  'portable', exists (
+    -- Looked up by name the schema would have to be open to the role.
+    select from pg_proc p where p.pronamespace = to_regnamespace('lora') and p.proname = 'build_info' and p.pronargs = 0
+      and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = p.oid and deptype = 'e')),
+  'lora_owned', not exists (select from pg_namespace where nspname = 'lora' and not pg_has_role(nspowner, 'usage'))
+    and not exists (select from pg_proc where pronamespace = to_regnamespace('lora') and not pg_has_role(proowner, 'usage'))
+    and not exists (select from pg_extension where extname = 'pg_lora' and not pg_has_role(extowner, 'usage')),
+  -- The parts of the portable edition begin with an underscore, those of the extension take or answer "internal".
+  'lora_dependants', (
+    select coalesce(jsonb_agg(jsonb_build_object('type', kind, 'identity', called, 'needs', needs, 'remedy', remedy) order by kind, called), '[]')
+    from (
+      select kind, called, string_agg(distinct part.oid::regprocedure::text, ' and ' order by part.oid::regprocedure::text) as needs, case kind
+        when 'default value' then (select format('alter table %s alter column %I drop %s', adrelid::regclass, attname,
+            case attgenerated when 's' then 'expression' else 'default' end)
+          from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where pg_attrdef.oid = d.objid)
+        when 'table constraint' then (select format('alter table %s drop constraint %I', conrelid::regclass, conname)
+          from pg_constraint where oid = d.objid)
+        else format('drop %s %s', kind, called) end as remedy
+      from pg_proc part
+      join pg_depend d
+        on d.refclassid = 'pg_proc'::regclass and d.refobjid = part.oid and d.deptype in ('n', 'a'),
+        pg_identify_object(d.classid, d.objid, 0) i,
+        lateral (
+          select case relkind when 'm' then 'materialized view' else 'view' end, ev_class::regclass::text
+          from pg_rewrite join pg_class c on c.oid = ev_class where d.classid = 'pg_rewrite'::regclass and pg_rewrite.oid = d.objid and rulename = '_RETURN'
+          union all
+          select i.type, i.identity
+          where d.classid <> 'pg_rewrite'::regclass or (select rulename <> '_RETURN' from pg_rewrite where oid = d.objid)
+        ) as dependant (kind, called)
+      where part.pronamespace = to_regnamespace('lora')
+        and (part.proname like '\_%' or 'internal'::regtype = any (part.proargtypes::oid[]) or part.prorettype = 'internal'::regtype)
+        and not (d.classid = 'pg_proc'::regclass and i.schema = 'lora')
+      group by d.classid, d.objid, kind, called
+    ) as dependant),
   'schema_lora_usable', exists (
     select from pg_namespace n
     where n.nspname = 'lora' and (

@@ -13,9 +13,10 @@ use crate::embedded::BUILD_VERSION;
 use crate::error::{Error, Exit};
 use crate::foreign::{self, Foreign};
 use crate::plan::{self, Plan};
+use crate::provider::{Edition, Provider};
 use crate::report::{Report, say};
 use crate::survey::Survey;
-use crate::{catalogue, cli, costs, dataset_metrics, provider, remarks, standing, survey};
+use crate::{catalogue, cli, costs, dataset_metrics, remarks, standing, survey, switch};
 
 /// How many differences the one message of an error names.
 const NAMED: usize = 10;
@@ -71,12 +72,12 @@ pub fn run(session: &mut Session, options: &cli::Verify, report: &mut Report) ->
     if !pending.is_empty() || !differences.is_empty() {
         return Err(drifted(&verdict, "the database is not what this version makes of it"));
     }
-    check_library(session)?;
-    report.line("verified", &format!("database {}, extension pg_lora {BUILD_VERSION}", facts.database));
+    check_answer(session, plan.edition)?;
+    report.line("verified", &format!("database {}, {}", facts.database, plan.edition.words()));
     Ok(())
 }
 
-/// Looks again, and asks the installed library who it is.
+/// Looks again, and asks schema `lora` who it is.
 pub fn check(session: &mut Session, report: &mut Report) -> Result<(), Error> {
     let verdict = survey::look(session, |transaction, survey| judge(transaction, &survey))?;
     if verdict.plan.ahead.is_some() {
@@ -87,10 +88,12 @@ pub fn check(session: &mut Session, report: &mut Report) -> Result<(), Error> {
         report.line(difference.label(), &difference.words());
     }
     report.set("differences", &verdict.differences);
-    if !verdict.plan.is_empty() || !verdict.differences.is_empty() {
+    // What somebody is still at work with goes with the next run.
+    let is_done = verdict.plan.left().iter().all(|thing| thing == plan::LEFTOVERS);
+    if !is_done || !verdict.differences.is_empty() {
         return Err(drifted(&verdict, "the database is not what this run should have made of it"));
     }
-    check_library(session)
+    check_answer(session, verdict.plan.edition)
 }
 
 /// Compares a database with what this build makes, or, where versions are pending, with what those before them make.
@@ -100,6 +103,12 @@ fn judge(transaction: &mut Transaction, survey: &Survey) -> Result<Verdict, Erro
     if plan.applied > 0 {
         let layers = plan.versions.is_empty() && !plan.functions;
         let mut expected = catalogue::expected(plan.applied as i32, layers);
+        if plan.edition == Edition::Portable {
+            expected = expected.without_extension();
+        }
+        if plan.edition == Edition::Portable && plan.provider == Provider::Current {
+            expected = expected.portable();
+        }
         for thing in survey.facts.missing_platform() {
             let on_it = format!(" on {}", thing.name);
             expected.objects.retain(|key, _| !key.ends_with(&on_it));
@@ -149,10 +158,15 @@ fn drifted(verdict: &Verdict, message: &str) -> Error {
         .iter()
         .all(|one| catalogue::is_of_layers(&one.key()) && !one.identity.contains("lora_migrate"))
     {
+        let of_lora = |one: &Difference| one.identity.trim_start_matches("on function ").starts_with("lora.");
+        let anew = match (differences.iter().all(of_lora), differences.iter().any(of_lora)) {
+            (true, _) => "where name = 'lora'",
+            (_, true) => "where name in ('functions', 'lora')",
+            _ => "where name = 'functions'",
+        };
         format!(
             "undo what was changed by hand, or have the layer made anew: \
-             update lora_migrate.layers set hash = '' where name = '{}', and run pg-lora migrate",
-            crate::layer::FUNCTIONS
+             update lora_migrate.layers set hash = '' {anew}, and run pg-lora migrate"
         )
     } else {
         "undo what was changed by hand, which pg-lora migrate does not".to_owned()
@@ -160,16 +174,33 @@ fn drifted(verdict: &Verdict, message: &str) -> Error {
     Error::new(Exit::Drift, message).detail(facts.join("\n")).hint(hint)
 }
 
-fn check_library(session: &mut Session) -> Result<(), Error> {
-    let library = provider::library_version(session)?;
-    if library != BUILD_VERSION {
+fn check_answer(session: &mut Session, edition: Edition) -> Result<(), Error> {
+    let (answers, version) = switch::answer(session)?;
+    if answers != edition.name() {
         return Err(Error::new(
             Exit::Drift,
             format!(
-                "the library of extension \"pg_lora\" is version \"{library}\", the catalogue says \"{BUILD_VERSION}\""
+                "schema \"lora\" answers as the edition \"{answers}\", where \"{}\" is installed",
+                edition.name()
             ),
         )
-        .hint("install library and SQL files of the same version on the server's machine"));
+        .hint("undo what was changed by hand"));
     }
-    Ok(())
+    if version == BUILD_VERSION {
+        return Ok(());
+    }
+    Err(match edition {
+        Edition::Native => Error::new(
+            Exit::Drift,
+            format!(
+                "the library of extension \"pg_lora\" is version \"{version}\", the catalogue says \"{BUILD_VERSION}\""
+            ),
+        )
+        .hint("install library and SQL files of the same version on the server's machine"),
+        Edition::Portable => Error::new(
+            Exit::Drift,
+            format!("schema \"lora\" answers as version \"{version}\", where \"{BUILD_VERSION}\" is installed"),
+        )
+        .hint("undo what was changed by hand"),
+    })
 }

@@ -29,6 +29,8 @@ begin
   end if;
   chunk_content := lora_private.chunk_content(content, encoding);
   chunk_hash := pg_catalog.sha256(chunk_content);
+  -- Whoever switches schema lora to its other edition waits until this ends: a chunk is read by the edition that its row names.
+  lock table lora_private.dataset_chunks in row exclusive mode;
   chunk_reading := lora_private.dataset_reading(options);
 
   -- Until it ends nobody finishes the validation, or begins another one.

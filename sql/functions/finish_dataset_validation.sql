@@ -24,6 +24,8 @@ begin
   end if;
   content_sha256 := pg_catalog.lower(content_sha256);
 
+  -- Until this ends schema lora is not switched to its other edition, whose segments are other bytes.
+  lock table lora_private.dataset_chunks in row exclusive mode;
   -- Of two clients the second one waits here, and finds what the first has done.
   dataset := lora_private.dataset_to_validate(dataset_id);
   if dataset.status in ('ready', 'error') then
@@ -98,6 +100,16 @@ begin
     where chunk.dataset_id = refuse_incomplete_chunks.dataset_id and chunk.chunk_number = number
   );
   if missing.count > 0 then
+    -- A mark that pg-lora leaves in place of the chunks.
+    perform from lora_private.finished_dataset_validations as finished
+    where finished.dataset_id = refuse_incomplete_chunks.dataset_id and finished.chunks = 0;
+    if found then
+      raise exception 'the chunks of dataset "%" have to be sent again', refuse_incomplete_chunks.dataset_id
+        using errcode = 'PT409', detail = pg_catalog.format(
+          'Schema lora was switched to its other edition since the validation began; %s of %s chunks came after that.',
+          chunks - missing.count, chunks),
+        hint = 'Append all chunks again, then finish again; those that came after it may be sent again too.';
+    end if;
     raise exception 'chunk % is missing', missing.first
       using errcode = 'PT409', detail = pg_catalog.format('%s of %s chunks are there.', chunks - missing.count, chunks),
       hint = 'Append it, then finish again; chunks that are there may be sent again.';

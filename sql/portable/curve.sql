@@ -42,7 +42,9 @@ set search_path = ''
 as $$
 begin
   -- The arguments of the first row count, as they are the same in each.
-  state := coalesce(state, lora._curve_begin(max_points, method, smoothing));
+  if pg_catalog.cardinality(state) = 0 then
+    state := lora._curve_begin(max_points, method, smoothing);
+  end if;
   -- As other aggregates: what is unknown is not added.
   if x is null or y is null then
     return state;
@@ -64,7 +66,9 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
-  state := coalesce(state, lora._curve_begin(max_points, method, smoothing));
+  if pg_catalog.cardinality(state) = 0 then
+    state := lora._curve_begin(max_points, method, smoothing);
+  end if;
   if x is null or y is null then
     return state;
   elsif pg_catalog.cardinality(state) > 450 then
@@ -86,7 +90,7 @@ set search_path = ''
 as $$
 begin
   -- One expression, and no call for each row: either would cost as much as the rest of it.
-  return case when pg_catalog.cardinality(state) <= 300 and x is not null and y is not null then pg_catalog.array_cat(state, array[x, y])
+  return case when pg_catalog.cardinality(state) between 1 and 300 and x is not null and y is not null then pg_catalog.array_cat(state, array[x, y])
     else lora._curve_add(state, x, y, max_points, method, null) end;
 end
 $$;
@@ -101,7 +105,7 @@ set search_path = ''
 as $$
 begin
   -- One expression, and no call for each row: either would cost as much as the rest of it.
-  return case when pg_catalog.cardinality(state) <= 450 and x is not null and y is not null
+  return case when pg_catalog.cardinality(state) between 1 and 450 and x is not null and y is not null
       then pg_catalog.array_cat(state, array[x >> 32, x & 4294967295, y])
     else lora._curve_add(state, x, y, max_points, method, null) end;
 end
@@ -140,7 +144,7 @@ declare
   odd_y double precision[];
   odd_places bigint[];
 begin
-  if state is null or answer is not null then
+  if state = '{}' or answer is not null then
     return answer;
   end if;
   points := lora._series_rows(state);
@@ -198,7 +202,7 @@ declare
   odd_y double precision[];
   odd_places bigint[];
 begin
-  if state is null or answer is not null then
+  if state = '{}' or answer is not null then
     return answer;
   end if;
   points := lora._series_rows(state);
@@ -354,6 +358,7 @@ grant execute on function lora._curve_marks(anyarray, double precision[], bigint
 create or replace aggregate lora.curve(x double precision, y double precision, max_points integer, method text) (
   sfunc = lora._curve_add,
   stype = double precision[],
+  initcond = '{}',
   finalfunc = lora._curve_final,
   finalfunc_modify = shareable,
   parallel = safe
@@ -365,6 +370,7 @@ grant execute on function lora.curve(double precision, double precision, integer
 create or replace aggregate lora.curve(x double precision, y double precision, max_points integer, method text, smoothing double precision) (
   sfunc = lora._curve_add,
   stype = double precision[],
+  initcond = '{}',
   finalfunc = lora._curve_final,
   finalfunc_modify = shareable,
   parallel = safe
@@ -376,6 +382,7 @@ grant execute on function lora.curve(double precision, double precision, integer
 create or replace aggregate lora.curve(x bigint, y double precision, max_points integer, method text) (
   sfunc = lora._curve_add,
   stype = double precision[],
+  initcond = '{}',
   finalfunc = lora._curve_bigint_final,
   finalfunc_modify = shareable,
   parallel = safe
@@ -387,6 +394,7 @@ grant execute on function lora.curve(bigint, double precision, integer, text) to
 create or replace aggregate lora.curve(x bigint, y double precision, max_points integer, method text, smoothing double precision) (
   sfunc = lora._curve_add,
   stype = double precision[],
+  initcond = '{}',
   finalfunc = lora._curve_bigint_final,
   finalfunc_modify = shareable,
   parallel = safe

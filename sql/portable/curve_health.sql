@@ -14,7 +14,9 @@ begin
   if step is null then
     return state;
   end if;
-  state := coalesce(state, lora._series_begin(0, 0, 0));
+  if pg_catalog.cardinality(state) = 0 then
+    state := lora._series_begin(0, 0, 0);
+  end if;
   if pg_catalog.cardinality(state) > 1000 then
     state := lora._series_set_apart(state, 8);
     perform lora._check_health_points(state[1]);
@@ -56,7 +58,7 @@ declare
   run record;
 begin
   -- As other aggregates: NULL of no points.
-  if state is null or answer is not null then
+  if state = '{}' or answer is not null then
     return answer;
   end if;
   figures := lora._series_rows(state);
@@ -140,6 +142,7 @@ create or replace aggregate lora.curve_health(
 ) (
   sfunc = lora._curve_health_add,
   stype = double precision[],
+  initcond = '{}',
   finalfunc = lora._curve_health_final,
   finalfunc_modify = shareable,
   parallel = safe

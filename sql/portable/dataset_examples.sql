@@ -95,6 +95,7 @@ set search_path = ''
 set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off
+set work_mem = '64MB'
 as $$
 declare
   errors constant text[] := array(select rule.code from lora.dataset_rules() as rule where rule.severities ->> profile = 'error');
@@ -125,7 +126,9 @@ begin
     cross join lateral lora._example_findings(read.content, read.document, read.kind, read.prefix)
       with ordinality as finding (code, steps, error, suggestion, number)
     where not (read.is_clean and case
-      -- The most frequent case, without a call.
+      -- The most frequent cases, without a call.
+      when read.kind = 'completion' and read.document - array['prompt', 'completion', 'id', 'system', 'metadata'] = '{}' then true
+      when read.kind = 'alpaca' and read.document - array['instruction', 'input', 'output', 'system', 'id', 'text', 'metadata'] = '{}' then true
       when read.kind = 'messages' and read.roles ~ '^s?(ua)+$' and read.document - array['messages', 'id', 'metadata'] = '{}' then
         pg_catalog.jsonb_array_length(read.document -> 'messages') = read.entries
       else lora._is_regular(read.document, read.kind, read.roles, read.context, read.entries, read.last_context_text, read.prefix)

@@ -23,8 +23,9 @@ $$;
 grant execute on function lora._json_tokens(text) to public;
 
 -- How a string breaks that begins with its quote at the byte: a message of serde_json, and the byte behind what was read of it. NULL: it
--- does not. The text is the rest of all, whose bytes count for a \u at its end.
-create or replace function lora._string_fault(content text, byte bigint, out message text, out behind bigint)
+-- does not. The text is the rest of all, whose bytes count for a \u at its end. In a skipped one halves of characters are no fault, and a control
+-- character is not read.
+create or replace function lora._string_fault(content text, byte bigint, is_skipped boolean, out message text, out behind bigint)
 language plpgsql immutable strict parallel safe
 set search_path = ''
 as $$
@@ -57,7 +58,7 @@ begin
       return;
     elsif pg_catalog."left"(escape, 1) <> '\' then
       message := 'control character (\u0000-\u001F) found while parsing a string';
-      behind := at + 1;
+      behind := at + case when is_skipped then 0 else 1 end;
       return;
     elsif escape <> '\u' then
       if pg_catalog.strpos('"\/bfnrt', pg_catalog.substr(escape, 2)) = 0 then
@@ -77,19 +78,19 @@ begin
     at := at + 6;
     if escape is null then
       message := 'invalid escape';
-    elsif escape ~* '^d[c-f]' <> is_second then
+    elsif not is_skipped and escape ~* '^d[c-f]' <> is_second then
       message := 'lone leading surrogate in hex escape';
     end if;
     if message is not null then
       behind := at;
       return;
     end if;
-    is_second := escape ~* '^d[89ab]';
+    is_second := not is_skipped and escape ~* '^d[89ab]';
     rest := pg_catalog.substr(rest, 7);
   end loop;
 end
 $$;
-grant execute on function lora._string_fault(text, bigint) to public;
+grant execute on function lora._string_fault(text, bigint, boolean) to public;
 
 -- How a number breaks that begins with these characters: a message of serde_json, and how many bytes were read of it. NULL: it does not.
 create or replace function lora._json_number_fault(content text, out message text, out behind bigint)
@@ -182,6 +183,7 @@ declare
   bytes constant bytea := pg_catalog.convert_to(content, 'UTF8');
   stop bigint;
   rest text;
+  skips_key boolean;
   many bigint := 0;
   behind_scalar boolean := false;
 begin
@@ -235,12 +237,11 @@ begin
       exit;
     elsif state in ('key', 'first key') then
       if next.begins = '"' then
-        if next.token = '"' or next.token ~* '\\ud[89a-f]' and (depth = 1 or not is_skipped) then
+        -- Of a document the keys are read, not those of what is in it.
+        skips_key := is_skipped and (depth > 1 or are_many);
+        if next.token = '"' or next.token ~* '\\ud[89a-f]' and not skips_key then
           select fault.message, fault.behind into message, behind
-          from lora._string_fault(pg_catalog.convert_from(pg_catalog.substr(bytes, next.byte::integer + 1), 'UTF8'), next.byte) as fault;
-          if is_skipped and depth > 1 and message like 'control character%' then
-            behind := behind - 1;
-          end if;
+          from lora._string_fault(pg_catalog.convert_from(pg_catalog.substr(bytes, next.byte::integer + 1), 'UTF8'), next.byte, skips_key) as fault;
           exit when message is not null;
         end if;
         nodes := nodes + 1;
@@ -282,11 +283,7 @@ begin
     if next.begins = '"' then
       if next.token = '"' or next.token ~* '\\ud[89a-f]' and not is_skipped then
         select fault.message, fault.behind into message, behind
-        from lora._string_fault(pg_catalog.convert_from(pg_catalog.substr(bytes, next.byte::integer + 1), 'UTF8'), next.byte) as fault;
-        -- Where a string is skipped its fault is not read.
-        if is_skipped and message like 'control character%' then
-          behind := behind - 1;
-        end if;
+        from lora._string_fault(pg_catalog.convert_from(pg_catalog.substr(bytes, next.byte::integer + 1), 'UTF8'), next.byte, is_skipped) as fault;
         exit when message is not null;
       end if;
       nodes := nodes + 1;

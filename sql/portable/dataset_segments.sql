@@ -118,10 +118,11 @@ begin
   end if;
   first := pg_catalog.substr(content, 1, pg_catalog.position(content, '\x0a'::bytea) - 1);
   last := lora._last_line(content);
-  content := pg_catalog.substr(content, pg_catalog.length(first) + 2, pg_catalog.length(content) - pg_catalog.length(first) - pg_catalog.length(last) - 2);
+  -- Nothing stands between one line end and none.
   if pg_catalog.length(raw) - pg_catalog.length(first) - pg_catalog.length(last) = 1 then
     block := lora._no_lines();
   else
+    content := pg_catalog.substr(content, pg_catalog.length(first) + 2, pg_catalog.length(content) - pg_catalog.length(first) - pg_catalog.length(last) - 2);
     select * into read from lora._lines_of(content);
     select lines.block, lines.examples into block, examples
     from lora._read_lines(read.lines, read.sizes, read.faults, false, asked ->> 'profile', (asked ->> 'window')::numeric) as lines;

@@ -43,14 +43,24 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   odd integer[];
+  broken integer[];
   place integer;
   found jsonb;
+  -- An array grows in place, which a document does not.
+  every jsonb[] := '{}';
 begin
   documents := lora._json_values(texts);
-  select pg_catalog.array_agg(read.plain order by read.place), pg_catalog.array_agg(read.place order by read.place) filter (where read.is_odd)
-  into plain, odd
+  select pg_catalog.array_agg(read.plain order by read.place),
+    pg_catalog.array_agg(read.place order by read.place) filter (where read.is_odd and read.broken <= 10),
+    pg_catalog.array_agg(read.place) filter (where read.is_odd and read.broken > 10)
+  into plain, odd, broken
   from (
     select given.place::integer as place,
+      -- Of a text that is no JSON for no special reason only the first ones are asked where it breaks: a file of one object a page has hundreds
+      -- of thousands.
+      case when given.document is null and not given.is_special then
+        pg_catalog.count(*) filter (where given.document is null and not given.is_special and given.content is not null) over (order by given.place)
+        else 0 end as broken,
       -- ASCII without a backslash holds no such character, and most texts are no more.
       (given.is_bare or given.content !~ '\\[ubf]|[\u007f-\u009f\ufffd]') as plain,
       given.content is not null and (
@@ -69,6 +79,8 @@ begin
       ) as is_odd
     from (
       select each.content, each.document, each.document::text as written, each.place,
+        each.document is null and (pg_catalog.octet_length(each.content) > 400000
+          or each.content ~ 'NaN|Infinity|nan|inf|\\u(?:0000|[dD][89a-fA-F])|[eE][-+]?[0-9]{3}|[0-9]{100}|(?:[\[{][^\[{]*){64}') as is_special,
         pg_catalog.strpos(each.content, '\') = 0 and pg_catalog.strpos(each.content, E'\x7f') = 0
           and pg_catalog.octet_length(each.content) = pg_catalog.length(each.content) as is_bare
       from unnest(texts, documents) with ordinality as each (content, document, place)
@@ -80,7 +92,7 @@ begin
       select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('place', place, 'code', fault.code, 'detail', fault.detail, 'byte', fault.byte))
       from lora._json_faults(texts[place]) as fault
     );
-    faults := coalesce(faults, '[]') || coalesce(found, '[]');
+    every := every || found;
     if found -> 0 ->> 'code' not in ('duplicate_key', 'nul_character') then
       documents[place] := null;
     elsif found @> '[{"code": "duplicate_key"}]' then
@@ -91,6 +103,13 @@ begin
         pg_catalog.regexp_replace(pg_catalog.replace(texts[place], '\u0000', '\uffff'), '(?<=[0-9])[eE]-[0-9]{4,}(?=[,\]}[:space:]]|$)', 'e-400', 'g')]))[1];
     end if;
   end loop;
+  every := every || (
+    select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('place', each, 'code', 'invalid_json', 'byte', 0) order by each)
+    from pg_catalog.unnest(broken) as each);
+  faults := (
+    select coalesce(pg_catalog.jsonb_agg(fault.value order by each.place, fault.place), '[]')
+    from pg_catalog.unnest(every) with ordinality as each (found, place)
+    cross join lateral pg_catalog.jsonb_array_elements(each.found) with ordinality as fault (value, place));
 end
 $$;
 grant execute on function lora._read_json(text[]) to public;

@@ -1,6 +1,9 @@
 -- job_pace_aggregate: the pace of a table's points. Its state is a list of bigints: the shift, and of each point its step, its
 -- microseconds, and whether it is a point (0), one with a validation loss (1), or a validation loss alone (2). What comes is
 -- put behind what is there, and put together before the list gets long.
+--
+-- It begins as an empty list and not as NULL, as that of every aggregate here: a query that was planned with the extension and
+-- then finds this edition is refused by Postgres, because the other type takes no such beginning.
 
 create or replace function lora._job_pace_add(state bigint[], step integer, reported_at timestamptz, is_evaluation boolean)
 returns bigint[]
@@ -14,7 +17,7 @@ begin
   elsif step < 0 then
     perform lora._refuse_step(step);
   end if;
-  state := coalesce(state, array[0::bigint]) || array[step, lora._micros(reported_at), coalesce(is_evaluation, false)::integer];
+  state := coalesce(nullif(state, '{}'), array[0::bigint]) || array[step, lora._micros(reported_at), coalesce(is_evaluation, false)::integer];
   if pg_catalog.cardinality(state) > 1200 then
     return lora._job_pace_compact(state);
   end if;
@@ -40,8 +43,8 @@ language plpgsql immutable parallel safe
 set search_path = ''
 as $$
 begin
-  if one is null or other is null then
-    return coalesce(one, other);
+  if one = '{}' or other = '{}' then
+    return one || other;
   end if;
   return lora._job_pace_compact(greatest(one[1], other[1]) || one[2:] || other[2:]);
 end
@@ -97,7 +100,7 @@ declare
   kept record;
 begin
   -- As other aggregates: NULL of no points.
-  if state is null then
+  if state = '{}' then
     return null;
   end if;
   kept := lora._job_pace_points(state);
@@ -110,6 +113,7 @@ grant execute on function lora._job_pace_final(bigint[]) to public;
 create or replace aggregate lora.job_pace(step integer, reported_at timestamptz) (
   sfunc = lora._job_pace_add,
   stype = bigint[],
+  initcond = '{}',
   combinefunc = lora._job_pace_combine,
   finalfunc = lora._job_pace_final,
   parallel = safe
@@ -121,6 +125,7 @@ grant execute on function lora.job_pace(integer, timestamptz) to public;
 create or replace aggregate lora.job_pace(step integer, reported_at timestamptz, is_evaluation boolean) (
   sfunc = lora._job_pace_add,
   stype = bigint[],
+  initcond = '{}',
   combinefunc = lora._job_pace_combine,
   finalfunc = lora._job_pace_final,
   parallel = safe

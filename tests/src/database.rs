@@ -5,8 +5,8 @@
 //! so a migrated database is a copy of one that `pg-lora migrate` has made; the roles of the platform, which
 //! belong to the server, are there from then on.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
 use postgres::Client;
 
@@ -15,6 +15,8 @@ use crate::{Cluster, Options, environment};
 
 /// What everybody copies; nobody connects to it after it is made.
 const TEMPLATE: &str = "migrated";
+/// The same with the portable edition, made when it is asked for first.
+const PORTABLE_TEMPLATE: &str = "migrated_portable";
 
 /// The exit code of `pg-lora migrate` on a database that ends in another state than the program was built for.
 const DRIFT: i32 = 10;
@@ -24,8 +26,15 @@ static SERVER: LazyLock<Cluster> = LazyLock::new(|| {
     // A vacuum of the template would make a copy of it wait.
     let cluster = Options::default().set("autovacuum", "off").start(&tree);
     let cluster = cluster.unwrap_or_else(|error| panic!("{error:#}"));
-    cluster.create_database(TEMPLATE).unwrap_or_else(|error| panic!("{error:#}"));
-    let outcome = Outcome::of_pg_lora(&cluster.url(TEMPLATE), &["migrate", "--platform", "standalone"]);
+    make_template(&cluster, TEMPLATE, "native");
+    cluster
+});
+
+/// Migrates a database to be copied.
+fn make_template(cluster: &Cluster, name: &str, provider: &str) {
+    cluster.create_database(name).unwrap_or_else(|error| panic!("{error:#}"));
+    let arguments = ["migrate", "--platform", "standalone", "--provider", provider];
+    let outcome = Outcome::of_pg_lora(&cluster.url(name), &arguments);
     // All is written by then, and differs from what the program was built with: whoever changes the SQL comes by here.
     if outcome.code == Some(DRIFT) {
         assert!(
@@ -34,11 +43,10 @@ static SERVER: LazyLock<Cluster> = LazyLock::new(|| {
              hint: if that is meant, run \"cargo xtask test --only end-to-end --bless the_embedded_snapshot\"",
             outcome.stderr
         );
-        return cluster;
+        return;
     }
     outcome.expect(0);
-    cluster
-});
+}
 
 /// A database of one test; dropped with this value.
 #[derive(Debug)]
@@ -60,7 +68,22 @@ impl Database {
     /// # Panics
     /// If there is no server, or it could not be migrated.
     pub fn migrated() -> Self {
-        Self::create(TEMPLATE)
+        Self::migrated_to("native")
+    }
+
+    /// The same with the edition of schema `lora` that is named as `--provider` names it.
+    ///
+    /// # Panics
+    /// If there is no server, or it could not be migrated.
+    pub fn migrated_to(provider: &str) -> Self {
+        static PORTABLE: OnceLock<()> = OnceLock::new();
+        match provider {
+            "portable" => {
+                PORTABLE.get_or_init(|| make_template(&SERVER, PORTABLE_TEMPLATE, provider));
+                Self::create(PORTABLE_TEMPLATE)
+            }
+            _ => Self::create(TEMPLATE),
+        }
     }
 
     /// With schema `lora` of the portable edition and nothing else, made in one batch by a role that may do nothing but

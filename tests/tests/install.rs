@@ -117,5 +117,5 @@ fn both_are_installed_as_the_readme_says_and_work() {
 
     migrate(&server, &["migrate", "--platform", "standalone"]).expect(0);
     let status = migrate(&server, &["status", "--check", "--output", "json"]).expect(0).json();
-    assert_eq!(status["extension"]["state"], json!("current"));
+    assert_eq!(status["lora"]["state"], json!("current"));
 }

@@ -48,14 +48,31 @@ pub fn run(checkout: &Checkout, pg_config: Option<&Path>, action: Action) -> any
     }
 }
 
+/// Which edition of schema `lora` a database has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Provider {
+    /// The extension, which is built for it
+    Native,
+    /// SQL and PL/pgSQL
+    Portable,
+}
+
 /// A throw-away cluster with one migrated database, [`DATABASE`].
-pub fn migrated(prepared: &Prepared<'_>) -> anyhow::Result<Cluster> {
-    prepared.with_extension()?;
+pub fn migrated(prepared: &Prepared<'_>, provider: Provider) -> anyhow::Result<Cluster> {
+    let name = match provider {
+        Provider::Native => {
+            prepared.with_extension()?;
+            "native"
+        }
+        Provider::Portable => "portable",
+    };
     let pg_lora = prepared.pg_lora()?;
     let cluster = Cluster::start(&prepared.tree)?;
     cluster.create_database(DATABASE)?;
     let mut migrate = Command::new(pg_lora);
-    migrate.args(["migrate", "--platform", "standalone"]).env("DATABASE_URL", cluster.url(DATABASE));
+    migrate
+        .args(["migrate", "--platform", "standalone", "--provider", name])
+        .env("DATABASE_URL", cluster.url(DATABASE));
     process::run_silently(prepared.checkout, "migrate", &mut migrate)?;
     Ok(cluster)
 }
@@ -77,7 +94,7 @@ fn up(checkout: &Checkout, pg_config: Option<&Path>) -> anyhow::Result<()> {
             eprintln!("the database is running already; \"cargo xtask db down\" ends it");
             database.url(DATABASE)
         }
-        Err(_) => keep(checkout, migrated(&setup::prepare(checkout, pg_config)?)?)?,
+        Err(_) => keep(checkout, migrated(&setup::prepare(checkout, pg_config)?, Provider::Native)?)?,
     };
     println!("{url}");
     Ok(())

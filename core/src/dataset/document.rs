@@ -7,7 +7,7 @@ use super::body::{Body, Declared, OfDocument, broken, check_text, declared_count
 use super::check::Check;
 use super::example::Example;
 use super::findings::{At, Place};
-use super::json::{Tape, explain};
+use super::json::{Tape, byte_of, explain};
 use super::options::Options;
 use super::rules::{field, file, json, line};
 use super::shape::Shape;
@@ -98,10 +98,9 @@ impl<'d> Reader<'d, '_> {
 
     /// The text is no JSON.
     fn broken(&mut self, error: &serde_json::Error) {
-        let lines = self.text.split_inclusive('\n').take(error.line().saturating_sub(1));
         // The line end that closes the last line begins no other one.
         let end = self.text.trim_end().len();
-        let mut at = (lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)).min(end);
+        let mut at = byte_of(error, self.text).min(end);
         while !self.text.is_char_boundary(at) {
             at -= 1;
         }

@@ -75,7 +75,7 @@ impl<'a> Tape<'a> {
             Ok(()) => Ok(()),
             Err(_) if self.too_deep => Err(ParseError::TooDeep),
             Err(_) if self.nodes.len() > LINE_VALUES as usize => Err(ParseError::TooManyValues),
-            Err(error) => Err(explain(&error, line, error.column().saturating_sub(1).min(line.len()))),
+            Err(error) => Err(explain(&error, line, byte_of(&error, line).min(line.len()))),
         }
     }
 
@@ -223,6 +223,12 @@ impl<'t> Json<'t> {
     }
 }
 
+/// The byte of a text at which serde_json stopped. A value of a document may be spread over several lines.
+pub(super) fn byte_of(error: &serde_json::Error, text: &str) -> usize {
+    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1)
+}
+
 /// What serde_json says of a text, as one of the ways in which JSON of real files is broken. `at` is where it
 /// stopped: a line has no line of its own, so the position is given apart.
 pub(super) fn explain(error: &serde_json::Error, text: &str, at: usize) -> ParseError {
@@ -304,7 +310,8 @@ impl<'de> Visitor<'de> for Seed<'_, 'de> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.tape.push(Scalar::Number(value));
+        // jsonb has no -0, so it is 0 here too.
+        self.tape.push(Scalar::Number(value + 0.0));
         Ok(())
     }
 
@@ -414,6 +421,9 @@ mod tests {
         assert_eq!(tape.root().get("d").and_then(Json::text), Some("x\u{0}"));
         tape.parse(r#"[{"k":"é"},[],7]"#).unwrap();
         assert_eq!((tape.duplicate_key(), tape.has_nul), (None, false));
+        let mut zero = Tape::default();
+        zero.parse("-0").unwrap();
+        assert_eq!(zero.root().described(), "the number 0");
         let kinds: Vec<_> = tape.root().elements().map(Json::described).collect();
         assert_eq!(kinds, ["an object", "an array", "the number 7"]);
     }
@@ -448,6 +458,11 @@ mod tests {
         for word in ["NaN", "Infinity", "-Infinity", "nan", "inf"] {
             assert!(matches!(failure(&format!("{{\"a\":{word}}}")), ParseError::NonFinite(_)), "{word}");
         }
+        // A value of a document may have lines of its own.
+        assert_eq!(
+            failure("[1,\n 2,\n nope]"),
+            ParseError::Invalid("expected true, false or null".into(), 10)
+        );
         assert_eq!(failure(&"[".repeat(100_000)), ParseError::TooDeep);
         let values = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
         assert!(Tape::default().parse(&values(LINE_VALUES as usize - 1)).is_ok());

@@ -7,9 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::number::{self, Place};
 use crate::declared::{self, What};
-use crate::embedded::{self, BUILD_VERSION, FUNCTION_FILES, OLDEST_BUILD, Version};
+use crate::embedded::{self, BUILD_VERSION, FUNCTION_FILES, OLDEST_BUILD, PORTABLE_FILES, SqlFile, Version};
 use crate::error::{Error, Exit};
-use crate::{buckets, layer, lock, provider, settings};
+use crate::provider::{self, Edition};
+use crate::{buckets, layer, lock, settings};
 
 /// A file for the folder of migrations.
 pub struct Exported {
@@ -33,17 +34,26 @@ impl Exported {
 pub const MARK: &str = "-- content: ";
 
 /// Every file of this build, in the order in which they are applied.
-pub fn files() -> Result<Vec<Exported>, Error> {
+pub fn files(edition: Edition) -> Result<Vec<Exported>, Error> {
     let mut files: Vec<Exported> = embedded::versions().iter().map(version).collect();
-    let mark = provider::mark();
-    let extension = fill(include_str!("extension.sql"), &[("build", BUILD_VERSION), ("mark", &mark)]);
     let hash = |text: &str| hexadecimal(&Sha256::digest(text));
     let records = format!("{}{}", include_str!("../bootstrap.sql"), oldest_build());
     // A build that changes no function has no other layer of them, whatever its version.
     let same_functions = hash(&functions(""));
+    let (slug, about, lora, same_lora) = match edition {
+        Edition::Native => {
+            let mark = provider::mark(edition);
+            let text = fill(include_str!("extension.sql"), &[("build", BUILD_VERSION), ("mark", &mark)]);
+            (slug_of(edition), "schema lora, from the extension", text, mark)
+        }
+        Edition::Portable => {
+            let about = "schema lora, as its portable edition, replaced whole";
+            (slug_of(edition), about, portable(BUILD_VERSION), hash(&portable("")))
+        }
+    };
     for (place, slug, about, body, content) in [
         (Place::Records, "records", "what the database keeps about pg_lora", records, None),
-        (Place::Extension, "extension", "schema lora, from the extension", extension, Some(mark)),
+        (Place::Extension, slug, about, lora, Some(same_lora)),
         (
             Place::Functions,
             "functions",
@@ -86,6 +96,7 @@ fn of_layer(place: Place, slug: &str, about: &str, body: &str, content: String) 
         Error::new(Exit::Internal, format!("version {BUILD_VERSION} has no number among the migrations"))
     })?;
     let (begin, guard) = (begin(&number), guard(&number, last, None));
+    let body = &body.replace("{number}", &number);
     let text = format!(
         "-- pg_lora {BUILD_VERSION}: {about}. Written by pg-lora export --to supabase; not to be edited.\n\
          {MARK}{content}\n\
@@ -126,15 +137,41 @@ fn oldest_build() -> String {
 }
 
 fn functions(build: &str) -> String {
-    let hash = embedded::functions_hash();
-    let values = [("hash", hash.as_str()), ("build", build), ("made", layer::MADE)];
-    let mut text = fill(include_str!("functions_begin.sql"), &values);
-    for file in FUNCTION_FILES {
+    layer_of(layer::FUNCTIONS, &embedded::functions_hash(), build, FUNCTION_FILES, ["", ""])
+}
+
+/// Only parts of an older one go first, and come again with their file: what is called from outside stays where it is.
+fn portable(build: &str) -> String {
+    let mark = provider::mark(Edition::Portable);
+    let layer = [" where identity like 'lora.\\_%'", "\n    order by old.type <> 'aggregate'"];
+    let files = layer_of(provider::LAYER, &mark, build, PORTABLE_FILES, layer);
+    format!("{}{files}", include_str!("portable.sql"))
+}
+
+fn layer_of(name: &str, mark: &str, build: &str, files: &[SqlFile], [cleared, order]: [&str; 2]) -> String {
+    let values = [
+        ("layer", name),
+        ("hash", mark),
+        ("build", build),
+        ("made", layer::MADE),
+        ("cleared", cleared),
+        ("order", order),
+    ];
+    let mut text = fill(include_str!("layer_begin.sql"), &values);
+    for file in files {
         text.push_str(&format!("\n-- {}\n{}", file.path, file.text));
     }
     text.push('\n');
-    text.push_str(&fill(include_str!("functions_end.sql"), &values));
+    text.push_str(&fill(include_str!("layer_end.sql"), &values));
     text
+}
+
+/// How the file of an edition is called.
+pub fn slug_of(edition: Edition) -> &'static str {
+    match edition {
+        Edition::Native => "extension",
+        Edition::Portable => "portable",
+    }
 }
 
 fn rules() -> String {
@@ -171,14 +208,20 @@ fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::files;
+    use crate::provider::Edition;
     use crate::sql_text;
 
     #[test]
     fn files_are_in_their_order_and_hold_no_transaction_statement() {
-        let files = files().unwrap();
+        for edition in [Edition::Native, Edition::Portable] {
+            in_order(&files(edition).unwrap());
+        }
+    }
+
+    fn in_order(files: &[super::Exported]) {
         let names: Vec<String> = files.iter().map(super::Exported::name).collect();
         assert!(names.is_sorted(), "{names:?}");
-        for file in &files {
+        for file in files {
             assert_eq!(sql_text::refusals(&file.text), [], "{}", file.name());
             for left in [
                 "{number}",
@@ -189,6 +232,9 @@ mod tests {
                 "{made}",
                 "{constraints}",
                 "{indexes}",
+                "{layer}",
+                "{cleared}",
+                "{order}",
                 "$1",
             ] {
                 let found = file.text.contains(left)

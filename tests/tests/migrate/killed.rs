@@ -17,7 +17,12 @@ use crate::{assert_same, recorded, schema, value};
 
 /// Runs a program through a proxy and kills it (SIGKILL) at its n-th statement, which the server still gets or does not.
 /// Whether it came that far.
-fn kill_at(database: &Database, statement: usize, forwarded: bool, make: &dyn Fn(&str) -> Command) -> bool {
+pub fn kill_at(
+    database: &Database,
+    statement: usize,
+    forwarded: bool,
+    make: &dyn Fn(&str) -> Command,
+) -> bool {
     let process = Arc::new(AtomicU32::new(0));
     let victim = Arc::clone(&process);
     let judge = move |number, _: &str| {
@@ -44,7 +49,7 @@ fn kill_at(database: &Database, statement: usize, forwarded: bool, make: &dyn Fn
 }
 
 /// What a killed runner held is free again.
-fn wait_for_locks(db: &mut Client) {
+pub fn wait_for_locks(db: &mut Client) {
     let held = "select count(*) from pg_locks where locktype = 'advisory'
                 and database = (select oid from pg_database where datname = current_database())";
     let began = Instant::now();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use pg_lora_tests::{Database, Outcome, Scratch, environment, program};
+use pg_lora_tests::{Database, Outcome, Scratch, environment};
 use serde_json::{Value, json};
 
 /// The script of the step for GitHub Actions.
@@ -46,21 +46,4 @@ fn the_step_for_github_actions_migrates_tries_again_and_fails() {
     other.pg_lora(&["migrate", "--env", "staging"]).expect(0);
     assert_eq!(step(&tries, &other.url(), folder.path()).expect(11).stdout, "");
     assert_eq!(answer()["error"]["exit_code"], json!(11));
-}
-
-#[test]
-fn an_edition_that_this_build_lacks_is_refused_before_anything_is_looked_at() {
-    let database = Database::empty();
-    for arguments in [
-        &["migrate", "--provider", "portable"][..],
-        &["migrate", "--platform", "standalone", "--provider", "portable"],
-    ] {
-        let refused = database.pg_lora(arguments).expect(11);
-        assert!(refused.stderr.contains("no portable edition of schema \"lora\""), "{}", refused.stderr);
-        assert!(refused.stderr.contains("\nhint: "), "{}", refused.stderr);
-    }
-    for provider in ["native", "auto"] {
-        database.pg_lora(&["migrate", "--platform", "standalone", "--provider", provider]).expect(0);
-    }
-    Outcome::of(&mut program::pg_lora(&["migrate", "--provider", "other"])).expect(2);
 }

@@ -154,6 +154,20 @@ fn every_command_prints_what_the_schema_says() {
         assert_eq!(schema.of(&database, command)["error"]["exit_code"], 7, "{command:?}");
     }
 
+    // The other edition, and back.
+    let switched = Database::migrated();
+    for edition in ["portable", "native"] {
+        let provider = ["--provider", edition];
+        assert_eq!(schema.of(&switched, &[&["plan"][..], &provider].concat())["edition"], edition);
+        let answer = schema.of(&switched, &[&["migrate"][..], &provider].concat());
+        assert_eq!(
+            (&answer["lora"]["action"], &answer["lora"]["edition"]),
+            (&json!("switched"), &json!(edition))
+        );
+        assert_eq!(schema.of(&switched, &["status"])["lora"]["edition"], edition);
+        schema.of(&switched, &["verify"]);
+    }
+
     let folder = Scratch::new().unwrap();
     let out = folder.path().join("types");
     for (more, code) in [(&["--check"][..], 10), (&[], 0), (&["--check"], 0)] {
@@ -274,7 +288,7 @@ fn the_schema_refuses_what_no_command_prints() {
         ("error", json!({"exit_code": 7, "message": "x", "file": "x"})),
         ("server", json!({"postgres": "15"})),
         ("foreign_objects", json!([{"type": "x"}])),
-        ("extension", json!({"state": "unknown", "version": null, "build": "1"})),
+        ("lora", json!({"edition": "native", "state": "unknown", "version": null, "build": "1", "left": 0})),
     ] {
         assert!(changed(&set(key, value.clone())).is_err(), "{key}: {value}");
     }

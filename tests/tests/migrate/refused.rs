@@ -137,8 +137,11 @@ fn a_server_that_does_not_offer_the_extension_is_refused() {
         (catalogue(&mut db), value(&mut db, roles))
     };
     let before = dump();
-    let outcome =
-        Outcome::of_pg_lora(&cluster.url("db"), &["migrate", "--platform", "standalone"]).expect(11);
+    let outcome = Outcome::of_pg_lora(
+        &cluster.url("db"),
+        &["migrate", "--platform", "standalone", "--provider", "native"],
+    )
+    .expect(11);
     assert!(outcome.stderr.contains("the server does not offer extension \"pg_lora\""), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("it offers no version of it"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
@@ -147,7 +150,7 @@ fn a_server_that_does_not_offer_the_extension_is_refused() {
 }
 
 /// A relocatable tree finds its files relative to its programs, so their places to each other are kept.
-fn copy_without_the_extension(tree: &Tree, to: &Path) -> Tree {
+pub fn copy_without_the_extension(tree: &Tree, to: &Path) -> Tree {
     let folders = [tree.bindir(), tree.pkglibdir(), tree.sharedir()];
     let above = folders[0].ancestors().find(|above| folders.iter().all(|f| f.starts_with(above))).unwrap();
     let place = |folder: &Path| -> PathBuf { to.join(folder.strip_prefix(above).unwrap()) };

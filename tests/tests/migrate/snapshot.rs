@@ -44,6 +44,16 @@ fn look(db: &mut Client, names: &Value) -> Catalogue {
     catalogue
 }
 
+/// What the files of the portable edition make.
+fn look_at_lora(db: &mut Client) -> Catalogue {
+    let functions = "select jsonb_agg(distinct 'lora.' || proname) from pg_proc where pronamespace = 'lora'::regnamespace";
+    let functions = value(db, functions);
+    let mut found = look(db, &json!({ "schemas": [], "tables": [], "functions": functions, "guests": [] }));
+    // Who may call them an operator may say otherwise, as of those of the extension.
+    found.retain(|key, _| key.starts_with("function "));
+    found
+}
+
 #[test]
 fn the_embedded_snapshot_is_what_the_versions_and_the_layers_make() {
     let migrated = Database::migrated();
@@ -62,8 +72,10 @@ fn the_embedded_snapshot_is_what_the_versions_and_the_layers_make() {
         steps.push((version.version().to_string(), catalogue));
     }
     steps.push(("layer".to_owned(), look(&mut complete, &names)));
+    let of_files = look_at_lora(&mut Database::migrated_to("portable").connect());
 
-    let keys: BTreeSet<&String> = steps.iter().flat_map(|(_, catalogue)| catalogue.keys()).collect();
+    let keys = steps.iter().flat_map(|(_, catalogue)| catalogue.keys()).chain(of_files.keys());
+    let keys: BTreeSet<&String> = keys.collect();
     let mut text = String::from("{");
     for (index, key) in keys.iter().enumerate() {
         let mut changes = Vec::new();
@@ -75,6 +87,7 @@ fn the_embedded_snapshot_is_what_the_versions_and_the_layers_make() {
             }
             before = now;
         }
+        changes.extend(of_files.get(*key).map(|now| format!("\"portable\": {now}")));
         let comma = if index == 0 { "" } else { "," };
         write!(text, "{comma}\n{}: {{{}}}", json!(key), changes.join(", ")).unwrap();
     }

@@ -115,9 +115,10 @@ impl Project {
                 "no \"{beginning}\" any more: {reason}"
             );
         }
+        let is_native = lines.iter().any(|line| line.starts_with("lora | extension | "));
         for line in &mut lines {
             // What a trusted extension makes belongs to the server's own superuser.
-            if line.starts_with("lora | function | ") {
+            if is_native && line.starts_with("lora | function | ") {
                 assert!(line.contains(" | supabase_admin | supabase_admin="), "{line}");
                 *line = line.replace("supabase_admin", "postgres");
             }

@@ -32,6 +32,9 @@ pub struct Args {
     /// these times.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Which edition of schema lora answers; the figures are the same.
+    #[arg(long, value_name = "EDITION", value_enum, default_value_t = db::Provider::Native)]
+    provider: db::Provider,
     /// Leave the database running at the end and print its URL; `cargo xtask db down` ends it.
     #[arg(long)]
     keep: bool,
@@ -93,7 +96,7 @@ pub fn run(checkout: &Checkout, pg_config: Option<&Path>, args: &Args) -> anyhow
     let trace = Trace::parse(&read_text(&trace_file)?)
         .map_err(|error| Refusal::usage(format!("\"{}\", {error}", trace_file.display())))?;
 
-    let cluster = db::migrated(&setup::prepare(checkout, pg_config)?)?;
+    let cluster = db::migrated(&setup::prepare(checkout, pg_config)?, args.provider)?;
     let file_name = dataset.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut client = cluster.connect(db::DATABASE)?;
     let figures = scenario::play(&mut client, &file_name, &content, &trace)
