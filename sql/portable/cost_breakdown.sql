@@ -50,7 +50,7 @@ begin
   perform lora._check_amount(amount, 'amount');
   if currency is null then
     raise exception '"currency" is NULL' using errcode = '22023', hint = 'Pass the currency of each amount.';
-  elsif state is null then
+  elsif state = '' then
     perform lora._check_cost_key(currency);
     state := lora._cost_state(currency, 0, 0, lora._cost_part(currency));
   else
@@ -241,7 +241,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  lines constant text[] := ('{' || case when state is not null then lora._cost_sums(lora._cost_breakdown_whole(state)) end || '}')::text[];
+  lines constant text[] := ('{' || case when state <> '' then lora._cost_sums(lora._cost_breakdown_whole(state)) end || '}')::text[];
   currency constant text := lines[1][3];
   total constant numeric := (
     select coalesce(pg_catalog.sum(lines[place][1]::numeric), 0)::numeric(48, 10)
@@ -326,6 +326,7 @@ create or replace aggregate lora.cost_breakdown(
 ) (
   sfunc = lora._cost_breakdown_add,
   stype = text,
+  initcond = '',
   finalfunc = lora._cost_breakdown_answer,
   parallel = safe
 );

@@ -17,7 +17,7 @@ begin
     raise exception 'the line number % is below 1', line_number
       using errcode = '22023', hint = 'Number the lines of a file from 1 on: row_number() does it.';
   end if;
-  if state is null then
+  if state = '{}' then
     -- The options of the first line count: they are an argument of the aggregate, the same in each row.
     state := array[pg_catalog.convert_to(pg_catalog.jsonb_build_object('options', lora._dataset_options(coalesce(options, '{}')), 'parts', '[]'::jsonb)::text, 'UTF8')];
   end if;
@@ -65,7 +65,7 @@ language plpgsql stable parallel unsafe
 set search_path = ''
 as $$
 declare
-  head constant jsonb := pg_catalog.convert_from(state[1], 'UTF8');
+  head jsonb;
   held refcursor;
   part bytea[];
   answer jsonb;
@@ -77,9 +77,10 @@ declare
   contents bytea[];
   read record;
 begin
-  if state is null then
+  if state = '{}' then
     return null;
   end if;
+  head := pg_catalog.convert_from(state[1], 'UTF8')::jsonb;
   for number in select value::integer from pg_catalog.jsonb_array_elements_text(head -> 'parts') as value loop
     held := lora._series_cursor(number);
     fetch absolute 1 from held into part, answer;
@@ -148,6 +149,7 @@ grant execute on function lora._lines_report(bytea[]) to public;
 create or replace aggregate lora.dataset_lines_report(line_number bigint, line text, options jsonb) (
   sfunc = lora._lines_add,
   stype = bytea[],
+  initcond = '{}',
   finalfunc = lora._lines_report,
   parallel = unsafe
 );
@@ -158,6 +160,7 @@ grant execute on function lora.dataset_lines_report(bigint, text, jsonb) to publ
 create or replace aggregate lora.dataset_lines_report(line_number bigint, line bytea, options jsonb) (
   sfunc = lora._lines_add,
   stype = bytea[],
+  initcond = '{}',
   finalfunc = lora._lines_report,
   parallel = unsafe
 );

@@ -258,6 +258,9 @@ declare
   block jsonb;
   examples bigint[];
 begin
+  if segments = '{}' then
+    return null;
+  end if;
   foreach segment in array segments loop
     if segment is null then
       raise exception 'a segment is NULL'
@@ -342,6 +345,7 @@ grant execute on function lora._merged_segments(bytea[]) to public;
 create or replace aggregate lora.merge_segments(segment bytea) (
   sfunc = pg_catalog.array_append,
   stype = bytea[],
+  initcond = '{}',
   finalfunc = lora._merged_segments,
   parallel = unsafe
 );
