@@ -9,6 +9,7 @@ mod charges;
 mod editions;
 mod files;
 mod json;
+mod large_files;
 mod oddities;
 mod random;
 mod random_costs;
