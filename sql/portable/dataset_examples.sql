@@ -156,7 +156,7 @@ begin
   measured as materialized (
     select counted.place,
       -- A reply without weight is no pair.
-      pg_catalog.string_agg(case when counted.is_weightless then 'w' else counted.role end, '' order by counted.ord) filter (where not counted.is_context)
+      pg_catalog.string_agg(case when counted.is_weightless and counted.role = 'a' then 'w' else counted.role end, '' order by counted.ord) filter (where not counted.is_context)
         as roles,
       pg_catalog.count(*) filter (where not counted.is_context and not counted.continues and counted.role in ('u', 'a')) as messages,
       pg_catalog.sum(counted.units)::bigint as units,

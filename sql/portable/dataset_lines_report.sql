@@ -96,10 +96,10 @@ begin
   wrong := (
     select each.number
     from (
-      select line.number, pg_catalog.row_number() over (order by line.number, line.place) as place, pg_catalog.lag(line.number) over (order by line.number, line.place) as before
+      select line.number, line.place, pg_catalog.row_number() over (partition by line.number order by line.place) as time
       from pg_catalog.unnest(numbers) with ordinality as line (number, place)
     ) as each
-    where each.number = each.before
+    where each.time = 2
     order by each.place limit 1);
   if wrong is not null then
     raise exception 'the line number % stands twice', wrong

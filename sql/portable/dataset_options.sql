@@ -17,7 +17,8 @@ begin
        from pg_catalog.jsonb_each(value) as member), '') || '}'
     when 'number' then
       case
-        when value::text ~ '^-?[0-9]{1,18}$' then value::text
+        when value::text ~ '^-?[0-9]+$' and value::numeric between -9223372036854775808 and 18446744073709551615 then value::text
+        when pg_catalog.abs(value::numeric) >= 1e16 then lora._float(value::numeric)::text
         else lora._figure(lora._float(value::numeric))::text
       end
     else value::text
