@@ -101,6 +101,8 @@ begin
           part.list[at][2] + (part.bytes ->> (least(part.list[at][1], part.count)::integer - 1))::bigint as byte_offset
         offset 0
       ) as shifted
+      -- Or each row would be sorted with the whole list that it is from.
+      offset 0
     ) as every
   ) as example;
   examples := coalesce(examples, '{}');

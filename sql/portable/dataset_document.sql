@@ -108,7 +108,8 @@ declare
   member jsonb;
 begin
   if twice is not null then
-    return query select 'duplicate_key', '{}'::text[], pg_catalog.format('key %s stands twice in one object', lora._quoted(twice)), null::bigint, part, at, path;
+    return query select 'duplicate_key', '{}'::text[], pg_catalog.format('key %s stands twice in one object', lora._quoted(twice)), null::bigint,
+      part, at, path;
   end if;
   if unknown is not null then
     return query select 'unknown_key', array['.' || unknown], lora._quoted(unknown) || ' is no key of this shape', null::bigint, part, at, path;
@@ -140,7 +141,8 @@ begin
   end if;
   faults := (lora._read_json(array[content])).faults;
   return query
-  select fault.code, case when fault.code in ('nesting_too_deep', 'too_many_values') then '{}'::text[] end, lora._json_error(fault.code, fault.detail, fault.byte, 'value'),
+  select fault.code, case when fault.code in ('nesting_too_deep', 'too_many_values') then '{}'::text[] end, lora._json_error(fault.code, fault.detail,
+    fault.byte, 'value'),
     case when fault.code not in ('nesting_too_deep', 'too_many_values') then fault.byte end
   from pg_catalog.jsonb_to_recordset(faults) as fault (code text, detail text, byte bigint);
 end
@@ -238,7 +240,8 @@ begin
   end if;
 
   findings := findings || coalesce((
-    select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding)) from lora._member_findings(content, 0, '', members, array['conversations', 'training_pairs']) as finding), '[]');
+    select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding)) from lora._member_findings(content, 0, '', members, array['conversations',
+      'training_pairs']) as finding), '[]');
   has_pairs := members @? '$[*] ? (@[0] == "training_pairs")';
   has_conversations := members @? '$[*] ? (@[0] == "conversations")';
   if has_pairs and has_conversations then
@@ -269,7 +272,8 @@ begin
           else array['total_training_pairs', 'total_pairs'] end loop
           exit when declared ? 'declared' and id <> 'total_conversations';
           findings := findings || coalesce((
-            select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding) || pg_catalog.jsonb_build_object('content', metadata, 'part_byte', one.byte, 'prefix', name))
+            select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding) || pg_catalog.jsonb_build_object('content', metadata, 'part_byte', one.byte,
+              'prefix', name))
             from lora._declared_findings(read.documents[1], id, name, '{}') as finding), '[]');
           if id <> 'total_conversations' and lora._declared(read.documents[1], id) is not null then
             declared := declared || pg_catalog.jsonb_build_object('declared', lora._declared(read.documents[1], id), 'declared_path', name || '.' || id);
@@ -362,7 +366,8 @@ begin
     from pg_catalog.unnest(documents) with ordinality as each (document, place) order by place);
   pair_lines := lora._lines_at(content, pair_bytes);
   select * into read from lora._read_examples(pairs, documents, kinds, plain,
-    array(select (fault ->> 'place')::integer from pg_catalog.jsonb_array_elements(faults) as fault), pair_prefixes, pair_conversations, pair_lines, profile, window_tokens);
+    array(select (fault ->> 'place')::integer from pg_catalog.jsonb_array_elements(faults) as fault), pair_prefixes, pair_conversations, pair_lines,
+      profile, window_tokens);
   examples := read.examples;
   -- What is wrong with other parts, in the order of the document: of a code the first ones are kept.
   select pg_catalog.array_agg(each.value ->> 'content' order by each.place), pg_catalog.array_agg((each.value ->> 'part_byte')::bigint order by each.place),
@@ -393,7 +398,8 @@ begin
     where pg_catalog.jsonb_typeof(each.document) <> 'object'
     union all
     select 'line_too_long', count + each.place, null,
-      pg_catalog.to_jsonb(pg_catalog.format('the value has %s bytes, 16777216 at most are read', pg_catalog.octet_length(each.pair))), '0', pair_bytes[each.place]
+      pg_catalog.to_jsonb(pg_catalog.format('the value has %s bytes, 16777216 at most are read', pg_catalog.octet_length(each.pair))), '0',
+        pair_bytes[each.place]
     from pg_catalog.unnest(pairs) with ordinality as each (pair, place)
     where pg_catalog.octet_length(each.pair) > 16777216
   ),
@@ -419,10 +425,12 @@ begin
   ) as of_code;
   block := block || declared || pg_catalog.jsonb_build_object(
     'findings', lora._merged_findings(array[block -> 'findings', found]), 'sample', (
-      select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(pair_lines[(each.message ->> 0)::integer], each.message -> 1, each.message -> 2, each.message -> 3)
+      select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(pair_lines[(each.message ->> 0)::integer], each.message -> 1,
+        each.message -> 2, each.message -> 3)
         order by each.place), '[]')
       from pg_catalog.jsonb_array_elements(read.sample) with ordinality as each (message, place)),
-    'tally', read.tally || case when shape is not null then pg_catalog.jsonb_build_object('messages', (select coalesce(pg_catalog.sum(turn), 0) from pg_catalog.unnest(turns) as turn)) else '{}' end,
+    'tally', read.tally || case when shape is not null then pg_catalog.jsonb_build_object('messages', (select coalesce(pg_catalog.sum(turn), 0)
+      from pg_catalog.unnest(turns) as turn)) else '{}' end,
     'shape', shape,
     'document', case when shape is not null then pg_catalog.jsonb_build_object('conversations', conversations, 'turns', turns) end);
   if pg_catalog.cardinality(examples) > 0 then

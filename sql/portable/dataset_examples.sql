@@ -82,7 +82,8 @@ $$;
 grant execute on function lora._bucket(bigint) to public;
 
 -- Reads examples: their texts, what they are as jsonb, their shapes (NULL: no example), whether their texts are plain; for pairs of a document what stands
--- before their paths, and the ids of their conversations; their lines. The faulty ones have an error already. Answers what was found, by place; what was counted of those without an error; of each
+-- before their paths, and the ids of their conversations; their lines. The faulty ones have an error already. Answers what was found, by place; what
+-- was counted of those without an error; of each
 -- of these nine numbers: its place, hashes of prompt, reply, id, conversation and its metadata, its turn, messages, whether it is held back; and the
 -- messages that may be in the sample.
 create or replace function lora._read_examples(
@@ -156,7 +157,8 @@ begin
   measured as materialized (
     select counted.place,
       -- A reply without weight is no pair.
-      pg_catalog.string_agg(case when counted.is_weightless and counted.role = 'a' then 'w' else counted.role end, '' order by counted.ord) filter (where not counted.is_context)
+      pg_catalog.string_agg(case when counted.is_weightless and counted.role = 'a' then 'w' else counted.role end, ''
+        order by counted.ord) filter (where not counted.is_context)
         as roles,
       pg_catalog.count(*) filter (where not counted.is_context and not counted.continues and counted.role in ('u', 'a')) as messages,
       pg_catalog.sum(counted.units)::bigint as units,
@@ -206,7 +208,9 @@ begin
             (select pg_catalog.jsonb_object_agg(key, sound.document -> 'conversation_metadata' -> key)
              from unnest(lora._scaffolding()) as key where sound.document -> 'conversation_metadata' ? key), 0)
         when sound.kind in ('turns', 'messages', 'conversations') and sound.document ? 'conversation_metadata' then
-          pg_catalog.jsonb_hash_extended(sound.document -> 'conversation_metadata', 0)
+          -- With its type, as what is empty has the same hash as nothing.
+          pg_catalog.hashtextextended(pg_catalog.concat(pg_catalog.jsonb_typeof(sound.document -> 'conversation_metadata'),
+            pg_catalog.jsonb_hash_extended(sound.document -> 'conversation_metadata', 0)), 0)
       end as metadata,
       case when sound.kind = 'pairs' and pg_catalog.jsonb_typeof(sound.document -> 'turn_number') = 'number' then
         (sound.document -> 'turn_number')::bigint end as turn

@@ -18,7 +18,8 @@ begin
               -- Only an example inside of a document has line ends.
               lines[located.place] + case when located.byte > 0 and pg_catalog.strpos(located.content, E'\n') > 0 then
                 pg_catalog.length(pg_catalog.regexp_replace(
-                  pg_catalog.convert_from(pg_catalog.substr(pg_catalog.convert_to(located.content, 'UTF8'), 1, located.byte::integer), 'UTF8'), '[^\n]+', '', 'g'))
+                  pg_catalog.convert_from(pg_catalog.substr(pg_catalog.convert_to(located.content, 'UTF8'), 1, located.byte::integer), 'UTF8'),
+                    '[^\n]+', '', 'g'))
                 else 0 end,
               offsets[located.place] + located.byte,
               case when located.steps is not null then lora._shown_path(prefixes[located.place], located.steps) end,

@@ -8,15 +8,9 @@ language plpgsql immutable strict parallel unsafe
 set search_path = ''
 as $$
 declare
-  whole text;
+  whole constant text := lora._text_of(content);
 begin
   faults := '{}';
-  begin
-    whole := pg_catalog.convert_from(
-      case when pg_catalog.position(content, '\x00'::bytea) > 0 then pg_catalog.convert_to(lora._latin(content), 'LATIN1') else content end, 'UTF8');
-  exception when character_not_in_repertoire then
-    null;
-  end;
   if whole is not null then
     lines := case when whole = '' then array[''] else pg_catalog.string_to_array(whole, E'\n') end;
     return;

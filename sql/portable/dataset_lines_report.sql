@@ -19,7 +19,8 @@ begin
   end if;
   if state = '{}' then
     -- The options of the first line count: they are an argument of the aggregate, the same in each row.
-    state := array[pg_catalog.convert_to(pg_catalog.jsonb_build_object('options', lora._dataset_options(coalesce(options, '{}')), 'parts', '[]'::jsonb)::text, 'UTF8')];
+    state := array[pg_catalog.convert_to(pg_catalog.jsonb_build_object('options', lora._dataset_options(coalesce(options, '{}')), 'parts',
+      '[]'::jsonb)::text, 'UTF8')];
   end if;
   state := state || (pg_catalog.int8send(line_number) || line);
   if pg_catalog.pg_column_size(state) > 32768 then

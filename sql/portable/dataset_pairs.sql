@@ -141,7 +141,8 @@ begin
     return query select 'low_quality_score', at, pg_catalog.format('"%s" is %s', lora._shown_path(prefix, at), lora._shown_number(score)), null::text;
   end if;
   if pg_catalog.jsonb_typeof(training -> 'quality_criteria') = 'object' then
-    return query select 'criterion_out_of_range', mark.at, pg_catalog.format('"%s" is %s', lora._shown_path(prefix, mark.at), lora._shown_number(mark.value)), null::text
+    return query select 'criterion_out_of_range', mark.at, pg_catalog.format('"%s" is %s', lora._shown_path(prefix, mark.at),
+      lora._shown_number(mark.value)), null::text
     from (
       select array['.training_metadata', '.quality_criteria', '.' || member.key] as at, member.place,
         case when pg_catalog.json_typeof(member.value) = 'number' then (member.value #>> '{}')::numeric end as value

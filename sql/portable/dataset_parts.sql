@@ -70,7 +70,8 @@ begin
     where not field.is_optional or coalesce(value.document -> field.key, 'null') not in ('null', '""')
     union all
     -- Earlier rounds.
-    select value.place, 2 * round.place::integer + number - 2, value.plain, true, false, case number when 1 then 'u' else 'a' end, round.value -> number - 1, true, null
+    select value.place, 2 * round.place::integer + number - 2, value.plain, true, false, case number when 1 then 'u' else 'a' end,
+      round.value -> number - 1, true, null
     from value
     cross join lateral pg_catalog.jsonb_array_elements(
       case when value.kind = 'alpaca' and pg_catalog.jsonb_typeof(value.document -> 'history') = 'array' then value.document -> 'history' else '[]' end

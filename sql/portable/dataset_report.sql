@@ -12,7 +12,6 @@ declare
   verdict record;
   findings jsonb[];
   shape text;
-  document bytea;
   is_marked boolean;
   read record;
   counted bigint;
@@ -22,9 +21,7 @@ begin
   select * into verdict from lora._file_verdict(first_line, block, bytes, raw);
   if verdict.kind = 'document' then
     is_marked := pg_catalog.substr(raw, 1, 3) = '\xefbbbf';
-    document := case when is_marked then pg_catalog.substr(raw, 4) else raw end;
-    select * into read from lora._read_document(
-      pg_catalog.convert_from(case when pg_catalog.position(document, '\x00'::bytea) > 0 then pg_catalog.convert_to(lora._latin(document), 'LATIN1') else document end, 'UTF8'),
+    select * into read from lora._read_document(lora._text_of(case when is_marked then pg_catalog.substr(raw, 4) else raw end),
       is_marked, (block ->> 'lines')::bigint, options ->> 'profile', (options ->> 'window')::numeric);
     if read.block is null then
       verdict.kind := 'foreign';
@@ -77,7 +74,8 @@ begin
     end if;
     -- What the file says of itself. A document lists unanswered turns among its pairs.
     counted := case
-      when block -> 'document' <> 'null' then (select coalesce(pg_catalog.sum(turn::bigint), 0) from pg_catalog.jsonb_array_elements_text(block -> 'document' -> 'turns') as turn)
+      when block -> 'document' <> 'null' then (select coalesce(pg_catalog.sum(turn::bigint), 0)
+        from pg_catalog.jsonb_array_elements_text(block -> 'document' -> 'turns') as turn)
       else coalesce((block -> 'tally' ->> 'training_pairs')::bigint, 0) + coalesce((block -> 'tally' ->> 'validation_pairs')::bigint, 0)
     end;
     if (block ->> 'declared')::bigint <> counted then
@@ -120,14 +118,16 @@ begin
     if pg_catalog.get_byte(content, pg_catalog.length(content) - 1) = 10 then
       content := pg_catalog.substr(content, 1, pg_catalog.length(content) - 1);
     end if;
-    first := case when pg_catalog.position(whole, '\x0a'::bytea) > 0 then pg_catalog.substr(whole, 1, pg_catalog.position(whole, '\x0a'::bytea) - 1) else whole end;
+    first := case when pg_catalog.position(whole, '\x0a'::bytea) > 0 then pg_catalog.substr(whole, 1, pg_catalog.position(whole,
+      '\x0a'::bytea) - 1) else whole end;
     select * into read from lora._lines_of(content);
     select lines.block, lines.examples into block, examples
     from lora._read_lines(read.lines, read.sizes, read.faults, true, options ->> 'profile', (options ->> 'window')::numeric) as lines;
     select whole_block.block, whole_block.examples into block, examples from lora._limited(block, examples) as whole_block;
   end if;
   select finished.block, finished.examples into block, examples
-  from lora._finished(first, case when lora._may_be_document(block) then whole end, lora._digest(whole), pg_catalog.length(whole), options, block, examples) as finished;
+  from lora._finished(first, case when lora._may_be_document(block) then whole end, lora._digest(whole), pg_catalog.length(whole), options, block,
+    examples) as finished;
 end
 $$;
 grant execute on function lora._read_file(bytea, jsonb) to public;

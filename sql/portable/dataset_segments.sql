@@ -334,7 +334,8 @@ begin
     keeps_raw := keeps_raw and lora._may_be_document(block);
   end if;
   return lora._encoded_segment(head, first, last,
-    case when keeps_raw then (select pg_catalog.string_agg(each.bytes, '' order by each.place) from pg_catalog.unnest(raw) with ordinality as each (bytes, place)) end,
+    case when keeps_raw then (select pg_catalog.string_agg(each.bytes, '' order by each.place) from pg_catalog.unnest(raw)
+      with ordinality as each (bytes, place)) end,
     examples);
 end
 $$;

@@ -21,7 +21,8 @@ begin
           (kept.finding ->> 0)::bigint, (kept.finding ->> 1)::bigint, rule.code collate pg_catalog."C", kept.number) as place,
       pg_catalog.jsonb_build_object(
         'line', kept.finding -> 0,
-        'error', case when rule.once and rule.lines > 1 then pg_catalog.format('%s (%s lines in all)', kept.finding ->> 3, rule.lines) else kept.finding ->> 3 end,
+        'error', case when rule.once and rule.lines > 1 then pg_catalog.format('%s (%s lines in all)', kept.finding ->> 3,
+          rule.lines) else kept.finding ->> 3 end,
         'suggestion', coalesce(kept.finding ->> 4, rule.suggestion), 'code', rule.code, 'severity', rule.severity, 'path', kept.finding -> 2,
         'offset', kept.finding -> 1, 'excerpt', kept.finding -> 5)
       || case when kept.finding -> 6 = '"validation"' then '{"split": "validation"}' else '{}'::jsonb end as shown
@@ -127,7 +128,8 @@ begin
       select pg_catalog.jsonb_agg(conversation.shown order by conversation.begins)
       from (
         select pg_catalog.min(message.begins) as begins, pg_catalog.jsonb_build_object('conversation_id', message.value -> 1, 'turns',
-          pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('role', lora._role_name(message.value ->> 2), 'content', message.value -> 3) order by message.place)) as shown
+          pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('role', lora._role_name(message.value ->> 2), 'content', message.value -> 3)
+            order by message.place)) as shown
         from (
           select ranked.*, pg_catalog.min(ranked.place) filter (where ranked.rank = 4) over () as stop
           from (

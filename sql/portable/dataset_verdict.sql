@@ -1,37 +1,6 @@
 -- dataset_verdict: what a file is, before its lines are believed: lines of JSON, one document, or something else that people upload as JSONL.
 -- core/src/dataset/verdict.rs says what and why.
 
--- Bytes as if each were a character, with U+0001 in the place of NUL.
-create or replace function lora._latin(content bytea)
-returns text
-language plpgsql immutable strict parallel safe
-set search_path = ''
-as $$
-begin
-  if pg_catalog.position(content, '\x00'::bytea) > 0 then
-    content := pg_catalog.decode(
-      pg_catalog.replace(pg_catalog.replace(pg_catalog.encode(content, 'escape'), '\\', '\134'), '\000', '\001'), 'escape');
-  end if;
-  return pg_catalog.convert_from(content, 'LATIN1');
-end
-$$;
-grant execute on function lora._latin(bytea) to public;
-
--- How many of the bytes are UTF-8 before the first that is not.
-create or replace function lora._valid_bytes(latin text)
-returns integer
-language plpgsql immutable strict parallel safe
-set search_path = ''
-as $$
-begin
-  return pg_catalog.length(pg_catalog.substring(latin,
-    '^(?:[\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf]{2}'
-    '|\u00ed[\u0080-\u009f][\u0080-\u00bf]|\u00f0[\u0090-\u00bf][\u0080-\u00bf]{2}|[\u00f1-\u00f3][\u0080-\u00bf]{3}'
-    '|\u00f4[\u0080-\u008f][\u0080-\u00bf]{2})*'));
-end
-$$;
-grant execute on function lora._valid_bytes(text) to public;
-
 -- Whether a line holds column names, at least two, of which one is known: by that a table of training data is told from a line that is just broken.
 create or replace function lora._is_table(latin text)
 returns boolean
@@ -71,7 +40,8 @@ set search_path = ''
 as $$
 declare
   filled constant bigint := block ->> 'filled';
-  examples constant bigint := (select coalesce(pg_catalog.sum((of_shape.value ->> 'lines')::bigint), 0) from pg_catalog.jsonb_each(block -> 'shapes') as of_shape);
+  examples constant bigint := (select coalesce(pg_catalog.sum((of_shape.value ->> 'lines')::bigint), 0)
+    from pg_catalog.jsonb_each(block -> 'shapes') as of_shape);
   beginning constant text := lora._latin(pg_catalog.substr(first_line, 1, 4200));
   format text;
   begins text;
@@ -138,23 +108,15 @@ begin
     end if;
     return;
   end if;
-  begin
-    content := pg_catalog.convert_from(raw, 'UTF8');
-  exception when character_not_in_repertoire then
-    null;
-  end;
-  if content is null then
+  content := lora._text_of(raw);
+  if content is null and looks_like_one then
     valid := lora._valid_bytes(lora._latin(raw));
-    if valid = pg_catalog.length(raw) then
-      content := pg_catalog.convert_from(pg_catalog.convert_to(lora._latin(raw), 'LATIN1'), 'UTF8');
-    elsif looks_like_one then
-      kind := 'foreign';
-      code := 'invalid_utf8';
-      error := pg_catalog.format('byte 0x%s at offset %s is not UTF-8', pg_catalog.lpad(pg_catalog.to_hex(pg_catalog.get_byte(raw, valid)), 2, '0'), valid);
-      return;
-    else
-      return;
-    end if;
+    kind := 'foreign';
+    code := 'invalid_utf8';
+    error := pg_catalog.format('byte 0x%s at offset %s is not UTF-8', pg_catalog.lpad(pg_catalog.to_hex(pg_catalog.get_byte(raw, valid)), 2, '0'), valid);
+  end if;
+  if content is null then
+    return;
   end if;
   if filled = 1 then
     kind := case when looks_like_one then 'document' else 'lines' end;
