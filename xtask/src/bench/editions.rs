@@ -30,6 +30,9 @@ const MEGABYTE: usize = 1 << 20;
 pub fn run(bed: &mut Bed<'_>) -> anyhow::Result<()> {
     let cluster = bed.cluster();
     cluster.create_database(PORTABLE)?;
+    // What should fit into memory fills no disk.
+    let limit = format!("alter database {PORTABLE} set temp_file_limit = '4GB'");
+    cluster.connect(PORTABLE)?.batch_execute(&limit)?;
     let mut editions = [bed.connect()?, cluster.connect(PORTABLE)?];
     editions[1].batch_execute("create schema lora")?;
     editions[1].batch_execute(&Database::portable_files())?;
