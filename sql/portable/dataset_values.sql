@@ -65,11 +65,11 @@ begin
       (given.is_bare or given.content !~ '\\[ubf]|[\u007f-\u009f\ufffd]') as plain,
       given.content is not null and (
         given.document is null
-        -- What may be a key that stands twice: in what Postgres writes there are fewer ends of keys. A quote that is written as a number, or a
+        -- What may be a key that stands twice: in what Postgres writes there are fewer ends of keys. A quote or a colon that is written as a number, or a
         -- space before the colon, would hide one.
         or pg_catalog.octet_length(given.content) - pg_catalog.octet_length(pg_catalog.replace(given.content, '":', ''))
           <> pg_catalog.octet_length(given.written) - pg_catalog.octet_length(pg_catalog.replace(given.written, '":', ''))
-        or not given.is_bare and given.content ~ '\\u00(?:00|22)'
+        or not given.is_bare and given.content ~ '\\u00(?:00|22|3[aA])'
         -- A number beyond a float: it has a large power, and so many zeros where Postgres writes it, or many digits.
         or pg_catalog.strpos(given.written, '0000000000000000000000000000000000000000') > 0
         or given.content ~ '"[ \t\r\n]+:|[0-9]{100}'
