@@ -21,11 +21,13 @@ const CALLS: usize = 500;
 /// How many attempts at a smaller file are made.
 const ATTEMPTS: usize = 600;
 
+/// Expressions that have the same outcome, of these files.
+type Ask = Box<dyn Fn(&[Vec<u8>]) -> Vec<String>>;
+
 /// A question about files: one, or two of which the other is held back.
 struct Question {
     files: Vec<Vec<u8>>,
-    /// Expressions that have the same outcome, of these files.
-    ask: Box<dyn Fn(&[Vec<u8>]) -> Vec<String>>,
+    ask: Ask,
 }
 
 /// What differs between the editions, or between the expressions.
