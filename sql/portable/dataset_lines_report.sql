@@ -116,11 +116,11 @@ begin
     raise exception 'the line number % is missing', wrong
       using errcode = '22023', hint = 'Number the lines of a file from 1 on without gaps: row_number() does it.';
   end if;
-  -- As many at once as a file may have.
+  -- A megabyte at once.
   contents := array(
     select pg_catalog.string_agg(pg_catalog.substr(each.line, 9) || '\x0a', '' order by each.number)
     from (
-      select line.line, line.number, (pg_catalog.sum(pg_catalog.length(line.line)) over (order by line.number) / 8388608)::bigint as part
+      select line.line, line.number, (pg_catalog.sum(pg_catalog.length(line.line)) over (order by line.number) / 1048576)::bigint as part
       from unnest(numbers, lines) as line (number, line)
     ) as each
     group by each.part order by each.part);

@@ -98,6 +98,20 @@ end
 $$;
 grant execute on function lora._finished(bytea, bytea, numeric, bigint, jsonb, jsonb, bigint[]) to public;
 
+-- The segments of a file, a megabyte each.
+create or replace function lora._scanned_parts(content bytea, options jsonb)
+returns bytea[]
+language plpgsql immutable strict parallel unsafe
+set search_path = ''
+as $$
+begin
+  return array(
+    select lora.scan_segment(pg_catalog.substr(content, at, 1048576), pg_catalog.jsonb_build_object('profile', options -> 'profile', 'window', options -> 'window'))
+    from pg_catalog.generate_series(1, pg_catalog.length(content), 1048576) as at order by at);
+end
+$$;
+grant execute on function lora._scanned_parts(bytea, jsonb) to public;
+
 -- A file in one value, read to its end.
 create or replace function lora._read_file(content bytea, options jsonb, out block jsonb, out examples bigint[])
 language plpgsql immutable parallel unsafe
@@ -109,6 +123,12 @@ declare
   first bytea;
 begin
   perform lora._refuse_large_dataset(pg_catalog.length(content));
+  -- What many lines are held in grows with them, and beyond work_mem it is files.
+  if pg_catalog.length(content) > 2097152 then
+    select read_parts.block, read_parts.examples into block, examples
+    from lora._read_segment(lora._merged_segments(lora._scanned_parts(content, options)), options) as read_parts;
+    return;
+  end if;
   if pg_catalog.length(content) = 0 then
     block := lora._no_lines();
     examples := '{}';
