@@ -13,14 +13,15 @@ begin
   if line_number is null or line is null then
     raise exception 'a line or its number is NULL'
       using errcode = '22023', hint = 'Pass every line with its number; a line without anything on it is ''''.';
-  elsif line_number < 1 then
-    raise exception 'the line number % is below 1', line_number
-      using errcode = '22023', hint = 'Number the lines of a file from 1 on: row_number() does it.';
   end if;
   if state = '{}' then
     -- The options of the first line count: they are an argument of the aggregate, the same in each row.
     state := array[pg_catalog.convert_to(pg_catalog.jsonb_build_object('options', lora._dataset_options(coalesce(options, '{}')), 'parts',
       '[]'::jsonb)::text, 'UTF8')];
+  end if;
+  if line_number < 1 then
+    raise exception 'the line number % is below 1', line_number
+      using errcode = '22023', hint = 'Number the lines of a file from 1 on: row_number() does it.';
   end if;
   state := state || (pg_catalog.int8send(line_number) || line);
   if pg_catalog.pg_column_size(state) > 32768 then

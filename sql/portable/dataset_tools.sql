@@ -97,7 +97,7 @@ begin
     end if;
     if role <> 'assistant' and (lora._is_call(message -> 'tool_calls') or lora._is_call(message -> 'function_call')) then
       return query select 'invalid_tool_call', at,
-        pg_catalog.format('"%s" is of "%s", only the assistant calls tools', lora._shown_path(null, at), role), null::text;
+        pg_catalog.format('"%s" is of %s, only the assistant calls tools', lora._shown_path(null, at), lora._quoted(role)), null::text;
     end if;
     -- The older form has no id, so nothing can answer it by one.
     if message -> 'function_call' <> 'null' then
