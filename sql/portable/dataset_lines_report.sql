@@ -7,7 +7,7 @@
 create or replace function lora._lines_add(state bytea[], line_number bigint, line bytea, options jsonb)
 returns bytea[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if line_number is null or line is null then
@@ -35,7 +35,7 @@ grant execute on function lora._lines_add(bytea[], bigint, bytea, jsonb) to publ
 create or replace function lora._lines_add(state bytea[], line_number bigint, line text, options jsonb)
 returns bytea[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return lora._lines_add(state, line_number, pg_catalog.convert_to(line, 'UTF8'), options);
@@ -47,7 +47,7 @@ grant execute on function lora._lines_add(bytea[], bigint, text, jsonb) to publi
 create or replace function lora._lines_set_apart(state bytea[])
 returns bytea[]
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   head constant jsonb := pg_catalog.convert_from(state[1], 'UTF8');
@@ -64,7 +64,7 @@ grant execute on function lora._lines_set_apart(bytea[]) to public;
 create or replace function lora._lines_report(state bytea[])
 returns jsonb
 language plpgsql stable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   head jsonb;

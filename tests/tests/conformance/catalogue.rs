@@ -153,7 +153,7 @@ fn portable_functions_pin_their_search_path_and_run_as_the_caller() {
     let mut editions = Editions::new();
     let loose = "select oid::regprocedure::text from pg_catalog.pg_proc
         where pronamespace = 'lora'::regnamespace and prokind <> 'a'
-          and (prosecdef or not coalesce('search_path=\"\"' = any (proconfig), false)
+          and (prosecdef or not coalesce('search_path=pg_catalog, pg_temp' = any (proconfig), false)
             or provolatile = 'v' or proparallel not in ('s', 'u') or not pg_catalog.has_function_privilege('public', oid, 'execute'))";
     let loose: Vec<String> =
         editions.portable.query(loose, &[]).unwrap().iter().map(|row| row.get(0)).collect();
