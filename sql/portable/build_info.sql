@@ -2,7 +2,7 @@
 create or replace function lora.build_info()
 returns jsonb
 language plpgsql stable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.jsonb_build_object(

@@ -15,7 +15,7 @@ create or replace function lora._cost_breakdown_add(
 )
 returns text
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- What nearly every row is. A currency that has "}" itself stands at the beginning of no state, and none is "".
@@ -36,7 +36,7 @@ create or replace function lora._cost_breakdown_add_any(
 )
 returns text
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   known text;
@@ -77,7 +77,7 @@ grant execute on function lora._cost_breakdown_add_any(text, numeric, text, date
 create or replace function lora._cost_state(currency text, cursor bigint, bytes bigint, part text)
 returns text
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case when pg_catalog.strpos(currency, '}') = 0 then currency else '' end || '}'
@@ -90,7 +90,7 @@ grant execute on function lora._cost_state(text, bigint, bigint, text) to public
 create or replace function lora._cost_part(currency text)
 returns text
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return array['0', '#0', currency, null, null, null]::text;
@@ -101,7 +101,7 @@ grant execute on function lora._cost_part(text) to public;
 create or replace function lora._cost_currency(state text)
 returns text
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return (('{' || pg_catalog.substr(state, pg_catalog.strpos(state, '}') + 21) || '}')::text[])[1][3];
@@ -113,7 +113,7 @@ grant execute on function lora._cost_currency(text) to public;
 create or replace function lora._cost_breakdown_set_apart(state text, currency text)
 returns text
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- What is set apart as a constant of the plan would be copied into it.
 set plan_cache_mode = force_generic_plan
 as $$
@@ -153,7 +153,7 @@ grant execute on function lora._cost_breakdown_set_apart(text, text) to public;
 create or replace function lora._cost_breakdown_whole(state text)
 returns text
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   figures constant integer := pg_catalog.strpos(state, '}') + 1;
@@ -176,7 +176,7 @@ grant execute on function lora._cost_breakdown_whole(text) to public;
 create or replace function lora._cost_sums(part text)
 returns text
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- The lines as a constant of the plan would be copied into it.
 set plan_cache_mode = force_generic_plan
 as $$
@@ -236,7 +236,7 @@ grant execute on function lora._cost_sums(text) to public;
 create or replace function lora._cost_breakdown_answer(state text)
 returns jsonb
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- As above.
 set plan_cache_mode = force_generic_plan
 as $$
@@ -276,7 +276,7 @@ grant execute on function lora._cost_breakdown_answer(text) to public;
 create or replace function lora._check_cost_key(key text)
 returns void
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.octet_length(key) > 200 then
@@ -291,7 +291,7 @@ grant execute on function lora._check_cost_key(text) to public;
 create or replace function lora._currency_places(currency text)
 returns integer
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case
@@ -307,7 +307,7 @@ grant execute on function lora._currency_places(text) to public;
 create or replace function lora._rounded_half_even(amount numeric, places integer)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- Postgres rounds a half away from zero.

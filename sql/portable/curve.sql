@@ -4,7 +4,7 @@
 create or replace function lora._curve_begin(max_points integer, method text, smoothing double precision)
 returns double precision[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   most constant integer := 100000; -- CURVE_POINTS
@@ -38,7 +38,7 @@ create or replace function lora._curve_add(
 )
 returns double precision[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- The arguments of the first row count, as they are the same in each.
@@ -63,7 +63,7 @@ create or replace function lora._curve_add(
 )
 returns double precision[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.cardinality(state) = 0 then
@@ -86,7 +86,7 @@ create or replace function lora._curve_add(
 )
 returns double precision[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- One expression, and no call for each row: either would cost as much as the rest of it.
@@ -101,7 +101,7 @@ create or replace function lora._curve_add(
 )
 returns double precision[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- One expression, and no call for each row: either would cost as much as the rest of it.
@@ -115,7 +115,7 @@ grant execute on function lora._curve_add(double precision[], bigint, double pre
 create or replace function lora._check_series(points double precision)
 returns void
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   most constant integer := 20000000; -- SERIES_POINTS
@@ -131,7 +131,7 @@ grant execute on function lora._check_series(double precision) to public;
 create or replace function lora._curve_final(state double precision[])
 returns jsonb
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- The points as a constant of the plan would be copied into it.
 set plan_cache_mode = force_generic_plan
 as $$
@@ -189,7 +189,7 @@ grant execute on function lora._curve_final(double precision[]) to public;
 create or replace function lora._curve_bigint_final(state double precision[])
 returns jsonb
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- The points as a constant of the plan would be copied into it.
 set plan_cache_mode = force_generic_plan
 as $$
@@ -247,7 +247,7 @@ grant execute on function lora._curve_bigint_final(double precision[]) to public
 create or replace function lora._is_negative(value double precision)
 returns boolean
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.get_byte(pg_catalog.float8send(value), 0) >= 128;
@@ -259,7 +259,7 @@ grant execute on function lora._is_negative(double precision) to public;
 create or replace function lora._figures("values" bigint[])
 returns numeric[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return "values"::numeric[];
@@ -271,7 +271,7 @@ grant execute on function lora._figures(bigint[]) to public;
 create or replace function lora._distance(x double precision, since double precision)
 returns double precision
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case when pg_catalog.abs(x) < 1e307 and pg_catalog.abs(since) < 1e307 then x - since else lora._sum(x, -since) end;
@@ -282,7 +282,7 @@ grant execute on function lora._distance(double precision, double precision) to 
 create or replace function lora._distance(x bigint, since bigint)
 returns double precision
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case when since >= 0 or x < 0 then (x - since)::double precision
@@ -298,7 +298,7 @@ create or replace function lora._curve(
 )
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   drawn_x x%type := '{}';
@@ -324,7 +324,7 @@ grant execute on function lora._curve(
 create or replace function lora._curve_marks(x anyarray, y double precision[], places bigint[], most integer)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   since x%type := '{}';

@@ -7,7 +7,7 @@ create or replace function lora._curve_health_add(
 )
 returns double precision[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- As other aggregates: what is unknown is not added.
@@ -32,7 +32,7 @@ grant execute on function lora._curve_health_add(
 create or replace function lora._check_health_points(points double precision)
 returns void
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   most constant integer := 2000000; -- HEALTH_POINTS
@@ -48,7 +48,7 @@ grant execute on function lora._check_health_points(double precision) to public;
 create or replace function lora._curve_health_final(state double precision[])
 returns jsonb
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- The rows as a constant of the plan would be copied into it.
 set plan_cache_mode = force_generic_plan
 as $$
@@ -112,7 +112,7 @@ grant execute on function lora._curve_health_final(double precision[]) to public
 create or replace function lora._health_findings(broken jsonb)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return (

@@ -4,7 +4,7 @@
 create or replace function lora._select_points(x anyarray, y double precision[], most integer, method integer)
 returns integer[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   preselected constant integer := 4; -- PRESELECTED
@@ -55,7 +55,7 @@ grant execute on function lora._select_points(anyarray, double precision[], inte
 create or replace function lora._extremes(y double precision[], places integer[])
 returns integer[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   lowest integer := places[1];
@@ -84,7 +84,7 @@ grant execute on function lora._extremes(double precision[], integer[]) to publi
 create or replace function lora._min_max(y double precision[], most integer)
 returns integer[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   count constant integer := pg_catalog.cardinality(y);
@@ -133,7 +133,7 @@ grant execute on function lora._min_max(double precision[], integer) to public;
 create or replace function lora._lttb(x anyarray, y double precision[], places integer[], wanted integer)
 returns integer[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   count constant integer := pg_catalog.cardinality(places);

@@ -6,7 +6,7 @@
 create or replace function lora._joined_tallies(many jsonb[])
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(
@@ -43,7 +43,7 @@ grant execute on function lora._joined_tallies(jsonb[]) to public;
 create or replace function lora._joined_samples(many jsonb[])
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(
@@ -74,7 +74,7 @@ create or replace function lora._joined_blocks(
   blocks jsonb[], example_lists text[], lines jsonb[], bytes jsonb[], out block jsonb, out examples bigint[]
 )
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
@@ -148,7 +148,7 @@ grant execute on function lora._joined_blocks(jsonb[], text[], jsonb[], jsonb[])
 create or replace function lora._joined_shapes(many jsonb[])
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(

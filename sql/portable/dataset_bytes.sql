@@ -4,7 +4,7 @@
 create or replace function lora._latin(content bytea)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.position(content, '\x00'::bytea) > 0 then
@@ -20,7 +20,7 @@ grant execute on function lora._latin(bytea) to public;
 create or replace function lora._valid_bytes(latin text)
 returns integer
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.length(pg_catalog.substring(latin,
@@ -35,7 +35,7 @@ grant execute on function lora._valid_bytes(text) to public;
 create or replace function lora._text_of(content bytea)
 returns text
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.position(content, '\x00'::bytea) > 0 then

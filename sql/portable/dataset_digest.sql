@@ -5,7 +5,7 @@
 create or replace function lora._digest_powers()
 returns numeric[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   powers numeric[] := array[1];
@@ -23,7 +23,7 @@ grant execute on function lora._digest_powers() to public;
 create or replace function lora._digest(content bytea)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -82,7 +82,7 @@ grant execute on function lora._digest(bytea) to public;
 create or replace function lora._digest_shift(bytes bigint)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   prime constant numeric := 340282366920938463463374607431768211297;
@@ -105,7 +105,7 @@ grant execute on function lora._digest_shift(bigint) to public;
 create or replace function lora._joined_digests(residue numeric, later numeric, later_bytes bigint)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.mod(residue * lora._digest_shift(later_bytes) + later, 340282366920938463463374607431768211297);
@@ -117,7 +117,7 @@ grant execute on function lora._joined_digests(numeric, numeric, bigint) to publ
 create or replace function lora._shown_digest(residue numeric, bytes bigint)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   whole constant numeric := pg_catalog.mod(residue + lora._digest_shift(bytes), 340282366920938463463374607431768211297);

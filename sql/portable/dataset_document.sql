@@ -5,7 +5,7 @@
 create or replace function lora._readable_json(part text)
 returns json
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   shown constant text := pg_catalog.replace(part, '\u0000', '\uffff');
@@ -26,7 +26,7 @@ grant execute on function lora._readable_json(text) to public;
 create or replace function lora._members_of(part text, at bigint, most bigint)
 returns table (key text, content text, byte bigint, place bigint)
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   bytes constant bytea := pg_catalog.convert_to(part, 'UTF8');
@@ -74,7 +74,7 @@ grant execute on function lora._members_of(text, bigint, bigint) to public;
 create or replace function lora._has_members(part text)
 returns boolean
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.json_typeof(part::json) <> 'object' then
@@ -91,7 +91,7 @@ grant execute on function lora._has_members(text) to public;
 create or replace function lora._member_findings(part text, at bigint, path text, members jsonb, lists text[])
 returns table (code text, steps text[], error text, byte bigint, content text, part_byte bigint, prefix text)
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   known constant text[] :=
@@ -129,7 +129,7 @@ grant execute on function lora._member_findings(text, bigint, text, jsonb, text[
 create or replace function lora._value_findings(content text)
 returns table (code text, steps text[], error text, byte bigint)
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   faults jsonb;
@@ -153,7 +153,7 @@ grant execute on function lora._value_findings(text) to public;
 create or replace function lora._member_id(content text, key text)
 returns text
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   document constant jsonb := case when pg_catalog.octet_length(content) <= 16777216 then ((lora._read_json(array[content])).documents)[1] end;
@@ -168,7 +168,7 @@ create or replace function lora._read_document(
   content text, is_marked boolean, file_lines bigint, profile text, window_tokens numeric, out block jsonb, out examples bigint[]
 )
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
@@ -447,7 +447,7 @@ grant execute on function lora._read_document(text, boolean, bigint, text, numer
 create or replace function lora._lines_at(content text, bytes bigint[])
 returns bigint[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return array(

@@ -4,7 +4,7 @@
 create or replace function lora._example_findings(content text, document jsonb, kind text, prefix text)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if kind = 'pairs' then
@@ -23,7 +23,7 @@ grant execute on function lora._example_findings(text, jsonb, text, text) to pub
 create or replace function lora._is_regular(document jsonb, kind text, roles text, context text, entries integer, last_context text, prefix text)
 returns boolean
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if document - lora._keys_of(kind) <> '{}' or document ? 'split' and document -> 'split' not in ('null', '"train"', '"validation"') then
@@ -65,7 +65,7 @@ grant execute on function lora._is_regular(jsonb, text, text, text, integer, tex
 create or replace function lora._bucket(value bigint)
 returns integer
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   octave integer := 12;
@@ -92,7 +92,7 @@ create or replace function lora._read_examples(
   out findings jsonb, out tally jsonb, out examples bigint[], out sample jsonb
 )
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off

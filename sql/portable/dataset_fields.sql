@@ -6,7 +6,7 @@
 create or replace function lora._text_findings(value jsonb, prefix text, at text[])
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   path constant text := lora._shown_path(prefix, at);
@@ -82,7 +82,7 @@ grant execute on function lora._text_findings(jsonb, text, text[]) to public;
 create or replace function lora._optional_text(document jsonb, key text)
 returns jsonb
 language sql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select nullif(nullif(document -> key, 'null'), '""')
 $$;
@@ -92,7 +92,7 @@ grant execute on function lora._optional_text(jsonb, text) to public;
 create or replace function lora._id(value jsonb)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.jsonb_typeof(value) = 'string' then
@@ -109,7 +109,7 @@ grant execute on function lora._id(jsonb) to public;
 create or replace function lora._unknown_keys(content json, document jsonb, known text[], at text[])
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if document - known <> '{}' then
@@ -126,7 +126,7 @@ grant execute on function lora._unknown_keys(json, jsonb, text[], text[]) to pub
 create or replace function lora._role_of(name text)
 returns text
 language sql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case name
     when 'user' then 'u' when 'assistant' then 'a' when 'system' then 's' when 'tool' then 't' when 'developer' then 's' when 'function' then 't'
@@ -138,7 +138,7 @@ grant execute on function lora._role_of(text) to public;
 create or replace function lora._role_meant_by(name text)
 returns text
 language sql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case
     when pg_catalog.lower(name collate pg_catalog."C") in ('user', 'human', 'customer', 'client', 'prompter') then 'u'
@@ -152,7 +152,7 @@ grant execute on function lora._role_meant_by(text) to public;
 create or replace function lora._role_name(role text)
 returns text
 language sql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case role when 's' then 'system' when 'u' then 'user' when 'a' then 'assistant' when 't' then 'tool' end
 $$;
@@ -162,7 +162,7 @@ grant execute on function lora._role_name(text) to public;
 create or replace function lora._role_findings(value jsonb, prefix text, at text[], is_sharegpt boolean)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   path constant text := lora._shown_path(prefix, at);
@@ -198,7 +198,7 @@ grant execute on function lora._role_findings(jsonb, text, text[], boolean) to p
 create or replace function lora._weight_findings(value jsonb, prefix text, at text[])
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if value <> 'null' and value <> '0' and value <> '1' then
@@ -212,7 +212,7 @@ grant execute on function lora._weight_findings(jsonb, text, text[]) to public;
 create or replace function lora._split_findings(value jsonb)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if value not in ('null', '"validation"', '"train"') then
@@ -229,7 +229,7 @@ grant execute on function lora._split_findings(jsonb) to public;
 create or replace function lora._order_findings(roles text, at text[])
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   place integer;

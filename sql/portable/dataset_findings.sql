@@ -7,7 +7,7 @@
 create or replace function lora._placed_findings(findings jsonb, contents text[], lines bigint[], offsets bigint[], prefixes text[])
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(
@@ -50,7 +50,7 @@ grant execute on function lora._placed_findings(jsonb, text[], bigint[], bigint[
 create or replace function lora._kept_of(code text)
 returns integer
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case when code in (
@@ -66,7 +66,7 @@ grant execute on function lora._kept_of(text) to public;
 create or replace function lora._merged_findings(many jsonb[], by_file boolean default false)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(
@@ -99,7 +99,7 @@ grant execute on function lora._merged_findings(jsonb[], boolean) to public;
 create or replace function lora._shifted_kept(kept jsonb, lines jsonb, bytes jsonb)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(
@@ -118,7 +118,7 @@ grant execute on function lora._shifted_kept(jsonb, jsonb, jsonb) to public;
 create or replace function lora._shifted_findings(findings jsonb, lines jsonb, bytes jsonb)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(
@@ -135,7 +135,7 @@ grant execute on function lora._shifted_findings(jsonb, jsonb, jsonb) to public;
 create or replace function lora._finding(code text, line bigint, byte_offset bigint, path text, error text, excerpt text default null)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.jsonb_build_object(code, pg_catalog.jsonb_build_object(

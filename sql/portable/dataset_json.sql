@@ -5,7 +5,7 @@
 create or replace function lora._json_tokens(content text)
 returns table (token text, byte bigint)
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
@@ -27,7 +27,7 @@ grant execute on function lora._json_tokens(text) to public;
 -- character is not read.
 create or replace function lora._string_fault(content text, byte bigint, is_skipped boolean, out message text, out behind bigint)
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   rest text := pg_catalog.substr(content, 2);
@@ -95,7 +95,7 @@ grant execute on function lora._string_fault(text, bigint, boolean) to public;
 -- How a number breaks that begins with these characters: a message of serde_json, and how many bytes were read of it. NULL: it does not.
 create or replace function lora._json_number_fault(content text, out message text, out behind bigint)
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   number constant text := pg_catalog.substring(content, '^-?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]*)?');
@@ -131,7 +131,7 @@ grant execute on function lora._json_number_fault(text) to public;
 create or replace function lora._is_beyond_float(number text)
 returns boolean
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   mantissa constant text := pg_catalog.ltrim(pg_catalog.regexp_replace(number, '[eE].*$', ''), '-');
@@ -162,7 +162,7 @@ grant execute on function lora._is_beyond_float(text) to public;
 create or replace function lora._json_faults(content text, is_skipped boolean default false, are_many boolean default false)
 returns table (code text, detail text, byte bigint)
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   next record;
@@ -387,7 +387,7 @@ grant execute on function lora._json_faults(text, boolean, boolean) to public;
 create or replace function lora._explained(content text, message text, behind bigint)
 returns table (code text, detail text, byte bigint)
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   bytes constant bytea := pg_catalog.convert_to(content, 'UTF8');
@@ -425,7 +425,7 @@ grant execute on function lora._explained(text, text, bigint) to public;
 create or replace function lora._located(content text, steps text[])
 returns bigint
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   next record;

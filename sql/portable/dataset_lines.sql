@@ -5,7 +5,7 @@
 -- A NUL is U+0001 here, which no JSON may hold either.
 create or replace function lora._lines_of(content bytea, out lines text[], out sizes bigint[], out faults jsonb)
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   whole constant text := lora._text_of(content);
@@ -38,7 +38,7 @@ grant execute on function lora._lines_of(bytea) to public;
 create or replace function lora._header_findings(document jsonb, is_first boolean)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   meta constant jsonb := document -> '_meta';
@@ -63,7 +63,7 @@ grant execute on function lora._header_findings(jsonb, boolean) to public;
 create or replace function lora._declared(document jsonb, key text)
 returns bigint
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   number constant numeric := case when pg_catalog.jsonb_typeof(document) = 'object' and pg_catalog.jsonb_typeof(document -> key) = 'number' then
@@ -77,7 +77,7 @@ grant execute on function lora._declared(jsonb, text) to public;
 create or replace function lora._declared_findings(document jsonb, key text, prefix text, at text[])
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if document -> key <> 'null' and lora._declared(document, key) is null then
@@ -94,7 +94,7 @@ create or replace function lora._read_lines(
   lines text[], sizes bigint[], faults jsonb, is_first boolean, profile text, window_tokens numeric, out block jsonb, out examples bigint[]
 )
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 set plan_cache_mode = force_generic_plan
 as $$

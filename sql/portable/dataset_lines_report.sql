@@ -1,26 +1,27 @@
 -- dataset_lines_report: the report on the numbered lines of a dataset, in any order.
 --
 -- Postgres copies the state of an aggregate for each row. So only the newest lines are in the state; the others are set apart, as parts that cursors of the
--- transaction hold (series.sql says more of that). What they hold is read when the answer is made, which takes the place of the first part.
+-- transaction hold (series.sql says more of that), until it ends: as an aggregate over a window may ask for its answer and go on.
 --
 -- The state: the options and the numbers of the cursors, as JSON; then the newest lines, each behind its number in eight bytes.
 create or replace function lora._lines_add(state bytea[], line_number bigint, line bytea, options jsonb)
 returns bytea[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if line_number is null or line is null then
     raise exception 'a line or its number is NULL'
       using errcode = '22023', hint = 'Pass every line with its number; a line without anything on it is ''''.';
-  elsif line_number < 1 then
-    raise exception 'the line number % is below 1', line_number
-      using errcode = '22023', hint = 'Number the lines of a file from 1 on: row_number() does it.';
   end if;
   if state = '{}' then
     -- The options of the first line count: they are an argument of the aggregate, the same in each row.
     state := array[pg_catalog.convert_to(pg_catalog.jsonb_build_object('options', lora._dataset_options(coalesce(options, '{}')), 'parts',
       '[]'::jsonb)::text, 'UTF8')];
+  end if;
+  if line_number < 1 then
+    raise exception 'the line number % is below 1', line_number
+      using errcode = '22023', hint = 'Number the lines of a file from 1 on: row_number() does it.';
   end if;
   state := state || (pg_catalog.int8send(line_number) || line);
   if pg_catalog.pg_column_size(state) > 32768 then
@@ -34,7 +35,7 @@ grant execute on function lora._lines_add(bytea[], bigint, bytea, jsonb) to publ
 create or replace function lora._lines_add(state bytea[], line_number bigint, line text, options jsonb)
 returns bytea[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return lora._lines_add(state, line_number, pg_catalog.convert_to(line, 'UTF8'), options);
@@ -46,14 +47,14 @@ grant execute on function lora._lines_add(bytea[], bigint, text, jsonb) to publi
 create or replace function lora._lines_set_apart(state bytea[])
 returns bytea[]
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   head constant jsonb := pg_catalog.convert_from(state[1], 'UTF8');
   held refcursor;
   lines constant bytea[] := state[2:];
 begin
-  open held scroll for select lines as lines, null::pg_catalog.jsonb as answer;
+  open held scroll for select lines as lines;
   return array[pg_catalog.convert_to(pg_catalog.jsonb_set(head, '{parts}', head -> 'parts'
     || pg_catalog.to_jsonb(pg_catalog.substring(held::text, '[0-9]+')::integer))::text, 'UTF8')];
 end
@@ -63,13 +64,12 @@ grant execute on function lora._lines_set_apart(bytea[]) to public;
 create or replace function lora._lines_report(state bytea[])
 returns jsonb
 language plpgsql stable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   head jsonb;
   held refcursor;
   part bytea[];
-  answer jsonb;
   number integer;
   -- Of each part as one value: an array of all lines would be copied for each part.
   numbers bigint[] := '{}';
@@ -84,10 +84,7 @@ begin
   head := pg_catalog.convert_from(state[1], 'UTF8')::jsonb;
   for number in select value::integer from pg_catalog.jsonb_array_elements_text(head -> 'parts') as value loop
     held := lora._series_cursor(number);
-    fetch absolute 1 from held into part, answer;
-    if answer is not null then
-      return answer;
-    end if;
+    fetch absolute 1 from held into part;
     lines := pg_catalog.array_cat(lines, part);
   end loop;
   lines := pg_catalog.array_cat(lines, state[2:]);
@@ -133,16 +130,7 @@ begin
         from pg_catalog.unnest(contents) with ordinality as each (content, place) order by place)),
       head -> 'options');
   end if;
-  answer := lora._dataset_report(read.block, read.examples, null, null, head -> 'options');
-  for number in select value::integer from pg_catalog.jsonb_array_elements_text(head -> 'parts') as value loop
-    held := lora._series_cursor(number);
-    close held;
-  end loop;
-  if head -> 'parts' -> 0 is not null then
-    held := lora._series_cursor((head -> 'parts' ->> 0)::integer);
-    open held scroll for select null::bytea[] as lines, answer as answer;
-  end if;
-  return answer;
+  return lora._dataset_report(read.block, read.examples, null, null, head -> 'options');
 end
 $$;
 grant execute on function lora._lines_report(bytea[]) to public;

@@ -3,7 +3,7 @@
 create or replace function lora.dataset_metric_findings(metrics jsonb, report jsonb default null)
 returns table (code text, severity text, column_name text, error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   fault pg_catalog.text[];
@@ -56,7 +56,7 @@ grant execute on function lora.dataset_metric_findings(jsonb, jsonb) to public;
 create or replace function lora._cells_fault(what text, cells jsonb, numbers text[], texts text[])
 returns text[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   name pg_catalog.text;
@@ -98,7 +98,7 @@ grant execute on function lora._cells_fault(text, jsonb, text[], text[]) to publ
 create or replace function lora._figure_micros(figure jsonb)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case when pg_catalog.jsonb_typeof(figure) = 'number' then pg_catalog.floor(figure::numeric * 1000000) end;
@@ -110,7 +110,7 @@ grant execute on function lora._figure_micros(jsonb) to public;
 create or replace function lora._figure_count(figure jsonb)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   number constant numeric := case when pg_catalog.jsonb_typeof(figure) = 'number' then figure::numeric end;
@@ -124,7 +124,7 @@ grant execute on function lora._figure_count(jsonb) to public;
 create or replace function lora._figure_text(figure jsonb)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.left(figure #>> '{}', 40);
@@ -136,7 +136,7 @@ grant execute on function lora._figure_text(jsonb) to public;
 create or replace function lora._quote(value text)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   most constant integer := 40; -- QUOTE_CHARS
@@ -149,7 +149,7 @@ grant execute on function lora._quote(text) to public;
 create or replace function lora._counted_pairs(number numeric)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.format('%s %s', number, case when number = 1 then 'pair' else 'pairs' end);
@@ -161,7 +161,7 @@ grant execute on function lora._counted_pairs(numeric) to public;
 create or replace function lora._report_says(report jsonb, column_name text, figure jsonb)
 returns boolean
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   theirs constant jsonb := report -> case column_name when 'file_size' then 'bytes' else column_name end;
@@ -176,7 +176,7 @@ grant execute on function lora._report_says(jsonb, text, jsonb) to public;
 create or replace function lora._report_confirms(report jsonb, metrics jsonb, columns text[])
 returns boolean
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   name pg_catalog.text;
@@ -195,7 +195,7 @@ grant execute on function lora._report_confirms(jsonb, jsonb, text[]) to public;
 create or replace function lora._ruleset_number(version text)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   number constant numeric := pg_catalog.substring(version, '^[+]?0*([0-9]{1,20})$')::numeric;
@@ -209,7 +209,7 @@ grant execute on function lora._ruleset_number(text) to public;
 create or replace function lora._metric_faults(metrics jsonb, report jsonb)
 returns table (code text, column_name text, error text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   counts constant pg_catalog.text[] := array['file_size', 'total_training_pairs', 'total_validation_pairs', 'total_tokens'];

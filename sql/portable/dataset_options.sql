@@ -5,7 +5,7 @@
 create or replace function lora._compact(value jsonb)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case pg_catalog.jsonb_typeof(value)
@@ -30,7 +30,7 @@ grant execute on function lora._compact(jsonb) to public;
 create or replace function lora._refuse_option(key text, value jsonb, hint text)
 returns void
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'option "%" has the value %', key, lora._compact(value) using errcode = '22023', hint = hint;
@@ -42,7 +42,7 @@ grant execute on function lora._refuse_option(text, jsonb, text) to public;
 create or replace function lora._whole_option(key text, value jsonb, fewest integer, most numeric default null)
 returns numeric
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   number constant numeric := case when pg_catalog.jsonb_typeof(value) = 'number' and value::text ~ '^[0-9]+$' then value::numeric end;
@@ -61,7 +61,7 @@ grant execute on function lora._whole_option(text, jsonb, integer, numeric) to p
 create or replace function lora._dataset_options(options jsonb)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   key text;

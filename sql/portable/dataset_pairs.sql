@@ -5,7 +5,7 @@
 create or replace function lora._scaffolding()
 returns text[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return array['persona_archetype', 'emotional_arc', 'emotional_arc_key', 'training_topic', 'training_topic_key'];
@@ -16,7 +16,7 @@ grant execute on function lora._scaffolding() to public;
 create or replace function lora._pair_findings(content text, document jsonb, prefix text)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   raw constant json := pg_catalog.replace(content, '\u0000', '\uffff');
@@ -100,7 +100,7 @@ grant execute on function lora._pair_findings(text, jsonb, text) to public;
 create or replace function lora._judgement_findings(raw json, document jsonb, prefix text)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   metadata constant jsonb := nullif(document -> 'conversation_metadata', 'null');

@@ -7,7 +7,7 @@ returns table (
   place integer, ord integer, role text, content text, is_clean boolean, is_context boolean, continues boolean, is_weightless boolean, calls bigint
 )
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 set plan_cache_mode = force_generic_plan
 as $$

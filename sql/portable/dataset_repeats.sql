@@ -8,7 +8,7 @@ create or replace function lora._compared(
   out shortest bigint, out longest bigint
 )
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off
@@ -122,7 +122,7 @@ grant execute on function lora._compared(bigint[], bigint[], jsonb, boolean) to 
 create or replace function lora._spread(lengths jsonb, shortest bigint, longest bigint)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.jsonb_build_object('min', shortest, 'p50', lora._percentile(lengths, 50, shortest, longest),
@@ -134,7 +134,7 @@ grant execute on function lora._spread(jsonb, bigint, bigint) to public;
 create or replace function lora._percentile(lengths jsonb, percent integer, shortest bigint, longest bigint)
 returns bigint
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   bucket bigint := (

@@ -6,7 +6,7 @@ create or replace function lora._finished(
   first_line bytea, raw bytea, residue numeric, bytes bigint, options jsonb, inout block jsonb, of_lines bigint[], out examples bigint[]
 )
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   verdict record;
@@ -102,7 +102,7 @@ grant execute on function lora._finished(bytea, bytea, numeric, bigint, jsonb, j
 create or replace function lora._scanned_parts(content bytea, options jsonb)
 returns bytea[]
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return array(
@@ -115,7 +115,7 @@ grant execute on function lora._scanned_parts(bytea, jsonb) to public;
 -- A file in one value, read to its end.
 create or replace function lora._read_file(content bytea, options jsonb, out block jsonb, out examples bigint[])
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   read record;
@@ -155,7 +155,7 @@ grant execute on function lora._read_file(bytea, jsonb) to public;
 -- A file whose segment is given, read to its end: its first and its last line are read only here.
 create or replace function lora._read_segment(segment bytea, options jsonb, out block jsonb, out examples bigint[])
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   part record;
@@ -201,7 +201,7 @@ grant execute on function lora._read_segment(bytea, jsonb) to public;
 -- Beyond so many examples only their conversations are kept.
 create or replace function lora._limited(inout block jsonb, inout examples bigint[])
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.array_length(examples, 1) > 400000 then
@@ -217,7 +217,7 @@ grant execute on function lora._limited(jsonb, bigint[]) to public;
 create or replace function lora._dataset_report(block jsonb, examples bigint[], held_block jsonb, held_examples bigint[], options jsonb)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   shape constant text := block ->> 'shape';
@@ -331,7 +331,7 @@ grant execute on function lora._dataset_report(jsonb, bigint[], jsonb, bigint[],
 create or replace function lora.dataset_report(content bytea, options jsonb default '{}')
 returns jsonb
 language plpgsql immutable strict parallel unsafe cost 100000
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   asked constant jsonb := lora._dataset_options(options);
@@ -348,7 +348,7 @@ grant execute on function lora.dataset_report(bytea, jsonb) to public;
 create or replace function lora.dataset_report(content text, options jsonb default '{}')
 returns jsonb
 language plpgsql immutable strict parallel unsafe cost 100000
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return lora.dataset_report(pg_catalog.convert_to(content, 'UTF8'), options);
@@ -361,7 +361,7 @@ grant execute on function lora.dataset_report(text, jsonb) to public;
 create or replace function lora.dataset_findings(content bytea, options jsonb default '{}')
 returns table (line bigint, severity text, code text, path text, error text, suggestion text, byte_offset bigint, excerpt text)
 language plpgsql immutable strict parallel unsafe cost 100000
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
@@ -377,7 +377,7 @@ grant execute on function lora.dataset_findings(bytea, jsonb) to public;
 create or replace function lora.dataset_findings(content text, options jsonb default '{}')
 returns table (line bigint, severity text, code text, path text, error text, suggestion text, byte_offset bigint, excerpt text)
 language plpgsql immutable strict parallel unsafe cost 100000
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query select * from lora.dataset_findings(pg_catalog.convert_to(content, 'UTF8'), options);
@@ -390,7 +390,7 @@ grant execute on function lora.dataset_findings(text, jsonb) to public;
 create or replace function lora.segment_report(segment bytea, options jsonb default '{}', validation_segment bytea default null)
 returns jsonb
 language plpgsql immutable parallel unsafe cost 10000
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   asked jsonb;

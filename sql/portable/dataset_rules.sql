@@ -2,7 +2,7 @@
 create or replace function lora.dataset_rules()
 returns table (code text, severity text, severities jsonb, once boolean, title text, suggestion text, portable boolean)
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query select rule.code, rule.brightrun,

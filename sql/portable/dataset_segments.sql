@@ -7,7 +7,7 @@
 create or replace function lora._segment_mark()
 returns bytea
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.convert_to('pg_lora portable segment 1, rules ' || (lora.build_info() ->> 'ruleset_version') || ';', 'UTF8');
@@ -18,7 +18,7 @@ grant execute on function lora._segment_mark() to public;
 create or replace function lora._encoded_segment(head jsonb, first bytea, last bytea, raw bytea, examples bigint[])
 returns bytea
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   head_bytes bytea;
@@ -38,7 +38,7 @@ create or replace function lora._decoded_segment(
   segment bytea, out head jsonb, out first bytea, out last bytea, out raw bytea, out examples text
 )
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   mark constant bytea := lora._segment_mark();
@@ -73,7 +73,7 @@ grant execute on function lora._decoded_segment(bytea) to public;
 create or replace function lora._may_be_document(block jsonb)
 returns boolean
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce((select pg_catalog.sum((of_shape.value ->> 'lines')::bigint) from pg_catalog.jsonb_each(block -> 'shapes') as of_shape), 0) <= 1;
@@ -84,7 +84,7 @@ grant execute on function lora._may_be_document(jsonb) to public;
 create or replace function lora._refuse_large_dataset(bytes bigint)
 returns void
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if bytes > 33554432 then
@@ -98,7 +98,7 @@ grant execute on function lora._refuse_large_dataset(bigint) to public;
 create or replace function lora.scan_segment(content bytea, options jsonb default '{}')
 returns bytea
 language plpgsql immutable strict parallel unsafe cost 100000
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   asked constant jsonb := lora._dataset_options(options);
@@ -140,7 +140,7 @@ grant execute on function lora.scan_segment(bytea, jsonb) to public;
 create or replace function lora._last_line(content bytea)
 returns bytea
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- Ever larger parts of the end.
@@ -168,7 +168,7 @@ grant execute on function lora._last_line(bytea) to public;
 create or replace function lora._no_lines()
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return '{"lines": 0, "bytes": 0, "filled": 0, "documents": 0, "opening": 0, "findings": {}, "shapes": {}, "tally": {}, "sample": []}';
@@ -181,7 +181,7 @@ create or replace function lora._read_line_bytes(contents bytea[], sizes bigint[
   out block jsonb, out examples bigint[]
 )
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   read record;
@@ -200,7 +200,7 @@ grant execute on function lora._read_line_bytes(bytea[], bigint[], boolean, text
 create or replace function lora._refuse_reading(one jsonb, other jsonb)
 returns void
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if one -> 'profile' <> other -> 'profile' or one -> 'window' <> other -> 'window' then
@@ -216,7 +216,7 @@ grant execute on function lora._refuse_reading(jsonb, jsonb) to public;
 create or replace function lora._joined_fragment(one bytea, other bytea, size bigint)
 returns bytea
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case when size > 16777216 then pg_catalog.substr(one || other, 1, 4096) else one || other end;
@@ -228,7 +228,7 @@ grant execute on function lora._joined_fragment(bytea, bytea, bigint) to public;
 create or replace function lora._merged_segments(segments bytea[])
 returns bytea
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare

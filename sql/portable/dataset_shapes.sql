@@ -5,7 +5,7 @@
 create or replace function lora._kinds(documents jsonb[])
 returns text[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 begin
@@ -39,7 +39,7 @@ grant execute on function lora._kinds(jsonb[]) to public;
 create or replace function lora._keys_of(kind text)
 returns text[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case kind
@@ -63,7 +63,7 @@ grant execute on function lora._keys_of(text) to public;
 create or replace function lora._is_call(calls jsonb)
 returns boolean
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(calls not in ('null', '[]'), false);
@@ -75,7 +75,7 @@ grant execute on function lora._is_call(jsonb) to public;
 create or replace function lora._chat_findings(content text, document jsonb, kind text)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   raw constant json := pg_catalog.replace(content, '\u0000', '\uffff');
@@ -175,7 +175,7 @@ grant execute on function lora._chat_findings(text, jsonb, text) to public;
 create or replace function lora._instruction_findings(content text, document jsonb, kind text)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   raw constant json := pg_catalog.replace(content, '\u0000', '\uffff');

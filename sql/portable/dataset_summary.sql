@@ -5,7 +5,7 @@ create or replace function lora._summary(
   findings jsonb, profile text, out errors bigint, out warnings bigint, out counts jsonb, out shown jsonb, out truncated boolean
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   with rule as (
@@ -45,7 +45,7 @@ grant execute on function lora._summary(jsonb, text) to public;
 create or replace function lora._shape_reason(shape text)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return (
@@ -71,7 +71,7 @@ grant execute on function lora._shape_reason(text) to public;
 create or replace function lora._ratio(one bigint, other bigint)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case when other > 0 then lora._figure((pg_catalog.div(one::numeric * 200 + other, other * 2) / 100)::double precision) end;
@@ -83,7 +83,7 @@ grant execute on function lora._ratio(bigint, bigint) to public;
 create or replace function lora._error_band(tally jsonb)
 returns integer
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   ascii constant numeric := coalesce((tally ->> 'ascii')::numeric, 0);
@@ -120,7 +120,7 @@ grant execute on function lora._error_band(jsonb) to public;
 create or replace function lora._shown_sample(sample jsonb)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return coalesce(
@@ -153,7 +153,7 @@ grant execute on function lora._shown_sample(jsonb) to public;
 create or replace function lora._rules_not_evaluated()
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return (

@@ -4,7 +4,7 @@
 create or replace function lora._is_blank(content text)
 returns boolean
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return content !~ ('[^\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000'
@@ -17,7 +17,7 @@ grant execute on function lora._is_blank(text) to public;
 create or replace function lora._trimmed(content text)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.btrim(content, U&'\0009\000a\000b\000c\000d\0020\0085\00a0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200a'
@@ -30,7 +30,7 @@ grant execute on function lora._trimmed(text) to public;
 create or replace function lora._control_token(content text)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.substring(content,
@@ -44,7 +44,7 @@ grant execute on function lora._control_token(text) to public;
 create or replace function lora._control_character(content text)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.lpad(pg_catalog.upper(pg_catalog.to_hex(pg_catalog.ascii(
@@ -57,7 +57,7 @@ grant execute on function lora._control_character(text) to public;
 create or replace function lora._cut(content text, characters integer)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.octet_length(content) > characters and pg_catalog.length(content) > characters then
@@ -72,7 +72,7 @@ grant execute on function lora._cut(text, integer) to public;
 create or replace function lora._quoted(content text)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return '"' || lora._cut(content, 40) || '"';
@@ -84,7 +84,7 @@ grant execute on function lora._quoted(text) to public;
 create or replace function lora._shown_number(value numeric)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.trim_scale(lora._figure(lora._float(value)))::text;
@@ -96,7 +96,7 @@ grant execute on function lora._shown_number(numeric) to public;
 create or replace function lora._described(value jsonb)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case pg_catalog.jsonb_typeof(value)
@@ -115,7 +115,7 @@ grant execute on function lora._described(jsonb) to public;
 create or replace function lora._shown_path(prefix text, steps text[])
 returns text
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   path text := coalesce(prefix, '');
@@ -137,7 +137,7 @@ grant execute on function lora._shown_path(text, text[]) to public;
 create or replace function lora._excerpt(content text, byte bigint)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   bytes constant bytea := pg_catalog.convert_to(content, 'UTF8');
@@ -170,7 +170,7 @@ grant execute on function lora._excerpt(text, bigint) to public;
 create or replace function lora._is_junk(content text)
 returns boolean
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.octet_length(content) <= 20

@@ -4,7 +4,7 @@
 create or replace function lora._called_findings(function jsonb, at text[], declared text[])
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   path constant text := lora._shown_path(null, at);
@@ -33,7 +33,7 @@ grant execute on function lora._called_findings(jsonb, text[], text[]) to public
 create or replace function lora._is_json_object(content text)
 returns boolean
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   document constant jsonb := (lora._json_values(array[content]))[1];
@@ -51,7 +51,7 @@ grant execute on function lora._is_json_object(text) to public;
 create or replace function lora._tool_findings(document jsonb, list text)
 returns table (code text, steps text[], error text, suggestion text)
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   declared constant text[] := array(
@@ -97,7 +97,7 @@ begin
     end if;
     if role <> 'assistant' and (lora._is_call(message -> 'tool_calls') or lora._is_call(message -> 'function_call')) then
       return query select 'invalid_tool_call', at,
-        pg_catalog.format('"%s" is of "%s", only the assistant calls tools', lora._shown_path(null, at), role), null::text;
+        pg_catalog.format('"%s" is of %s, only the assistant calls tools', lora._shown_path(null, at), lora._quoted(role)), null::text;
     end if;
     -- The older form has no id, so nothing can answer it by one.
     if message -> 'function_call' <> 'null' then

@@ -6,7 +6,7 @@
 create or replace function lora._json_values(texts text[])
 returns jsonb[]
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   documents jsonb[];
@@ -37,7 +37,7 @@ grant execute on function lora._json_values(text[]) to public;
 -- escapes and no characters that may be wrong in one. What is wrong with the JSON, as lora._json_faults has it, with its place.
 create or replace function lora._read_json(texts text[], out documents jsonb[], out plain boolean[], out faults jsonb)
 language plpgsql immutable strict parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
@@ -118,7 +118,7 @@ grant execute on function lora._read_json(text[]) to public;
 create or replace function lora._json_error(code text, detail text, byte bigint, noun text)
 returns text
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case code
@@ -139,7 +139,7 @@ grant execute on function lora._json_error(text, text, bigint, text) to public;
 create or replace function lora._member(document json, name text)
 returns json
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case when pg_catalog.json_typeof(document) = 'object' then
@@ -153,7 +153,7 @@ grant execute on function lora._member(json, text) to public;
 create or replace function lora._first_members(document json)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case pg_catalog.json_typeof(document)

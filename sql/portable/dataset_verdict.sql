@@ -5,7 +5,7 @@
 create or replace function lora._is_table(latin text)
 returns boolean
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   line text := pg_catalog.split_part(latin, E'\n', 1);
@@ -36,7 +36,7 @@ create or replace function lora._file_verdict(
   first_line bytea, block jsonb, size bigint, raw bytea, out kind text, out code text, out error text
 )
 language plpgsql immutable parallel unsafe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   filled constant bigint := block ->> 'filled';

@@ -4,7 +4,7 @@
 create or replace function lora._check_object(name text, document jsonb)
 returns void
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.jsonb_typeof(document) <> 'object' then
@@ -19,7 +19,7 @@ grant execute on function lora._check_object(text, jsonb) to public;
 create or replace function lora._renamed(document jsonb, aliases text[])
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   pair pg_catalog.text[];
@@ -40,7 +40,7 @@ grant execute on function lora._renamed(jsonb, text[]) to public;
 create or replace function lora._refuse_field(name text, field text, document jsonb, hint text)
 returns void
 language plpgsql stable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception '"%.%" is %', name, field, coalesce(pg_catalog.left((document -> field)::pg_catalog.text, 50), 'missing')
@@ -53,7 +53,7 @@ grant execute on function lora._refuse_field(text, text, jsonb, text) to public;
 create or replace function lora._number_of(document jsonb, field text)
 returns double precision
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.jsonb_typeof(document -> field) = 'number' then
@@ -68,7 +68,7 @@ grant execute on function lora._number_of(jsonb, text) to public;
 create or replace function lora._with_whole(name text, document jsonb, field text, lowest integer, highest integer)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   number constant double precision := lora._number_of(document, field);
@@ -85,7 +85,7 @@ grant execute on function lora._with_whole(text, jsonb, text, integer, integer) 
 create or replace function lora._check_text(name text, document jsonb, field text, shortest integer, longest integer)
 returns void
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if (pg_catalog.jsonb_typeof(document -> field) = 'string'

@@ -5,7 +5,7 @@ create or replace function lora.estimate_cost(
 )
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   storage constant numeric := 0.5;
@@ -62,7 +62,7 @@ grant execute on function lora.estimate_cost(integer, double precision, integer,
 create or replace function lora._check_workload(name text, holds boolean)
 returns void
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if holds is not true then

@@ -3,7 +3,7 @@
 create or replace function lora.estimate_tokens(content text)
 returns bigint
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- Rounded to the nearest.
@@ -25,7 +25,7 @@ returns table (
   place bigint, units bigint, ascii bigint, th bigint, latin bigint, cyrillic bigint, arabic bigint, cjk bigint, other bigint
 )
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- The tables of costs are made once, with the plan.
 set plan_cache_mode = force_generic_plan
 set jit = off

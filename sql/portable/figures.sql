@@ -6,7 +6,7 @@
 create or replace function lora._rounded(value double precision, scale double precision)
 returns double precision
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   scaled constant double precision := value * scale;
@@ -25,7 +25,7 @@ grant execute on function lora._rounded(double precision, double precision) to p
 create or replace function lora._figure(value double precision)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
 as $$
 declare
@@ -55,7 +55,7 @@ grant execute on function lora._figure(double precision) to public;
 create or replace function lora._figures("values" double precision[])
 returns numeric[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
 as $$
 begin
@@ -77,7 +77,7 @@ grant execute on function lora._figures(double precision[]) to public;
 create or replace function lora._float(value numeric)
 returns double precision
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if pg_catalog.abs(value) > 1.7976931348623158079e308 then
@@ -95,7 +95,7 @@ grant execute on function lora._float(numeric) to public;
 create or replace function lora._micros(instant timestamptz)
 returns bigint
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return ('x' || pg_catalog.encode(pg_catalog.timestamptz_send(instant), 'hex'))::bit(64)::bigint;
@@ -107,7 +107,7 @@ grant execute on function lora._micros(timestamptz) to public;
 create or replace function lora._seconds(since bigint, until bigint)
 returns double precision
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if until <= since then
@@ -124,7 +124,7 @@ grant execute on function lora._seconds(bigint, bigint) to public;
 create or replace function lora._median(figures double precision[], weights double precision[] default null)
 returns double precision
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   sorted double precision[];

@@ -5,7 +5,7 @@
 create or replace function lora._is_finite(value double precision)
 returns boolean
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- NaN is larger than all others.
@@ -17,7 +17,7 @@ grant execute on function lora._is_finite(double precision) to public;
 create or replace function lora._sum(one double precision, other double precision)
 returns double precision
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- Half of what no float holds any more.
@@ -40,7 +40,7 @@ grant execute on function lora._sum(double precision, double precision) to publi
 create or replace function lora._product(one double precision, other double precision)
 returns double precision
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   a record;
@@ -66,7 +66,7 @@ grant execute on function lora._product(double precision, double precision) to p
 create or replace function lora._quotient(one double precision, other double precision)
 returns double precision
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   a record;
@@ -91,7 +91,7 @@ grant execute on function lora._quotient(double precision, double precision) to 
 -- A float as part × 2^(512 × exponent), where the part is neither very large nor very small. No digit is lost.
 create or replace function lora._without_exponent(value double precision, out part double precision, out exponent integer)
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   part := value;
@@ -112,7 +112,7 @@ grant execute on function lora._without_exponent(double precision) to public;
 create or replace function lora._product_error(one double precision, other double precision, product double precision)
 returns double precision
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- 2^27 + 1 parts a float into two, whose products are exact.
@@ -128,7 +128,7 @@ grant execute on function lora._product_error(double precision, double precision
 create or replace function lora._with_exponent(part double precision, exponent integer, rest double precision)
 returns double precision
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- What becomes half of the smallest float, which is 2^-1074.

@@ -2,7 +2,7 @@
 create or replace function lora.normalize_gpu_config(gpu_config jsonb)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   name constant pg_catalog.text := 'gpu_config';

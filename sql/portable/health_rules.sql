@@ -4,7 +4,7 @@
 create or replace function lora._health_broken(from_step bigint, to_step bigint, evidence jsonb)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.jsonb_build_object('from_step', from_step, 'to_step', to_step, 'evidence', evidence);
@@ -16,7 +16,7 @@ grant execute on function lora._health_broken(bigint, bigint, jsonb) to public;
 create or replace function lora._upper_median(figures double precision[])
 returns double precision
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   sorted constant double precision[] := array(select figure from pg_catalog.unnest(figures) as figure order by figure);
@@ -29,7 +29,7 @@ grant execute on function lora._upper_median(double precision[]) to public;
 create or replace function lora._health_non_finite(steps bigint[], metrics text[])
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   count constant integer := pg_catalog.cardinality(steps);
@@ -46,7 +46,7 @@ grant execute on function lora._health_non_finite(bigint[], text[]) to public;
 create or replace function lora._health_divergence(steps bigint[], losses double precision[])
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   diverged constant integer := 10; -- DIVERGED
@@ -111,7 +111,7 @@ create or replace function lora._health_overfit(
 )
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   rises constant integer := 3; -- RISES
@@ -143,7 +143,7 @@ grant execute on function lora._health_overfit(bigint[], double precision[], big
 create or replace function lora._health_losses_at(step bigint, steps bigint[], losses double precision[])
 returns double precision
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   newest constant integer := 20; -- NEWEST
@@ -158,7 +158,7 @@ grant execute on function lora._health_losses_at(bigint, bigint[], double precis
 create or replace function lora._health_learning_rate_zero(steps bigint[], rates double precision[])
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   zeros constant integer := 10; -- ZEROS
@@ -188,7 +188,7 @@ grant execute on function lora._health_learning_rate_zero(bigint[], double preci
 create or replace function lora._health_gradient_spike(steps bigint[], norms double precision[])
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- The norms as a constant of the plan would be copied into it.
 set plan_cache_mode = force_generic_plan
 as $$
@@ -239,7 +239,7 @@ grant execute on function lora._health_gradient_spike(bigint[], double precision
 create or replace function lora._health_throughput_drop(steps bigint[], speeds double precision[])
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   newest constant integer := 20; -- NEWEST
@@ -266,7 +266,7 @@ grant execute on function lora._health_throughput_drop(bigint[], double precisio
 create or replace function lora._health_gpu_idle(steps bigint[], usages double precision[])
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   newest constant integer := 20; -- NEWEST
@@ -289,7 +289,7 @@ grant execute on function lora._health_gpu_idle(bigint[], double precision[]) to
 create or replace function lora._health_plateau(steps bigint[], losses double precision[])
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   flat_points constant integer := 50; -- FLAT_POINTS

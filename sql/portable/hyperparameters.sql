@@ -2,7 +2,7 @@
 create or replace function lora.hyperparameter_presets()
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.jsonb_build_object(
@@ -22,7 +22,7 @@ grant execute on function lora.hyperparameter_presets() to public;
 create or replace function lora.normalize_hyperparameters(hyperparameters jsonb, preset text)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   name constant pg_catalog.text := 'hyperparameters';

@@ -4,7 +4,7 @@ create or replace function lora.interval_cost(
 )
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   elapsed numeric := 0;
@@ -52,7 +52,7 @@ grant execute on function lora.interval_cost(tstzrange, numeric, integer, interv
 create or replace function lora._interval_micros(value interval, name text)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   sent constant bytea := pg_catalog.interval_send(value);
@@ -77,7 +77,7 @@ grant execute on function lora._interval_micros(interval, text) to public;
 create or replace function lora._cost_of_micros(micros numeric, hourly_rate numeric, gpus integer)
 returns numeric
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   micros_per_hour constant numeric := 3600000000;
@@ -109,7 +109,7 @@ grant execute on function lora._cost_of_micros(numeric, numeric, integer) to pub
 create or replace function lora._check_amount(amount numeric, name text)
 returns void
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- NaN is larger than any other.

@@ -8,7 +8,7 @@ create or replace function lora._job_intervals(
   out firsts bigint[], out lasts bigint[], out seconds double precision[], out unclear boolean[]
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   pauses constant integer := 16; -- PACE_PAUSES
@@ -77,7 +77,7 @@ create or replace function lora._clear_intervals(
   inout firsts bigint[], inout lasts bigint[], inout seconds double precision[], unclear boolean[]
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if true = any (unclear) then
@@ -97,7 +97,7 @@ create or replace function lora._job_pauses(
   out seconds double precision, out period double precision, out last bigint, out count integer
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   long_steps bigint[] := '{}';
@@ -125,7 +125,7 @@ grant execute on function lora._job_pauses(bigint[], bigint[], double precision,
 create or replace function lora._job_pause_period(pause_steps bigint[], first_step bigint, report_steps double precision[])
 returns double precision
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   count constant integer := pg_catalog.cardinality(pause_steps);
@@ -146,7 +146,7 @@ create or replace function lora._job_evaluations(
   out seconds double precision, out period double precision, out last bigint
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   announced record;

@@ -7,7 +7,7 @@ create or replace function lora.add_points_to_job_pace(
 )
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   kept record := lora._job_pace_read(pace);
@@ -53,7 +53,7 @@ grant execute on function lora.add_points_to_job_pace(jsonb, integer[], timestam
 create or replace function lora.add_stage_to_job_pace(pace jsonb, stage text, at timestamptz)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   kept record := lora._job_pace_read(pace);
@@ -114,7 +114,7 @@ grant execute on function lora.add_stage_to_job_pace(jsonb, text, timestamptz) t
 create or replace function lora._refuse_step(step bigint)
 returns void
 language plpgsql stable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception '"steps" contains %', step using errcode = '22023', hint = 'Count steps from 0 or 1.';
@@ -128,7 +128,7 @@ create or replace function lora._job_pace_merge(
   inout shift integer, inout steps bigint[], inout times bigint[], inout evaluations bigint[]
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   recent constant integer := 16; -- PACE_RECENT

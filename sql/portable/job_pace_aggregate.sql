@@ -8,7 +8,7 @@
 create or replace function lora._job_pace_add(state bigint[], step integer, reported_at timestamptz, is_evaluation boolean)
 returns bigint[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- As other aggregates: what is unknown is not added.
@@ -29,7 +29,7 @@ grant execute on function lora._job_pace_add(bigint[], integer, timestamptz, boo
 create or replace function lora._job_pace_add(state bigint[], step integer, reported_at timestamptz)
 returns bigint[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return lora._job_pace_add(state, step, reported_at, false);
@@ -40,7 +40,7 @@ grant execute on function lora._job_pace_add(bigint[], integer, timestamptz) to 
 create or replace function lora._job_pace_combine(one bigint[], other bigint[])
 returns bigint[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if one = '{}' or other = '{}' then
@@ -56,7 +56,7 @@ create or replace function lora._job_pace_points(
   state bigint[], out shift integer, out steps bigint[], out times bigint[], out evaluations bigint[]
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   select
@@ -74,7 +74,7 @@ grant execute on function lora._job_pace_points(bigint[]) to public;
 create or replace function lora._job_pace_compact(state bigint[])
 returns bigint[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   kept record := lora._job_pace_points(state);
@@ -94,7 +94,7 @@ grant execute on function lora._job_pace_compact(bigint[]) to public;
 create or replace function lora._job_pace_final(state bigint[])
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   kept record;

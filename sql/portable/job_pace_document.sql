@@ -8,7 +8,7 @@ create or replace function lora._job_pace_read(
   out stage text, out since bigint, out since_step bigint, out furthest integer
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   keys constant pg_catalog.text[] := array[
@@ -90,7 +90,7 @@ create or replace function lora._job_pace_write(
 )
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   evaluating pg_catalog.jsonb := '[]';
@@ -116,7 +116,7 @@ grant execute on function lora._job_pace_write(
 create or replace function lora._refuse_state(aggregate text)
 returns void
 language plpgsql stable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception 'the state of aggregate "%" is damaged', aggregate
@@ -129,7 +129,7 @@ grant execute on function lora._refuse_state(text) to public;
 create or replace function lora._whole_number(value jsonb)
 returns bigint
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   digits constant pg_catalog.text := value::pg_catalog.text;
@@ -146,7 +146,7 @@ grant execute on function lora._whole_number(jsonb) to public;
 create or replace function lora._whole_numbers(value jsonb, most integer)
 returns bigint[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   digits pg_catalog.text;
@@ -178,7 +178,7 @@ grant execute on function lora._whole_numbers(jsonb, integer) to public;
 -- Pauses of a pace, as [[step, microseconds], …]. Refuses anything else.
 create or replace function lora._pauses(value jsonb, most integer, out steps bigint[], out micros bigint[])
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   pause pg_catalog.jsonb;

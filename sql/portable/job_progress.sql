@@ -6,7 +6,7 @@ create or replace function lora.job_progress(
 )
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if status is null or at is null then
@@ -27,7 +27,7 @@ create or replace function lora.job_progress_of_pace(
 )
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   kept record;
@@ -104,7 +104,7 @@ create or replace function lora._job_prior(
   out from_step bigint
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   field pg_catalog.text;
@@ -133,7 +133,7 @@ grant execute on function lora._job_prior(jsonb) to public;
 create or replace function lora._refuse_estimate()
 returns void
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception '"estimate" is none' using errcode = '22023',
@@ -145,7 +145,7 @@ grant execute on function lora._refuse_estimate() to public;
 create or replace function lora._no_eta(reason text)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.jsonb_build_object('low', null, 'expected', null, 'high', null, 'reason', reason, 'method', null);
@@ -156,7 +156,7 @@ grant execute on function lora._no_eta(text) to public;
 create or replace function lora._eta(method text, low double precision, expected double precision, high double precision)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- Ten years.
@@ -180,7 +180,7 @@ create or replace function lora._estimated_eta(
 )
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   prior_factor constant double precision := 2.0;
@@ -205,7 +205,7 @@ grant execute on function lora._estimated_eta(
 create or replace function lora._measured_eta(stage text, total_steps integer, pace record, tempo record, prior record, at bigint)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   margin constant double precision := 0.08;

@@ -7,7 +7,7 @@ create or replace function lora._job_band(
   out band text, out least_percent double precision, out most_percent double precision, out inside double precision
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   inside := 0;
@@ -35,7 +35,7 @@ grant execute on function lora._job_band(text, boolean) to public;
 create or replace function lora._stage_budget(stage text)
 returns double precision
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return case stage

@@ -2,7 +2,7 @@
 create or replace function lora.is_job_transition("from" text, "to" text)
 returns boolean
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform lora._check_job_status("from");
@@ -26,7 +26,7 @@ grant execute on function lora.is_job_transition(text, text) to public;
 create or replace function lora._check_job_status(name text)
 returns void
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if name not in (

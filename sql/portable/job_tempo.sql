@@ -6,7 +6,7 @@
 create or replace function lora.describe_job_pace(pace jsonb)
 returns jsonb
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   kept record := lora._job_pace_read(pace);
@@ -55,7 +55,7 @@ create or replace function lora._job_tempo(
   out intervals integer, out recent double precision, out median double precision, out longest_unannounced double precision
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   least_pause constant double precision := 1.5;
@@ -113,7 +113,7 @@ create or replace function lora._job_tempo_by(
   out intervals integer, out recent double precision, out median double precision, out longest_unannounced double precision
 )
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   pause_factor constant double precision := 3.0;

@@ -6,7 +6,7 @@ create or replace function lora.job_verdict(
 )
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   lease constant double precision := 300; -- LEASE
@@ -81,7 +81,7 @@ grant execute on function lora.job_verdict(
 create or replace function lora._verdict(verdict text, reason text, budget double precision, silent double precision)
 returns jsonb
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return pg_catalog.jsonb_build_object(
@@ -95,7 +95,7 @@ grant execute on function lora._verdict(text, text, double precision, double pre
 create or replace function lora._silence_budget(stage text, tempo record)
 returns double precision
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   training_least constant double precision := 90; -- TRAINING_LEAST

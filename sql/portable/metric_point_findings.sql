@@ -4,7 +4,7 @@
 create or replace function lora._number_fault(value jsonb)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   digits constant pg_catalog.text := lora._digits(value);
@@ -25,7 +25,7 @@ grant execute on function lora._number_fault(jsonb) to public;
 create or replace function lora._whole_number_fault(value jsonb)
 returns text
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   digits constant pg_catalog.text := lora._digits(value);
@@ -46,7 +46,7 @@ grant execute on function lora._whole_number_fault(jsonb) to public;
 create or replace function lora._digits(value jsonb)
 returns text
 language sql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select case
     when pg_catalog.jsonb_typeof(value) = 'number' then value #>> '{}'
@@ -61,7 +61,7 @@ grant execute on function lora._digits(jsonb) to public;
 create or replace function lora._is_instant(value jsonb)
 returns boolean
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   parts constant pg_catalog.text[] := case
@@ -86,7 +86,7 @@ grant execute on function lora._is_instant(jsonb) to public;
 create or replace function lora.metric_point_findings(point jsonb)
 returns table (code text, severity text, field text, error text, suggestion text)
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   as_whole_number constant pg_catalog.text := 'Give a whole number from 0 to 2147483647.';

@@ -12,7 +12,7 @@
 create or replace function lora._series_begin(one double precision, two double precision, three double precision)
 returns double precision[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return array[0, 0, one, two, three];
@@ -23,7 +23,7 @@ grant execute on function lora._series_begin(double precision, double precision,
 create or replace function lora._series_cursor(number double precision)
 returns refcursor
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- As Postgres names those that are opened without a name.
@@ -36,7 +36,7 @@ grant execute on function lora._series_cursor(double precision) to public;
 create or replace function lora._series_set_apart(state double precision[], width integer)
 returns double precision[]
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 -- The rows as a constant of the plan would be copied into it.
 set plan_cache_mode = force_generic_plan
 as $$
@@ -71,7 +71,7 @@ grant execute on function lora._series_set_apart(double precision[], integer) to
 create or replace function lora._series_rows(state double precision[])
 returns double precision[]
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   parts constant integer := state[2];
@@ -95,7 +95,7 @@ grant execute on function lora._series_rows(double precision[]) to public;
 create or replace function lora._series_answer(state double precision[])
 returns jsonb
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   part double precision[];
@@ -115,7 +115,7 @@ grant execute on function lora._series_answer(double precision[]) to public;
 create or replace function lora._series_close(state double precision[], answer jsonb)
 returns jsonb
 language plpgsql stable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   held refcursor;

@@ -3,7 +3,7 @@
 create or replace function lora.smooth("values" double precision[], weight double precision)
 returns double precision[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform lora._check_weight(weight);
@@ -17,7 +17,7 @@ grant execute on function lora.smooth(double precision[], double precision) to p
 create or replace function lora._check_weight(weight double precision)
 returns void
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if weight >= 0 and weight < 1 then
@@ -38,7 +38,7 @@ grant execute on function lora._check_weight(double precision) to public;
 create or replace function lora._smoothed("values" double precision[], weight double precision)
 returns double precision[]
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   answer double precision[] := '{}';

@@ -7,7 +7,7 @@
 create or replace function lora._token_pairs()
 returns integer[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- The class of each place.
@@ -159,7 +159,7 @@ grant execute on function lora._token_pairs() to public;
 create or replace function lora._token_known()
 returns bytea
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   known bytea := pg_catalog.decode(pg_catalog.repeat('00', 8192), 'hex');
@@ -241,7 +241,7 @@ grant execute on function lora._token_known() to public;
 create or replace function lora._token_letters()
 returns integer[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   costs constant integer[] := array[
@@ -303,7 +303,7 @@ grant execute on function lora._token_letters() to public;
 create or replace function lora._token_blocks()
 returns integer[]
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   return (
@@ -328,7 +328,7 @@ grant execute on function lora._token_blocks() to public;
 create or replace function lora._token_scripts()
 returns bytea
 language plpgsql immutable strict parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   scripts bytea := pg_catalog.decode(pg_catalog.repeat('00', 4096), 'hex');

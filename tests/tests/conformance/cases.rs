@@ -2,8 +2,10 @@
 //!
 //! The answers are the extension's, written by `cargo xtask test --only end-to-end --bless every_case` and read before they
 //! are committed. An argument is written as in JSON; one of type jsonb that is a string is the text of the document, and
-//! null is NULL everywhere. An aggregate has `rows` in place of `arguments`, or the `query` that makes that many `columns`; `of` is the
-//! type of its first argument where there are two with so many. Of a table that is answered the case has its rows.
+//! null is NULL everywhere; one of type bytea is the text whose bytes it is, or their digits as `{"hex": "…"}`. An aggregate has
+//! `rows` in place of `arguments`, or the `query` that makes that many `columns`; `of` is the type of the first argument where
+//! there are two functions with so many, or the type of the content or the line. Of a table that is answered the case has its
+//! rows. What takes several calls is an expression of SQL, `sql`, such as the report on segments, whose bytes belong to an edition.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,7 +15,7 @@ use postgres::Client;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::editions::{Editions, Outcome, literal, outcome};
+use crate::editions::{Editions, Outcome, literal, outcome, shown};
 
 /// The members of a case as they are written.
 type Case = BTreeMap<String, Box<RawValue>>;
@@ -44,7 +46,9 @@ fn arguments_of(
              from pg_catalog.pg_proc, unnest(proargnames, proargtypes::oid[]) with ordinality as argument (name, type, place)
              where pronamespace = 'lora'::regnamespace and proname = $1::text and $2::integer in (-1, pronargs)
                and argument.type is not null
-               and coalesce(pg_catalog.format_type(proargtypes[0], null) = $3::text, true)
+               and coalesce(
+                 pg_catalog.format_type(proargtypes[0], null) = $3::text
+                   or $3::text in ('text', 'bytea') and pg_catalog.format_type(proargtypes[1], null) = $3::text, true)
              order by argument.place",
             &[&function, &count, &of],
         )
@@ -56,6 +60,12 @@ fn arguments_of(
 fn argument(value: &Value, kind: &str) -> String {
     let text = match value {
         Value::Null => return format!("null::{kind}"),
+        Value::String(text) if kind == "bytea" => {
+            return format!("pg_catalog.convert_to({}, 'UTF8')", literal(text));
+        }
+        Value::Object(bytes) if kind == "bytea" => {
+            format!("\\x{}", bytes["hex"].as_str().expect("digits"))
+        }
         Value::String(text) => text.clone(),
         Value::Array(elements) if kind.ends_with("[]") => {
             let element = |element: &Value| match element {
@@ -73,6 +83,11 @@ fn argument(value: &Value, kind: &str) -> String {
 /// The expression that a case asks for.
 fn expression(client: &mut Client, case: &Case) -> String {
     let function = text_of(case, "function");
+    if case.contains_key("sql") {
+        let sql = text_of(case, "sql");
+        assert!(sql.contains(&format!("lora.{function}(")), "no call of \"{function}\": {sql}");
+        return sql;
+    }
     if case.contains_key("query") {
         let columns: usize =
             member(case, "columns").and_then(|columns| columns.parse().ok()).expect("columns");
@@ -100,7 +115,9 @@ fn expression(client: &mut Client, case: &Case) -> String {
     }
     let arguments: BTreeMap<String, Value> =
         serde_json::from_str(member(case, "arguments").unwrap_or("{}")).expect("arguments have names");
-    let kinds: BTreeMap<String, String> = arguments_of(client, &function, None, None).into_iter().collect();
+    let of = case.contains_key("of").then(|| text_of(case, "of"));
+    let kinds: BTreeMap<String, String> =
+        arguments_of(client, &function, None, of.as_deref()).into_iter().collect();
     let named = arguments.iter().map(|(name, value)| {
         let kind =
             kinds.get(name).unwrap_or_else(|| panic!("\"{function}\" has no argument \"{name}\": {case:?}"));
@@ -138,7 +155,7 @@ fn expected(outcome: &Outcome) -> (&'static str, String) {
 /// A case as the files have it.
 fn written(case: &Case, outcome: &Outcome) -> String {
     let mut lines = Vec::new();
-    for name in ["about", "function", "arguments", "columns", "of", "rows", "query"] {
+    for name in ["about", "function", "arguments", "columns", "of", "rows", "query", "sql"] {
         if let Some(value) = member(case, name) {
             lines.push(format!("    \"{name}\": {value}"));
         }
@@ -175,7 +192,8 @@ fn every_case_has_its_answer_in_both_editions() {
             }
             let portable = outcome(&mut editions.portable, &expression);
             if portable != native {
-                problems.push(format!("{}, {about}: portable says {portable:?}", file.display()));
+                let shown = shown("native", &native, "portable", &portable);
+                problems.push(format!("{}, {about}:\n{shown}", file.display()));
             }
             observed.push(written(case, &native));
         }

@@ -1,7 +1,10 @@
 //! Both editions, and what they answer to a call.
 
+use std::collections::BTreeSet;
+
 use pg_lora_tests::Database;
 use postgres::{Client, SimpleQueryMessage};
+use serde_json::Value;
 
 /// What a call came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +44,22 @@ impl Editions {
         if native == portable {
             return Ok(native);
         }
-        let shown: String = expression.chars().take(3_000).collect();
-        Err(format!("select {shown}\nnative:   {native:?}\nportable: {portable:?}"))
+        let asked: String = expression.chars().take(3_000).collect();
+        Err(format!("select {asked}\n{}", shown("native", &native, "portable", &portable)))
     }
+}
+
+/// The question, without what a report says of the edition that made it: the only place where the two may differ.
+fn question(expression: &str) -> String {
+    format!(
+        "select case pg_catalog.jsonb_typeof(answer) when 'object' then answer - '{{edition,rules_not_evaluated}}'::text[] else answer end
+         from (select pg_catalog.to_jsonb({expression}) as answer offset 0) as asked"
+    )
 }
 
 /// Evaluates an expression.
 pub fn outcome(client: &mut Client, expression: &str) -> Outcome {
-    match client.simple_query(&format!("select pg_catalog.to_jsonb({expression})")) {
+    match client.simple_query(&question(expression)) {
         Ok(messages) => {
             let row = messages.into_iter().find_map(|message| match message {
                 SimpleQueryMessage::Row(row) => Some(row),
@@ -67,6 +78,43 @@ pub fn outcome(client: &mut Client, expression: &str) -> Outcome {
                 hint: text(error.hint()),
             }
         }
+    }
+}
+
+/// Two outcomes, or what differs in two answers.
+pub fn shown(one: &str, outcome: &Outcome, other: &str, another: &Outcome) -> String {
+    if let (Outcome::Answer(answer), Outcome::Answer(another)) = (outcome, another) {
+        let read = |text: &str| serde_json::from_str::<Value>(text).expect("the text of a jsonb");
+        let mut found = Vec::new();
+        compare("", &read(answer), &read(another), &mut found);
+        let lines = found.iter().take(8).map(|(path, a, b)| format!("{path}\n  {one}: {a}\n  {other}: {b}"));
+        return lines.collect::<Vec<_>>().join("\n");
+    }
+    format!("{one}: {outcome:?}\n{other}: {another:?}")
+}
+
+/// The places where two values differ, with what stands there.
+fn compare(path: &str, one: &Value, other: &Value, found: &mut Vec<(String, String, String)>) {
+    match (one, other) {
+        (Value::Object(left), Value::Object(right)) => {
+            let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            for key in keys {
+                let path = format!("{path}.{key}");
+                compare(
+                    &path,
+                    left.get(key).unwrap_or(&Value::Null),
+                    right.get(key).unwrap_or(&Value::Null),
+                    found,
+                );
+            }
+        }
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            for (at, (left, right)) in left.iter().zip(right).enumerate() {
+                compare(&format!("{path}[{at}]"), left, right, found);
+            }
+        }
+        _ if one != other => found.push((path.to_owned(), one.to_string(), other.to_string())),
+        _ => {}
     }
 }
 

@@ -8,6 +8,7 @@ mod calls;
 use std::time::Instant;
 
 use pg_lora_tests::Database;
+use pg_lora_tests::chat::{Chat, SEED};
 use postgres::{Client, SimpleQueryMessage};
 
 use self::calls::{Aggregate, Call};
@@ -22,16 +23,22 @@ const PORTABLE: &str = "bench_portable";
 const SLOWER: f64 = 5.0;
 /// Milliseconds that are quick enough.
 const QUICK: f64 = 1.0;
+/// Bytes of one.
+const MEGABYTE: usize = 1 << 20;
 
 /// Runs it.
 pub fn run(bed: &mut Bed<'_>) -> anyhow::Result<()> {
     let cluster = bed.cluster();
     cluster.create_database(PORTABLE)?;
+    // What should fit into memory fills no disk.
+    let limit = format!("alter database {PORTABLE} set temp_file_limit = '4GB'");
+    cluster.connect(PORTABLE)?.batch_execute(&limit)?;
     let mut editions = [bed.connect()?, cluster.connect(PORTABLE)?];
     editions[1].batch_execute("create schema lora")?;
     editions[1].batch_execute(&Database::portable_files())?;
     for client in &mut editions {
         client.batch_execute(calls::TABLES)?;
+        chats(client)?;
     }
     for call in &calls::CALLS {
         small(bed, &mut editions, call)?;
@@ -39,6 +46,20 @@ pub fn run(bed: &mut Bed<'_>) -> anyhow::Result<()> {
     for aggregate in &calls::AGGREGATES {
         large(bed, &mut editions, aggregate)?;
     }
+    Ok(())
+}
+
+/// The generated chats of 1 and of 16 MB, each in one value that is not compressed, and their parts.
+fn chats(client: &mut Client) -> anyhow::Result<()> {
+    client.batch_execute(
+        "create unlogged table chats (megabytes integer, content bytea);
+         alter table chats alter column content set storage external",
+    )?;
+    for megabytes in [1_i32, 16] {
+        let chat = Chat::sound_up_to(SEED, megabytes as usize * MEGABYTE);
+        client.execute("insert into chats values ($1, $2)", &[&megabytes, &chat.bytes])?;
+    }
+    client.batch_execute(calls::PARTS)?;
     Ok(())
 }
 

@@ -28,10 +28,8 @@ pub(super) fn check(object: Json<'_>, key: &str, check: &mut Check<'_, '_>) {
         if ["tool_calls", "function_call"].iter().any(|key| message.get(key).is_some_and(is_call))
             && role.is_some_and(|role| role != "assistant")
         {
-            let error = format_args!(
-                "\"{path}\" is of \"{}\", only the assistant calls tools",
-                role.unwrap_or_default()
-            );
+            let role = quote(role.unwrap_or_default());
+            let error = format_args!("\"{path}\" is of {role}, only the assistant calls tools");
             check.raise(&rules::INVALID_TOOL_CALL, &path, error);
         }
         // The older form has no id, so nothing can answer it by one.

@@ -156,7 +156,73 @@ pub const TABLES: &str = "
        from generate_series(1, 100000) as n;
      analyze points, charges";
 
-pub const AGGREGATES: [Aggregate; 8] = [
+/// Of a table `chats` (megabytes, content) with chats of 1 and of 16 MB (of 2²⁰ bytes): the lines of the first, and what each
+/// edition makes of the second, in parts of 1 MB and as a whole.
+pub const PARTS: &str = "
+     create unlogged table chat_lines as
+       select line_number, line from chats, regexp_split_to_table(rtrim(convert_from(content, 'UTF8'), chr(10)), chr(10))
+         with ordinality as line (line, line_number)
+       where megabytes = 1;
+     create unlogged table chat_base64 as select translate(encode(content, 'base64'), chr(10), '') as content from chats where megabytes = 1;
+     create unlogged table chat_parts as
+       select number, lora.scan_segment(substr(content, 1 + (number - 1) * 1048576, 1048576)) as segment
+       from chats, generate_series(1, 16) as number where megabytes = 16;
+     create unlogged table chat_whole as select lora.merge_segments(segment order by number) as segment from chat_parts;
+     analyze chat_lines, chat_parts";
+
+/// Milliseconds for a megabyte at 5 MB/s.
+const MEGABYTE: f64 = 1_048_576.0 / 5_000.0;
+
+pub const AGGREGATES: [Aggregate; 16] = [
+    Aggregate {
+        name: "dataset_report of 1 MB of chats, at 5 MB/s",
+        sql: "select md5((lora.dataset_report(content) - '{edition,rules_not_evaluated}'::text[])::text) from chats where megabytes = 1",
+        most: Some(MEGABYTE),
+        least_gain: Some(10.0),
+    },
+    Aggregate {
+        name: "dataset_report of 16 MB of chats, at 5 MB/s",
+        sql: "select md5((lora.dataset_report(content) - '{edition,rules_not_evaluated}'::text[])::text) from chats where megabytes = 16",
+        most: Some(16.0 * MEGABYTE),
+        least_gain: Some(10.0),
+    },
+    Aggregate {
+        name: "dataset_findings of 1 MB of chats",
+        sql: "select count(found) from chats, lora.dataset_findings(content) as found where megabytes = 1",
+        most: None,
+        least_gain: Some(10.0),
+    },
+    // Its bytes belong to an edition.
+    Aggregate {
+        name: "scan_segment of 1 MB of chats, at 5 MB/s",
+        sql: "select lora.scan_segment(content) is not null from chats where megabytes = 1",
+        most: Some(MEGABYTE),
+        least_gain: Some(10.0),
+    },
+    Aggregate {
+        name: "a chunk of 1 MB in base64, scanned",
+        sql: "select lora.scan_segment(decode(content, 'base64')) is not null from chat_base64",
+        most: Some(2000.0),
+        least_gain: None,
+    },
+    Aggregate {
+        name: "merge_segments of 16 parts of 1 MB",
+        sql: "select lora.merge_segments(segment order by number) is not null from chat_parts",
+        most: None,
+        least_gain: None,
+    },
+    Aggregate {
+        name: "segment_report of 16 MB of chats",
+        sql: "select md5((lora.segment_report(segment) - '{edition,rules_not_evaluated}'::text[])::text) from chat_whole",
+        most: None,
+        least_gain: None,
+    },
+    Aggregate {
+        name: "dataset_lines_report of 1 MB of chats",
+        sql: "select md5((lora.dataset_lines_report(line_number, line, '{}') - '{edition,rules_not_evaluated}'::text[])::text) from chat_lines",
+        most: None,
+        least_gain: None,
+    },
     Aggregate {
         name: "curve, 320 points of 1,000 by minmaxlttb",
         sql: "select lora.curve(step::bigint, loss, 320, 'minmaxlttb') from points where step <= 1000",
