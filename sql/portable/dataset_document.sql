@@ -180,6 +180,7 @@ declare
   conversations bigint := 0;
   turns bigint[] := '{}';
   one record;
+  pair record;
   inner_members jsonb;
   id text;
   count bigint;
@@ -339,13 +340,14 @@ begin
               'error', pg_catalog.format('"%s.training_pairs" is no array', name), 'content', read.content, 'part_byte', read.byte,
               'prefix', name || '.training_pairs');
           else
-            select pg_catalog.count(*), pairs || coalesce(pg_catalog.array_agg(element.content order by element.place), '{}'),
-              pair_bytes || coalesce(pg_catalog.array_agg(element.byte order by element.place), '{}'),
-              pair_prefixes || coalesce(pg_catalog.array_agg(
-                pg_catalog.format('%s.training_pairs[%s]', name, element.place - 1) order by element.place), '{}'),
-              pair_conversations || coalesce(pg_catalog.array_agg(id order by element.place), '{}')
-            into count, pairs, pair_bytes, pair_prefixes, pair_conversations
-            from lora._members_of(read.content, read.byte, 9223372036854775807) as element;
+            -- One by one, as an array grows in place.
+            for pair in select * from lora._members_of(read.content, read.byte, 9223372036854775807) as member order by member.place loop
+              count := count + 1;
+              pairs := pairs || pair.content;
+              pair_bytes := pair_bytes || pair.byte;
+              pair_prefixes := pair_prefixes || pg_catalog.format('%s.training_pairs[%s]', name, pair.place - 1);
+              pair_conversations := pair_conversations || id;
+            end loop;
           end if;
         end if;
         turns := turns || count;
@@ -358,8 +360,8 @@ begin
   -- The pairs, as lines would be.
   pairs := coalesce(pairs, '{}');
   select * into documents, plain, faults from lora._read_json(array(
-    select case when pg_catalog.octet_length(pair) <= 16777216 then pair end
-    from pg_catalog.unnest(pairs) with ordinality as each (pair, place) order by place));
+    select case when pg_catalog.octet_length(each.content) <= 16777216 then each.content end
+    from pg_catalog.unnest(pairs) with ordinality as each (content, place) order by place));
   faults := coalesce(faults, '[]');
   kinds := array(
     select case when pg_catalog.jsonb_typeof(document) = 'object' then 'pairs' end
@@ -376,9 +378,9 @@ begin
   from (
     select value, place from pg_catalog.jsonb_array_elements(findings) with ordinality as of_parts (value, place)
     union all
-    select pg_catalog.jsonb_build_object('content', pair, 'part_byte', pair_bytes[place], 'prefix', pair_prefixes[place]),
+    select pg_catalog.jsonb_build_object('content', each.content, 'part_byte', pair_bytes[place], 'prefix', pair_prefixes[place]),
       pg_catalog.jsonb_array_length(findings) + place
-    from pg_catalog.unnest(pairs) with ordinality as each (pair, place)
+    from pg_catalog.unnest(pairs) with ordinality as each (content, place)
   ) as each;
   text_lines := lora._lines_at(content, bytes);
   count := pg_catalog.jsonb_array_length(findings);
@@ -398,10 +400,10 @@ begin
     where pg_catalog.jsonb_typeof(each.document) <> 'object'
     union all
     select 'line_too_long', count + each.place, null,
-      pg_catalog.to_jsonb(pg_catalog.format('the value has %s bytes, 16777216 at most are read', pg_catalog.octet_length(each.pair))), '0',
+      pg_catalog.to_jsonb(pg_catalog.format('the value has %s bytes, 16777216 at most are read', pg_catalog.octet_length(each.content))), '0',
         pair_bytes[each.place]
-    from pg_catalog.unnest(pairs) with ordinality as each (pair, place)
-    where pg_catalog.octet_length(each.pair) > 16777216
+    from pg_catalog.unnest(pairs) with ordinality as each (content, place)
+    where pg_catalog.octet_length(each.content) > 16777216
   ),
   kept as (
     select every.code, every.ord, every.place as number,

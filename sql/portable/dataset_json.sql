@@ -30,64 +30,60 @@ language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  rest text := pg_catalog.substr(content, 2);
-  at bigint := byte + 1;
-  sound text;
-  escape text;
   size constant bigint := byte + pg_catalog.octet_length(content);
-  is_second boolean := false;
+  -- As far as it is a string. Of a skipped one any four digits will do, else halves of characters come in pairs.
+  sound constant text := case
+    when is_skipped then pg_catalog.substring(content, '^"(?:[^"\\\u0001-\u001f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*')
+    else pg_catalog.substring(content,
+      '^"(?:[^"\\\u0001-\u001f]|\\["\\/bfnrt]|\\u(?:[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}'
+      '|[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))*')
+  end;
+  at bigint := byte + pg_catalog.octet_length(sound);
+  rest constant text := pg_catalog.substr(content, pg_catalog.length(sound) + 1, 20);
 begin
-  loop
-    sound := case when is_second then '' else pg_catalog.substring(rest, '^[^"\\\u0001-\u001f]*') end;
-    rest := pg_catalog.substr(rest, pg_catalog.length(sound) + 1);
-    at := at + pg_catalog.octet_length(sound);
-    escape := pg_catalog."left"(rest, 2);
-    if is_second and escape <> '' and pg_catalog."left"(escape, 1) <> '\' then
-      message := 'unexpected end of hex escape';
-      behind := at + 1;
-      return;
-    elsif is_second and pg_catalog.length(escape) = 2 and escape <> '\u' then
-      message := 'unexpected end of hex escape';
-      behind := at + 2;
-      return;
-    elsif escape = '' or escape = '\' then
+  if pg_catalog."left"(rest, 1) = '"' then
+    return;
+  elsif rest in ('', '\') then
+    message := 'EOF while parsing a string';
+    behind := size;
+  elsif pg_catalog."left"(rest, 1) <> '\' then
+    message := 'control character (\u0000-\u001F) found while parsing a string';
+    behind := at + case when is_skipped then 0 else 1 end;
+  elsif pg_catalog."left"(rest, 2) <> '\u' then
+    message := 'invalid escape';
+    behind := at + 2;
+  elsif size - at < 6 then
+    message := 'EOF while parsing a string';
+    behind := size;
+  elsif rest !~ '^\\u[0-9a-fA-F]{4}' then
+    message := 'invalid escape';
+    behind := at + 6;
+  elsif rest ~ '^\\u[dD][c-fC-F]' then
+    message := 'lone leading surrogate in hex escape';
+    behind := at + 6;
+  else
+    -- The first half of a character: what follows is no second one.
+    at := at + 6;
+    if size = at or pg_catalog.substr(rest, 7) = '\' then
       message := 'EOF while parsing a string';
       behind := size;
-      return;
-    elsif pg_catalog."left"(escape, 1) = '"' then
-      return;
-    elsif pg_catalog."left"(escape, 1) <> '\' then
-      message := 'control character (\u0000-\u001F) found while parsing a string';
-      behind := at + case when is_skipped then 0 else 1 end;
-      return;
-    elsif escape <> '\u' then
-      if pg_catalog.strpos('"\/bfnrt', pg_catalog.substr(escape, 2)) = 0 then
-        message := 'invalid escape';
-        behind := at + 2;
-        return;
-      end if;
-      rest := pg_catalog.substr(rest, 3);
-      at := at + 2;
-      continue;
+    elsif pg_catalog.substr(rest, 7, 1) <> '\' then
+      message := 'unexpected end of hex escape';
+      behind := at + 1;
+    elsif pg_catalog.substr(rest, 8, 1) <> 'u' then
+      message := 'unexpected end of hex escape';
+      behind := at + 2;
     elsif size - at < 6 then
       message := 'EOF while parsing a string';
       behind := size;
-      return;
-    end if;
-    escape := pg_catalog.substring(rest, '^\\u([0-9a-fA-F]{4})');
-    at := at + 6;
-    if escape is null then
+    elsif pg_catalog.substr(rest, 7) !~ '^\\u[0-9a-fA-F]{4}' then
       message := 'invalid escape';
-    elsif not is_skipped and escape ~* '^d[c-f]' <> is_second then
+      behind := at + 6;
+    else
       message := 'lone leading surrogate in hex escape';
+      behind := at + 6;
     end if;
-    if message is not null then
-      behind := at;
-      return;
-    end if;
-    is_second := not is_skipped and escape ~* '^d[89ab]';
-    rest := pg_catalog.substr(rest, 7);
-  end loop;
+  end if;
 end
 $$;
 grant execute on function lora._string_fault(text, bigint, boolean) to public;
@@ -102,6 +98,7 @@ declare
   whole constant text := pg_catalog.substring(content, '^-?(?:0|[1-9][0-9]*)?');
   fraction constant text := pg_catalog.substring(number, '^-?[0-9]+(\.[0-9]*)');
   exponent constant text := pg_catalog.substring(number, '[eE][-+]?[0-9]*$');
+  power constant text := coalesce(pg_catalog.substring(number, '[eE]\+?([0-9]+)$'), '');
   rest constant text := pg_catalog.substr(content, pg_catalog.length(number) + 1);
 begin
   if whole = '-' then
@@ -121,7 +118,10 @@ begin
     behind := behind + case when rest = '' then 0 else 1 end;
   elsif lora._is_beyond_float(number) then
     message := 'number out of range';
-    behind := pg_catalog.length(number);
+    -- A power is read as far as 32 bits hold it.
+    behind := pg_catalog.length(number) - pg_catalog.length(power) + coalesce(
+      (select pg_catalog.min(digits) from pg_catalog.generate_series(1, pg_catalog.length(power)) as digits
+       where pg_catalog."left"(power, digits)::numeric > 2147483647), pg_catalog.length(power));
   end if;
 end
 $$;

@@ -27,6 +27,7 @@ declare
   history constant jsonb := nullif(document -> 'conversation_history', 'null');
   at text[];
   entry jsonb;
+  raw_entry json;
   place integer := -1;
   -- Messages of the history that can be read: their roles, and the text of the last one.
   roles text := '';
@@ -56,7 +57,11 @@ begin
     return query select 'wrong_type', at,
       pg_catalog.format('"%s" is %s, an array is expected', lora._shown_path(prefix, at), lora._described(history)), null::text;
   elsif history is not null then
-    for entry in select element from pg_catalog.jsonb_array_elements(history) as element loop
+    for entry, raw_entry in
+      select element.value, element.raw
+      from rows from (pg_catalog.jsonb_array_elements(history), pg_catalog.json_array_elements(lora._member(raw, 'conversation_history')))
+        as element (value, raw)
+    loop
       place := place + 1;
       if pg_catalog.jsonb_typeof(entry) <> 'object' then
         return query select 'wrong_type', at || ('[' || place), pg_catalog.format('"%s" is %s, an object is expected',
@@ -64,7 +69,7 @@ begin
         continue;
       end if;
       return query select * from lora._unknown_keys(
-        lora._member(raw, 'conversation_history') -> place, entry, array['turn', 'role', 'content', 'emotional_state', 'metadata'], at || ('[' || place));
+        raw_entry, entry, array['turn', 'role', 'content', 'emotional_state', 'metadata'], at || ('[' || place));
       return query select * from lora._role_findings(entry -> 'role', prefix, at || array['[' || place, '.role'], false);
       return query select * from lora._text_findings(entry -> 'content', prefix, at || array['[' || place, '.content']);
       if pg_catalog.jsonb_typeof(entry -> 'role') = 'string' and lora._role_of(entry ->> 'role') is not null

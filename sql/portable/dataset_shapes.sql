@@ -91,6 +91,7 @@ declare
   entries constant jsonb := document -> list;
   raw_entries constant json := lora._member(raw, list);
   entry jsonb;
+  raw_entry json;
   place integer := -1;
   role text;
   roles text := '';
@@ -116,7 +117,11 @@ begin
     return query select 'empty_conversation', at, pg_catalog.format('"%s" is empty', list), null::text;
     return;
   end if;
-  for entry in select element from pg_catalog.jsonb_array_elements(entries) as element loop
+  -- The text of each beside it: to look one up by its number takes as long as what is before it.
+  for entry, raw_entry in
+    select element.value, element.raw
+    from rows from (pg_catalog.jsonb_array_elements(entries), pg_catalog.json_array_elements(raw_entries)) as element (value, raw)
+  loop
     place := place + 1;
     if pg_catalog.jsonb_typeof(entry) <> 'object' then
       return query select 'wrong_type', at || ('[' || place),
@@ -126,9 +131,9 @@ begin
     end if;
     -- Of a key that stands twice in a message the last one counts.
     if not is_sharegpt then
-      entry := (raw_entries -> place)::jsonb;
+      entry := raw_entry::jsonb;
     end if;
-    return query select * from lora._unknown_keys(raw_entries -> place, entry, known, at || ('[' || place));
+    return query select * from lora._unknown_keys(raw_entry, entry, known, at || ('[' || place));
     return query select * from lora._role_findings(entry -> role_key, null, at || array['[' || place, '.' || role_key], is_sharegpt);
     role := case when pg_catalog.jsonb_typeof(entry -> role_key) = 'string' then
       case

@@ -68,10 +68,12 @@ declare
   role text;
   place integer := -1;
   id text;
+  answered text;
   number integer;
   call jsonb;
-  -- Ids of calls that have no answer yet, each with its message.
-  open jsonb := '{}';
+  -- Ids of calls that have no answer yet, each with its message: of one id the last.
+  open text[] := '{}';
+  open_in integer[] := '{}';
 begin
   for message in select element from pg_catalog.jsonb_array_elements(document -> list) as element loop
     place := place + 1;
@@ -81,19 +83,25 @@ begin
     end if;
     role := case when pg_catalog.jsonb_typeof(message -> 'role') = 'string' then message ->> 'role' end;
     if role = 'tool' then
-      id := case when pg_catalog.jsonb_typeof(message -> 'tool_call_id') = 'string' then message ->> 'tool_call_id' end;
-      if open ? id then
-        open := open - id;
+      answered := case when pg_catalog.jsonb_typeof(message -> 'tool_call_id') = 'string' then message ->> 'tool_call_id' end;
+      if answered = any (open) then
+        select coalesce(pg_catalog.array_agg(called.id order by called.place), '{}'), coalesce(pg_catalog.array_agg(called.message order by called.place), '{}')
+        into open, open_in
+        from unnest(open, open_in) with ordinality as called (id, message, place)
+        where called.id <> answered;
       else
         return query select 'unknown_tool_result', at,
-          pg_catalog.format('"%s" answers %s, which is no open call', lora._shown_path(null, at), coalesce(lora._quoted(id), 'nothing')), null::text;
+          pg_catalog.format('"%s" answers %s, which is no open call', lora._shown_path(null, at), coalesce(lora._quoted(answered), 'nothing')), null::text;
       end if;
     elsif open <> '{}' then
       return query select 'missing_tool_result', array['.' || list, '[' || called.message],
         pg_catalog.format('the call %s has no answer', lora._quoted(called.id)), null::text
-      from pg_catalog.jsonb_each_text(open) as called (id, message)
-      order by called.message::integer, called.id collate pg_catalog."C";
+      from (
+        select each.id, pg_catalog.max(each.message) as message from unnest(open, open_in) as each (id, message) group by each.id
+      ) as called
+      order by called.message, called.id collate pg_catalog."C";
       open := '{}';
+      open_in := '{}';
     end if;
     if role <> 'assistant' and (lora._is_call(message -> 'tool_calls') or lora._is_call(message -> 'function_call')) then
       return query select 'invalid_tool_call', at,
@@ -120,7 +128,8 @@ begin
         end if;
         return query select * from lora._called_findings(call -> 'function', at || array['.tool_calls', '[' || number, '.function'], declared);
         if id is not null then
-          open := open || pg_catalog.jsonb_build_object(id, place);
+          open := open || id;
+          open_in := open_in || place;
         end if;
       end loop;
     end if;
