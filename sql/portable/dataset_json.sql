@@ -455,6 +455,8 @@ begin
       exit when depth <= gone;
       continue;
     elsif depth = gone + 1 and is_key then
+      -- Where a key has half of a character no key is found.
+      exit when next.token ~* '\\ud[89a-f]' and (lora._string_fault(next.token, 0, false)).message is not null;
       member := '.' || case
         when pg_catalog.strpos(next.token, '\') = 0 then pg_catalog.substr(next.token, 2, pg_catalog.length(next.token) - 2)
         else pg_catalog.replace(next.token, '\u0000', '\uffff')::json #>> '{}'
