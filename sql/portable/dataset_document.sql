@@ -8,7 +8,7 @@ language plpgsql immutable strict parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  shown constant text := pg_catalog.replace(part, '\u0000', '\uffff');
+  shown constant text := lora._readable(part);
 begin
   if pg_catalog.json_typeof(shown::json) = 'object' then
     perform from pg_catalog.json_each(shown::json);
@@ -17,7 +17,9 @@ begin
   end if;
   return shown;
 exception when invalid_text_representation or untranslatable_character then
-  return pg_catalog.regexp_replace(shown, '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\uffff', 'g');
+  -- A backslash that is escaped itself begins none.
+  return pg_catalog.replace(pg_catalog.regexp_replace(
+    pg_catalog.replace(shown, '\\', U&'\07ff'), '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\uffff', 'g'), U&'\07ff', '\\');
 end
 $$;
 grant execute on function lora._readable_json(text) to public;

@@ -29,7 +29,7 @@ begin
           from (
             select each.finding, each.number, each.place, each.steps, each.content,
               case when each.finding -> 5 = 'true' then coalesce((each.finding ->> 4)::bigint, 0)
-                else least(coalesce((each.finding ->> 4)::bigint, lora._located(pg_catalog.replace(each.content, '\u0000', '\uffff'), each.steps), 0),
+                else least(coalesce((each.finding ->> 4)::bigint, lora._located(lora._readable(each.content), each.steps), 0),
                   pg_catalog.octet_length(each.content)) end as byte
             from (
               select kept.finding, kept.number, (kept.finding ->> 0)::integer as place,

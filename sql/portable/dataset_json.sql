@@ -247,7 +247,7 @@ begin
         nodes := nodes + 1;
         keys := keys || case
           when is_skipped or pg_catalog.strpos(next.token, '\') = 0 then pg_catalog.substr(next.token, 2, pg_catalog.length(next.token) - 2)
-          else pg_catalog.replace(next.token, '\u0000', '\uffff')::json #>> '{}'
+          else lora._readable(next.token)::json #>> '{}'
         end;
         places := places || next.byte;
         if is_skipped then
@@ -370,7 +370,7 @@ begin
       -- A key that has no escapes is a part of the text.
       case when read.token like '%\\%' then 0 else twice + 1 end
     from (
-      select (pg_catalog.replace(token.token, '\u0000', '\uffff'))::json #>> '{}' as key, token.token
+      select (lora._readable(token.token))::json #>> '{}' as key, token.token
       from lora._json_tokens(content) as token where token.byte = twice
     ) as read;
   end if;
@@ -459,7 +459,7 @@ begin
       exit when next.token ~* '\\ud[89a-f]' and (lora._string_fault(next.token, 0, false)).message is not null;
       member := '.' || case
         when pg_catalog.strpos(next.token, '\') = 0 then pg_catalog.substr(next.token, 2, pg_catalog.length(next.token) - 2)
-        else pg_catalog.replace(next.token, '\u0000', '\uffff')::json #>> '{}'
+        else lora._readable(next.token)::json #>> '{}'
       end;
       is_key := false;
       continue;

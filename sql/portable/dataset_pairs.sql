@@ -19,7 +19,7 @@ language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  raw constant json := pg_catalog.replace(content, '\u0000', '\uffff');
+  raw constant json := lora._readable(content);
   key text;
   is_readable boolean := true;
   turn constant jsonb := nullif(document -> 'turn_number', 'null');

@@ -78,7 +78,7 @@ language plpgsql immutable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  raw constant json := pg_catalog.replace(content, '\u0000', '\uffff');
+  raw constant json := lora._readable(content);
   list constant text := case when kind = 'sharegpt' then 'conversations' else kind end;
   at constant text[] := array['.' || list];
   is_sharegpt constant boolean := kind = 'sharegpt';
@@ -183,7 +183,7 @@ language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  raw constant json := pg_catalog.replace(content, '\u0000', '\uffff');
+  raw constant json := lora._readable(content);
   key text;
   round jsonb;
   place integer := -1;

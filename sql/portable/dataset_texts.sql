@@ -179,3 +179,19 @@ begin
 end
 $$;
 grant execute on function lora._is_junk(text) to public;
+
+-- A JSON text with the escape of U+FFFF in the place of that of NUL, which no text of Postgres holds. A backslash that is escaped itself begins none.
+create or replace function lora._readable(content text)
+returns text
+language plpgsql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if pg_catalog.strpos(content, '\u0000') = 0 then
+    return content;
+  end if;
+  return pg_catalog.replace(
+    pg_catalog.replace(pg_catalog.replace(content, '\\', U&'\07ff'), '\u0000', '\uffff'), U&'\07ff', '\\');
+end
+$$;
+grant execute on function lora._readable(text) to public;

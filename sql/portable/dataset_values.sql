@@ -96,11 +96,11 @@ begin
     if found -> 0 ->> 'code' not in ('duplicate_key', 'nul_character') then
       documents[place] := null;
     elsif found @> '[{"code": "duplicate_key"}]' then
-      documents[place] := lora._first_members(pg_catalog.replace(texts[place], '\u0000', '\uffff')::json);
+      documents[place] := lora._first_members(lora._readable(texts[place])::json);
     elsif documents[place] is null or found is not null then
       -- A number that is smaller than any, or 0 times a huge power, is 0 for a float, and beyond what Postgres reads.
       documents[place] := (lora._json_values(array[pg_catalog.regexp_replace(
-        pg_catalog.replace(texts[place], '\u0000', '\uffff'), '(?<=[0-9])[eE][-+]?[0-9]{4,}(?=[,\]}[:space:]]|$)', 'e-400', 'g')]))[1];
+        lora._readable(texts[place]), '(?<=[0-9])[eE][-+]?[0-9]{4,}(?=[,\]}[:space:]]|$)', 'e-400', 'g')]))[1];
     end if;
   end loop;
   every := every || (
