@@ -5,7 +5,7 @@ use pg_lora_tests::environment;
 use postgres::Client;
 
 use crate::editions::{Editions, Outcome};
-use crate::series::{answer, refusal};
+use crate::series::{answer, refusal, same_beside_workers};
 
 /// Charges of a long table.
 fn rows() -> usize {
@@ -165,22 +165,5 @@ fn charges_are_the_same_beside_parallel_workers() {
     let db = &mut editions.portable;
     table(db);
     let question = "select lora.cost_breakdown(amount, 'USD', day, kind, gpu, job, status)::text from charges.charges where amount < 70";
-    db.batch_execute("set max_parallel_workers_per_gather = 0").unwrap();
-    let alone = answer(db, question);
-    db.batch_execute(
-        "alter table charges.charges set (parallel_workers = 4); set max_parallel_workers_per_gather = 4; set parallel_setup_cost = 0;
-         set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0",
-    )
-    .unwrap();
-    let plan = answer(db, &format!("explain (costs off) {question}"));
-    assert!(plan.iter().any(|line| line.contains("Parallel Seq Scan")), "{plan:#?}");
-    assert_eq!(answer(db, question), alone);
-    // In the worker itself.
-    db.batch_execute("set force_parallel_mode = on")
-        .or_else(|_| db.batch_execute("set debug_parallel_query = on"))
-        .unwrap();
-    db.batch_execute("alter table charges.charges set (parallel_workers = 0)").unwrap();
-    let plan = answer(db, &format!("explain (costs off) {question}"));
-    assert!(plan.iter().any(|line| line.contains("Single Copy: true")), "{plan:#?}");
-    assert_eq!(answer(db, question), alone);
+    same_beside_workers(db, "charges.charges", question);
 }

@@ -54,6 +54,28 @@ pub fn answer(client: &mut Client, query: &str) -> Vec<String> {
     client.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
+/// No worker changes the answer to a question about a table: not those that read it beside the leader, nor one that answers alone.
+pub fn same_beside_workers(db: &mut Client, table: &str, question: &str) {
+    db.batch_execute("set max_parallel_workers_per_gather = 0").unwrap();
+    let alone = answer(db, question);
+    db.batch_execute(&format!(
+        "alter table {table} set (parallel_workers = 4); set max_parallel_workers_per_gather = 4; set parallel_setup_cost = 0;
+         set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0"
+    ))
+    .unwrap();
+    let plan = answer(db, &format!("explain (costs off) {question}"));
+    assert!(plan.iter().any(|line| line.contains("Parallel Seq Scan")), "{plan:#?}");
+    assert_eq!(answer(db, question), alone);
+    // In the worker itself.
+    db.batch_execute("set force_parallel_mode = on")
+        .or_else(|_| db.batch_execute("set debug_parallel_query = on"))
+        .unwrap();
+    db.batch_execute(&format!("alter table {table} set (parallel_workers = 0)")).unwrap();
+    let plan = answer(db, &format!("explain (costs off) {question}"));
+    assert!(plan.iter().any(|line| line.contains("Single Copy: true")), "{plan:#?}");
+    assert_eq!(answer(db, question), alone);
+}
+
 #[test]
 fn what_is_set_apart_is_the_transactions_own() {
     let mut editions = Editions::new();
@@ -153,22 +175,5 @@ fn curves_are_the_same_beside_parallel_workers() {
     table(db);
     let question = "select (lora.curve(step, loss, 320, 'minmaxlttb', 0.6) || jsonb_build_object('health', lora.curve_health(step, loss, evaluation, 0, norm, 1, 1)))::text
         from series.points where norm < 40";
-    db.batch_execute("set max_parallel_workers_per_gather = 0").unwrap();
-    let alone = answer(db, question);
-    db.batch_execute(
-        "alter table series.points set (parallel_workers = 4); set max_parallel_workers_per_gather = 4; set parallel_setup_cost = 0;
-         set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0",
-    )
-    .unwrap();
-    let plan = answer(db, &format!("explain (costs off) {question}"));
-    assert!(plan.iter().any(|line| line.contains("Parallel Seq Scan")), "{plan:#?}");
-    assert_eq!(answer(db, question), alone);
-    // In the worker itself.
-    db.batch_execute("set force_parallel_mode = on")
-        .or_else(|_| db.batch_execute("set debug_parallel_query = on"))
-        .unwrap();
-    db.batch_execute("alter table series.points set (parallel_workers = 0)").unwrap();
-    let plan = answer(db, &format!("explain (costs off) {question}"));
-    assert!(plan.iter().any(|line| line.contains("Single Copy: true")), "{plan:#?}");
-    assert_eq!(answer(db, question), alone);
+    same_beside_workers(db, "series.points", question);
 }
