@@ -421,7 +421,8 @@ end
 $$;
 grant execute on function lora._explained(text, text, bigint) to public;
 
--- The byte of a text at which the value behind some steps begins; of the last one that is there otherwise.
+-- The byte of a text at which the value behind some steps begins; of the last one that is there otherwise. In an object of which any key has half
+-- of a character none is found.
 create or replace function lora._located(content text, steps text[])
 returns bigint
 language plpgsql immutable parallel safe
@@ -429,7 +430,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   next record;
-  found bigint := 0;
+  before text;
+  -- Where the whole begins, and the value behind each step that was gone.
+  found bigint[] := '{0}';
   -- How many steps were gone, how deep the token is, which step leads to the next member of the value that was found.
   gone integer := 0;
   depth integer := 0;
@@ -438,48 +441,60 @@ declare
   in_list boolean;
   is_key boolean := false;
   wanted constant integer := coalesce(pg_catalog.cardinality(steps), 0);
+  is_done boolean := wanted = 0 or pg_catalog.octet_length(content) > 262144;
+  -- Then the keys behind what was found are read too, of the objects that hold it, which are so many still; and say how many steps may be gone.
+  has_halves constant boolean := content ~* '\\ud[89a-f]';
+  holding integer := 0;
+  allowed integer := wanted;
 begin
-  if wanted = 0 or pg_catalog.octet_length(content) > 262144 then
+  if is_done then
     return 0;
   end if;
   for next in select token.token, token.byte, pg_catalog."left"(token.token, 1) as begins from lora._json_tokens(content) as token order by token.byte loop
     continue when next.begins in (' ', E'\t', E'\n', E'\r');
-    if depth = gone + 1 and next.token = ',' then
-      number := number + 1;
-      is_key := not in_list;
-      continue;
-    elsif depth = gone + 1 and next.token = ':' then
-      continue;
-    elsif next.token in (']', '}') then
-      depth := depth - 1;
-      exit when depth <= gone;
-      continue;
-    elsif depth = gone + 1 and is_key then
-      -- Where a key has half of a character no key is found.
-      exit when next.token ~* '\\ud[89a-f]' and (lora._string_fault(next.token, 0, false)).message is not null;
-      member := '.' || case
-        when pg_catalog.strpos(next.token, '\') = 0 then pg_catalog.substr(next.token, 2, pg_catalog.length(next.token) - 2)
-        else lora._readable(next.token)::json #>> '{}'
-      end;
-      is_key := false;
-      continue;
-    end if;
-    -- A value.
-    if depth = gone + 1 and (case when in_list then '[' || number else member end) = steps[gone + 1] then
-      found := next.byte;
-      gone := gone + 1;
-      exit when gone = wanted or next.token not in ('[', '{');
-    end if;
-    if next.token in ('[', '{') then
-      depth := depth + 1;
+    if next.token = ':' then
+      if has_halves and depth <= holding and (lora._string_fault(before, 0, false)).message is not null then
+        allowed := least(allowed, depth - 1);
+      end if;
+    elsif next.token = ',' then
       if depth = gone + 1 then
-        number := 0;
-        in_list := next.token = '[';
+        number := number + 1;
         is_key := not in_list;
       end if;
+    elsif next.token in (']', '}') then
+      depth := depth - 1;
+      is_done := is_done or depth <= gone;
+      holding := least(holding, depth);
+    elsif not is_done and depth = gone + 1 and is_key then
+      is_done := has_halves and (lora._string_fault(next.token, 0, false)).message is not null;
+      if not is_done then
+        member := '.' || case
+          when pg_catalog.strpos(next.token, '\') = 0 then pg_catalog.substr(next.token, 2, pg_catalog.length(next.token) - 2)
+          else lora._readable(next.token)::json #>> '{}'
+        end;
+      end if;
+      is_key := false;
+    else
+      -- A value.
+      if not is_done and depth = gone + 1 and (case when in_list then '[' || number else member end) = steps[gone + 1] then
+        gone := gone + 1;
+        holding := gone;
+        found[gone + 1] := next.byte;
+        is_done := gone = wanted or next.token not in ('[', '{');
+      end if;
+      if next.token in ('[', '{') then
+        depth := depth + 1;
+        if depth = gone + 1 then
+          number := 0;
+          in_list := next.token = '[';
+          is_key := not in_list;
+        end if;
+      end if;
     end if;
+    exit when is_done and not has_halves;
+    before := next.token;
   end loop;
-  return found;
+  return found[least(gone, allowed) + 1];
 end
 $$;
 grant execute on function lora._located(text, text[]) to public;

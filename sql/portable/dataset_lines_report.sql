@@ -61,6 +61,26 @@ end
 $$;
 grant execute on function lora._lines_set_apart(bytea[]) to public;
 
+-- The lines that were set apart, in the order in which they came: an array of all would be copied for each part.
+create or replace function lora._lines_apart(parts jsonb)
+returns table (line bytea)
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  number integer;
+  held refcursor;
+  part bytea[];
+begin
+  for number in select each.value::integer from pg_catalog.jsonb_array_elements_text(parts) with ordinality as each (value, place) order by each.place loop
+    held := lora._series_cursor(number);
+    fetch absolute 1 from held into part;
+    return query select each.line from pg_catalog.unnest(part) with ordinality as each (line, place) order by each.place;
+  end loop;
+end
+$$;
+grant execute on function lora._lines_apart(jsonb) to public;
+
 create or replace function lora._lines_report(state bytea[])
 returns jsonb
 language plpgsql stable parallel unsafe
@@ -68,12 +88,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   head jsonb;
-  held refcursor;
-  part bytea[];
-  number integer;
-  -- Of each part as one value: an array of all lines would be copied for each part.
-  numbers bigint[] := '{}';
-  lines bytea[] := '{}';
+  lines bytea[];
+  numbers bigint[];
   wrong bigint;
   contents bytea[];
   read record;
@@ -82,12 +98,7 @@ begin
     return null;
   end if;
   head := pg_catalog.convert_from(state[1], 'UTF8')::jsonb;
-  for number in select value::integer from pg_catalog.jsonb_array_elements_text(head -> 'parts') as value loop
-    held := lora._series_cursor(number);
-    fetch absolute 1 from held into part;
-    lines := pg_catalog.array_cat(lines, part);
-  end loop;
-  lines := pg_catalog.array_cat(lines, state[2:]);
+  lines := pg_catalog.array_cat(array(select apart.line from lora._lines_apart(head -> 'parts') as apart), state[2:]);
   numbers := array(
     select ('x' || pg_catalog.encode(pg_catalog.substr(line, 1, 8), 'hex'))::bit(64)::bigint
     from pg_catalog.unnest(lines) with ordinality as each (line, place) order by place);
