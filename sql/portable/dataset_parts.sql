@@ -45,7 +45,11 @@ begin
         when value.kind = 'pairs' then element.value - array['role', 'content', 'turn', 'emotional_state', 'metadata'] = '{}'
         else element.value - array['role', 'content', 'name', 'metadata', 'refusal'] in ('{}', '{"weight": 1}')
       end as has_known_keys,
-      case when value.kind <> 'pairs' and element.value ?| array['weight', 'tool_calls', 'function_call'] then element.value end as more
+      case
+        -- Calls of tools are no part of ShareGPT.
+        when value.kind = 'sharegpt' then case when element.value ? 'weight' then element.value - array['tool_calls', 'function_call'] end
+        when value.kind <> 'pairs' and element.value ?| array['weight', 'tool_calls', 'function_call'] then element.value
+      end as more
     from value
     cross join lateral pg_catalog.jsonb_array_elements(case when pg_catalog.jsonb_typeof(value.list) = 'array' then value.list else '[]' end)
       with ordinality as element (value, place)
@@ -98,7 +102,7 @@ begin
     and (part.plain or part.shown !~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffd]'),
     part.is_context, part.continues,
     coalesce(part.more -> 'weight' = '0', false),
-    -- Of two kinds of calls the last one counts; no example has both.
+    -- Calls of the newer kind count before the older one.
     coalesce(
       case when lora._is_call(part.more -> 'tool_calls') then pg_catalog.jsonb_hash_extended(part.more -> 'tool_calls', 0) end,
       case when lora._is_call(part.more -> 'function_call') then pg_catalog.jsonb_hash_extended(part.more -> 'function_call', 0) end)

@@ -129,10 +129,6 @@ begin
       roles := roles || '?';
       continue;
     end if;
-    -- Of a key that stands twice in a message the last one counts.
-    if not is_sharegpt then
-      entry := raw_entry::jsonb;
-    end if;
     return query select * from lora._unknown_keys(raw_entry, entry, known, at || ('[' || place));
     return query select * from lora._role_findings(entry -> role_key, null, at || array['[' || place, '.' || role_key], is_sharegpt);
     role := case when pg_catalog.jsonb_typeof(entry -> role_key) = 'string' then

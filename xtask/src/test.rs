@@ -33,7 +33,7 @@ pub struct Args {
     /// Which edition of schema lora the end-to-end tests migrate to.
     ///
     /// Those that are about one edition, or both, take theirs either way. With portable the phases of the extension
-    /// itself (extension, golden) are left out.
+    /// itself (extension, golden) are left out; asked for with --only they are refused.
     #[arg(long, value_name = "EDITION", value_enum, default_value_t = Provider::Native)]
     provider: Provider,
     /// Take what the golden SQL prints now, and what the end-to-end tests observe, as what is expected.
@@ -90,6 +90,19 @@ impl Args {
         self.only.contains(&phase)
     }
 
+    /// Refuses a phase that was asked for and would be left out.
+    fn check(&self) -> anyhow::Result<()> {
+        match self.only.iter().find(|phase| self.leaves_out(**phase)) {
+            Some(phase) => {
+                bail!(
+                    "--only {} with --provider portable: it is about the native edition itself",
+                    phase.name()
+                )
+            }
+            None => Ok(()),
+        }
+    }
+
     fn leaves_out(&self, phase: Phase) -> bool {
         self.provider == Provider::Portable && phase.is_native()
     }
@@ -97,6 +110,7 @@ impl Args {
 
 /// Runs them.
 pub fn run(checkout: &Checkout, pg_config: Option<&std::path::Path>, args: &Args) -> anyhow::Result<()> {
+    args.check()?;
     let suite = Suite {
         prepared: setup::prepare(checkout, pg_config)?,
         args,
@@ -258,6 +272,8 @@ mod tests {
             assert!(!args(&[], None).leaves_out(phase));
             let portable = Args { provider: Provider::Portable, ..args(&[], None) };
             assert_eq!(portable.leaves_out(phase), ["extension", "golden"].contains(&phase.name()));
+            let only = Args { provider: Provider::Portable, ..args(&[Phase::Unit, phase], None) };
+            assert_eq!(only.check().is_err(), portable.leaves_out(phase));
         }
     }
 

@@ -18,3 +18,4 @@ mod random_files;
 mod random_metrics;
 mod series;
 mod tables;
+mod words;

@@ -118,18 +118,23 @@ fn message<'o>(
     read: &mut Read<'o>,
     check: &mut Check<'_, '_>,
 ) -> Option<Role> {
-    let (mut role, mut content, mut weight, mut calls) = (None, None, None, None);
-    // One pass over the keys, because there are more messages than anything else.
+    let (mut role, mut content, mut weight) = (None, None, None);
+    let (mut tool_calls, mut function_call) = (None, None);
+    // One pass over the keys, because there are more messages than anything else. Of a key that stands twice the first
+    // one counts, as everywhere.
     for (key, value) in entry.members() {
         match key {
-            "role" => role = Some(value),
-            "content" => content = Some(value),
-            "weight" => weight = Some(value),
-            "tool_calls" | "function_call" if tools::is_call(value) => calls = Some(value),
-            "tool_calls" | "function_call" | "tool_call_id" | "name" | "refusal" | "metadata" => {}
+            "role" => role = role.or(Some(value)),
+            "content" => content = content.or(Some(value)),
+            "weight" => weight = weight.or(Some(value)),
+            "tool_calls" => tool_calls = tool_calls.or(Some(value)),
+            "function_call" => function_call = function_call.or(Some(value)),
+            "tool_call_id" | "name" | "refusal" | "metadata" => {}
             other => check.unknown_key(other, path),
         }
     }
+    let is_call = |calls: &Json<'_>| tools::is_call(*calls);
+    let calls = tool_calls.filter(is_call).or(function_call.filter(is_call));
     let role = check.role(role, &path.key("role"));
     read.has_tools |= calls.is_some() || role == Some(Role::Tool);
     // A message that calls tools needs no words.
