@@ -158,6 +158,26 @@ fn damaged(random: &mut Random, mut line: Vec<u8>) -> Vec<u8> {
     ];
     const BYTES: [&[u8]; 8] =
         [b"\x00", b"\xff", b"\xe9", b"\xed\xa0\x80", b"\xc2\x85", b"\xe2\x80\xa8", b"\x0b", b"\xf0\x9f\x98"];
+    const KEYS: [&str; 18] = [
+        "role",
+        "content",
+        "weight",
+        "tool_calls",
+        "from",
+        "value",
+        "messages",
+        "turns",
+        "conversations",
+        "tools",
+        "split",
+        "id",
+        "conversation_id",
+        "instruction",
+        "output",
+        "prompt",
+        "training_pairs",
+        "target_response",
+    ];
     const NUMBERS: [&[u8]; 8] = [
         b"1e400",
         b"-1e308",
@@ -172,7 +192,7 @@ fn damaged(random: &mut Random, mut line: Vec<u8>) -> Vec<u8> {
         return line;
     }
     let at = random.below(line.len());
-    match random.below(12) {
+    match random.below(14) {
         0 => line.truncate(at),
         1 => drop(line.remove(at)),
         2 => line.insert(at, random.below(256) as u8),
@@ -187,7 +207,19 @@ fn damaged(random: &mut Random, mut line: Vec<u8>) -> Vec<u8> {
             line.pop();
             line.extend([b",\"n\":".as_slice(), random.pick(&NUMBERS), b"}"].concat());
         }
-        _ => return inserted(line, at, random.pick(&BYTES)),
+        11 => return inserted(line, at, random.pick(&BYTES)),
+        _ => {
+            // A member that is there already, before it or behind it.
+            let key = format!("\"{}\":", random.pick(&KEYS));
+            let member =
+                format!("{key}{}", random.pick(&["null", "1", "\"x\"", "[]", "{}", "\"user\"", "[1]"]));
+            let twice = if random.once_in(2) {
+                (key.clone(), format!("{member},{key}"))
+            } else {
+                ("}".to_owned(), format!(",{member}}}"))
+            };
+            return replaced(line, twice.0.as_bytes(), twice.1.as_bytes());
+        }
     }
     line
 }
