@@ -38,6 +38,8 @@ begin
                 contents[(kept.finding ->> 0)::integer] as content
               from pg_catalog.jsonb_array_elements(of_code.findings -> 'kept') with ordinality as kept (finding, number)
             ) as each
+            -- Else each value would be looked for wherever its byte is named.
+            offset 0
           ) as located
         ), '[]')))
       from pg_catalog.jsonb_each(findings) as of_code (code, findings)
