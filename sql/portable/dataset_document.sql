@@ -18,8 +18,7 @@ begin
   return shown;
 exception when invalid_text_representation or untranslatable_character then
   -- A backslash that is escaped itself begins none.
-  return pg_catalog.replace(pg_catalog.regexp_replace(
-    pg_catalog.replace(shown, '\\', U&'\07ff'), '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\uffff', 'g'), U&'\07ff', '\\');
+  return pg_catalog.regexp_replace(shown, '(?<!\\)((?:\\\\)*)\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\1\\uffff', 'g');
 end
 $$;
 grant execute on function lora._readable_json(text) to public;

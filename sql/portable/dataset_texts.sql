@@ -187,11 +187,8 @@ language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if pg_catalog.strpos(content, '\u0000') = 0 then
-    return content;
-  end if;
-  return pg_catalog.replace(
-    pg_catalog.replace(pg_catalog.replace(content, '\\', U&'\07ff'), '\u0000', '\uffff'), U&'\07ff', '\\');
+  return case when pg_catalog.strpos(content, '\u0000') = 0 then content
+    else pg_catalog.regexp_replace(content, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\uffff', 'g') end;
 end
 $$;
 grant execute on function lora._readable(text) to public;

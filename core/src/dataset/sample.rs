@@ -57,8 +57,10 @@ impl Sample {
     /// Adds a message, as far as there is room for it.
     pub fn add(&mut self, id: Option<&str>, line: u64, role: Role, text: &str) {
         // An id that jsonb cannot hold, or that is longer than any id should be, has no place in a sample.
-        if self.full || id.is_some_and(|id| id.is_empty() || id.len() > SAMPLE_ID_BYTES || id.contains('\0'))
-        {
+        let is_shown = |id: &str| {
+            !id.is_empty() && id.len() <= SAMPLE_ID_BYTES && !id.contains(['\0', super::text::NUL_STAND_IN])
+        };
+        if self.full || !id.is_none_or(is_shown) {
             return;
         }
         self.push(id, line, role, || cut(text, SAMPLE_MESSAGE_CHARS));

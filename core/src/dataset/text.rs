@@ -74,14 +74,18 @@ pub(super) fn control_character(text: &str) -> Option<char> {
     text.chars().find(|&c| c.is_control() && !matches!(c, '\0' | '\t' | '\n' | '\r'))
 }
 
+/// What stands for NUL where a text is Postgres's, in `sql/portable`: U+FFFF, which is no character. So that both editions
+/// answer the same, it is no more than NUL is here.
+pub(super) const NUL_STAND_IN: char = '\u{ffff}';
+
 /// A text of the file as a message quotes it.
 pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", cut(text, QUOTE_CHARS))
 }
 
-/// At most `chars` characters of a text, without NUL, which jsonb cannot hold.
+/// At most `chars` characters of a text, without NUL, which jsonb cannot hold, and without its stand-in.
 pub(super) fn cut(text: &str, chars: usize) -> String {
-    let mut rest = text.chars().map(|c| if c == '\0' { '\u{fffd}' } else { c });
+    let mut rest = text.chars().map(|c| if matches!(c, '\0' | NUL_STAND_IN) { '\u{fffd}' } else { c });
     let mut kept: String = rest.by_ref().take(chars).collect();
     if rest.next().is_some() {
         kept.push('…');
@@ -114,5 +118,6 @@ mod tests {
         assert_eq!(control_character("don\u{92}t"), Some('\u{92}'));
         assert_eq!(control_character("£5 a\u{7f}"), Some('\u{7f}'));
         assert_eq!(cut("é\0é", 2), "é\u{fffd}…");
+        assert_eq!(cut("\u{ffff}é", 2), "\u{fffd}é");
     }
 }

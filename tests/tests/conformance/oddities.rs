@@ -10,7 +10,7 @@ const WORDS: [&str; 14] = [
 ];
 
 /// Texts that some rule minds, or that look as if it did.
-const ODD: [&str; 36] = [
+const ODD: [&str; 38] = [
     " ",
     " x",
     "x ",
@@ -47,6 +47,8 @@ const ODD: [&str; 36] = [
     "t\"q\\z/",
     "</s>",
     "\u{85}",
+    "a\u{ffff}b",
+    "\u{7ff}\0",
 ];
 
 pub const ROLES: [&str; 13] = [
@@ -99,11 +101,12 @@ const JUNK: [&str; 29] = [
 ];
 
 /// Keys that nobody asked for.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "foo",
     "wieght",
     "Role",
     "x\0y",
+    "y\u{ffff}x",
     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
     "é",
     "split",
@@ -114,7 +117,8 @@ const KEYS: [&str; 11] = [
 ];
 
 /// What stands for a conversation.
-const CONVERSATIONS: [&str; 11] = ["c1", "c2", "c3", "c4", "c5", "7", "7.0", "1.5", "  ", "é", "-3"];
+const CONVERSATIONS: [&str; 12] =
+    ["c1", "c2", "c3", "c4", "c5", "7", "7.0", "1.5", "  ", "é", "-3", "c\u{ffff}"];
 
 /// True so many times in a thousand.
 pub fn chance(random: &mut Random, permille: usize) -> bool {
