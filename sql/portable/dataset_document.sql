@@ -38,7 +38,7 @@ declare
   between text;
   width integer;
 begin
-  read := pg_catalog.strpos(pg_catalog."left"(part, 1000000), case when is_object then '{' else '[' end);
+  read := pg_catalog.octet_length(part) - pg_catalog.octet_length(pg_catalog.ltrim(part, E' \t\r\n')) + 1;
   for key, content, place in
     select member.key, member.value::text, member.place
     from pg_catalog.json_each(case when is_object then document else '{}' end) with ordinality
@@ -60,7 +60,11 @@ begin
     end loop;
     read := read + pg_catalog.length(between);
     byte := at + read;
-    -- As it is written.
+    -- As it is written; a key has no halves of characters.
+    if pg_catalog.strpos(key, U&'\ffff') > 0 then
+      key := lora._readable(pg_catalog.convert_from(pg_catalog.convert_to(
+        pg_catalog.substring(between, '"(?:[^"\\]|\\.)*"'), 'LATIN1'), 'UTF8'))::json #>> '{}';
+    end if;
     if pg_catalog.strpos(content, '\uff') > 0 then
       content := pg_catalog.convert_from(pg_catalog.substr(bytes, read + 1, pg_catalog.octet_length(content)), 'UTF8');
     end if;
@@ -118,16 +122,16 @@ begin
   for member in select each.value from pg_catalog.jsonb_array_elements(members) with ordinality as each (value, place) order by each.place loop
     continue when member ->> 0 = any (lists);
     return query
-    select finding.code, finding.steps, finding.error, finding.byte, member ->> 1, (member ->> 2)::bigint,
-      case when path = '' then '' else path || '.' end || lora._cut(member ->> 0, 60)
-    from lora._value_findings(member ->> 1) as finding;
+    select finding.code, finding.steps, finding.error, finding.byte, member ->> 1, (member ->> 2)::bigint, place.path
+    from (select case when path = '' then '' else path || '.' end || lora._cut(member ->> 0, 60) as path) as place
+    cross join lateral lora._value_findings(member ->> 1, place.path) as finding;
   end loop;
 end
 $$;
 grant execute on function lora._member_findings(text, bigint, text, jsonb, text[]) to public;
 
 -- What is wrong with the JSON of a value of the document.
-create or replace function lora._value_findings(content text)
+create or replace function lora._value_findings(content text, path text)
 returns table (code text, steps text[], error text, byte bigint)
 language plpgsql immutable strict parallel unsafe
 set search_path = pg_catalog, pg_temp
@@ -143,12 +147,12 @@ begin
   faults := (lora._read_json(array[content])).faults;
   return query
   select fault.code, case when fault.code in ('nesting_too_deep', 'too_many_values') then '{}'::text[] end, lora._json_error(fault.code, fault.detail,
-    fault.byte, 'value'),
+    fault.byte, case path when '' then 'line' else 'value' end),
     case when fault.code not in ('nesting_too_deep', 'too_many_values') then fault.byte end
   from pg_catalog.jsonb_to_recordset(faults) as fault (code text, detail text, byte bigint);
 end
 $$;
-grant execute on function lora._value_findings(text) to public;
+grant execute on function lora._value_findings(text, text) to public;
 
 -- The id that a member of an object is.
 create or replace function lora._member_id(content text, key text)

@@ -203,14 +203,13 @@ begin
         when sound.document ? 'conversation_id' then lora._id(sound.document -> 'conversation_id')
       end as conversation,
       case
-        when sound.kind = 'pairs' and sound.document -> 'conversation_metadata' ?| lora._scaffolding() then
-          pg_catalog.jsonb_hash_extended(
+        when sound.kind = 'pairs' and pg_catalog.jsonb_typeof(sound.document -> 'conversation_metadata') = 'object'
+          and sound.document -> 'conversation_metadata' ?| lora._scaffolding() then
+          lora._value_hash(
             (select pg_catalog.jsonb_object_agg(key, sound.document -> 'conversation_metadata' -> key)
-             from unnest(lora._scaffolding()) as key where sound.document -> 'conversation_metadata' ? key), 0)
+             from unnest(lora._scaffolding()) as key where sound.document -> 'conversation_metadata' ? key))
         when sound.kind in ('turns', 'messages', 'conversations') and sound.document ? 'conversation_metadata' then
-          -- With its type, as what is empty has the same hash as nothing.
-          pg_catalog.hashtextextended(pg_catalog.concat(pg_catalog.jsonb_typeof(sound.document -> 'conversation_metadata'),
-            pg_catalog.jsonb_hash_extended(sound.document -> 'conversation_metadata', 0)), 0)
+          lora._value_hash(sound.document -> 'conversation_metadata')
       end as metadata,
       case when sound.kind = 'pairs' and pg_catalog.jsonb_typeof(sound.document -> 'turn_number') = 'number' then
         (sound.document -> 'turn_number')::bigint end as turn

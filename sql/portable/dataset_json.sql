@@ -120,41 +120,93 @@ begin
     message := 'number out of range';
     -- A power is read as far as 32 bits hold it.
     behind := pg_catalog.length(number) - pg_catalog.length(power) + coalesce(
-      (select pg_catalog.min(digits) from pg_catalog.generate_series(1, pg_catalog.length(power)) as digits
-       where pg_catalog."left"(power, digits)::numeric > 2147483647), pg_catalog.length(power));
+      (select pg_catalog.min(digits)
+       from pg_catalog.generate_series(
+         pg_catalog.length(power) - pg_catalog.length(pg_catalog.ltrim(power, '0')) + 1,
+         least(pg_catalog.length(power), pg_catalog.length(power) - pg_catalog.length(pg_catalog.ltrim(power, '0')) + 11)) as digits
+       where pg_catalog.ltrim(pg_catalog."left"(power, digits), '0')::numeric > 2147483647), pg_catalog.length(power));
   end if;
 end
 $$;
 grant execute on function lora._json_number_fault(text) to public;
 
--- Whether a number is larger than any float. Without a huge power, which would be a numeric of as many digits.
+-- A number as its digits behind the point, and the power of ten that they are multiplied with; NULL of 0. More digits than a float can be told by are
+-- one more, as is a power that no float has: of either, Postgres's own numbers hold only so many.
+create or replace function lora._decimal(number text, out digits text, out power integer)
+language plpgsql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  mantissa constant text := pg_catalog.ltrim(pg_catalog.regexp_replace(number, '[eE].*$', ''), '-');
+  written constant text := pg_catalog.substring(number, '[eE][+]?(-?)0*[0-9]*$')
+    || coalesce(nullif(pg_catalog.substring(number, '[eE][-+]?0*([0-9]*)$'), ''), '0');
+begin
+  digits := pg_catalog.ltrim(pg_catalog.replace(mantissa, '.', ''), '0');
+  if digits = '' then
+    digits := null;
+    return;
+  end if;
+  power := case when written is null then 0 when pg_catalog.length(written) > 9 then pg_catalog.rpad(pg_catalog."left"(written, 1), 9, '9')::integer
+      else written::integer end
+    + pg_catalog.length(pg_catalog.split_part(mantissa, '.', 1))
+    - (pg_catalog.length(pg_catalog.replace(mantissa, '.', '')) - pg_catalog.length(digits));
+  if pg_catalog.length(digits) > 800 then
+    digits := pg_catalog."left"(digits, 800) || case when pg_catalog.substr(digits, 801) ~ '[1-9]' then '1' else '' end;
+  end if;
+end
+$$;
+grant execute on function lora._decimal(text) to public;
+
+-- Whether a number is larger than any float.
 create or replace function lora._is_beyond_float(number text)
 returns boolean
 language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  mantissa constant text := pg_catalog.ltrim(pg_catalog.regexp_replace(number, '[eE].*$', ''), '-');
-  exponent constant numeric := coalesce(nullif(pg_catalog.regexp_replace(number, '^[^eE]*[eE]?', ''), ''), '0');
-  digits numeric;
+  decimal constant record := lora._decimal(number);
 begin
-  -- The power of ten of the first digit that is not 0.
-  if mantissa !~ '[1-9]' then
-    return false;
-  end if;
-  digits := case
-    when mantissa ~ '^[1-9]' then pg_catalog.length(pg_catalog.split_part(mantissa, '.', 1)) - 1
-    else -1 - pg_catalog.length(pg_catalog.substring(mantissa, '^0\.(0*)'))
-  end;
-  if digits + exponent <> 308 then
-    return digits + exponent > 308;
-  end if;
-  -- Halfway between the largest float and what would be the next one.
-  return pg_catalog.abs(number::numeric)
-    >= 1.7976931348623158079e308;
+  return decimal.digits is not null
+    and (decimal.power > 309 or decimal.power = 309 and lora._float(('0.' || decimal.digits || 'e309')::numeric) is null);
 end
 $$;
 grant execute on function lora._is_beyond_float(text) to public;
+
+-- A number of a text, which is no larger than any float, as the float that it is read as.
+create or replace function lora._read_number(number text)
+returns numeric
+language plpgsql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  decimal constant record := lora._decimal(number);
+begin
+  if decimal.digits is null or decimal.power < -323 then
+    return 0;
+  end if;
+  return lora._figure(lora._float(
+    (case when number like '-%' then '-' else '' end || '0.' || decimal.digits || 'e' || decimal.power)::numeric));
+end
+$$;
+grant execute on function lora._read_number(text) to public;
+
+-- A JSON text with its numbers as floats are: other tools read them so, and Postgres's own numbers are exact, and not as small as a text may have them.
+create or replace function lora._with_floats(content text)
+returns text
+language plpgsql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if content !~ '[0-9.]{16}|[0-9][eE]' then
+    return content;
+  end if;
+  return (
+    select pg_catalog.string_agg(
+      case when token.token ~ '^-?[0-9].*(?:[eE]|[0-9.]{15})' then lora._read_number(token.token)::text else token.token end, '' order by token.byte)
+    from lora._json_tokens(content) as token);
+end
+$$;
+grant execute on function lora._with_floats(text) to public;
 
 -- What is wrong with a text, and where, which is a byte from 0 on: that it is no JSON (code, what follows the code's words, byte), or that a
 -- key stands twice in it, or a NUL. A skipped text is read only to find out what is in it, as serde_json skips the members of a document: it may be
@@ -193,10 +245,14 @@ begin
       continue;
     end if;
     if are_many and depth = 0 and state = 'behind' then
-      exit when behind_scalar and next.begins not in ('[', ']', '{', '}', '"', ',', ':');
+      if behind_scalar and next.begins not in ('[', ']', '{', '}', '"', ',', ':') then
+        message := 'trailing characters';
+        exit;
+      end if;
       many := many + 1;
       state := 'value';
     end if;
+    behind_scalar := false;
     if state = 'behind' and depth > 0 then
       if open[depth] = '[' and nodes > 200000 and not is_skipped then
         return query select 'too_many_values', null::text, 0::bigint;

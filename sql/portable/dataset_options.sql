@@ -18,7 +18,10 @@ begin
     when 'number' then
       case
         when value::text ~ '^-?[0-9]+$' and value::numeric between -9223372036854775808 and 18446744073709551615 then value::text
-        when pg_catalog.abs(value::numeric) >= 1e16 then lora._float(value::numeric)::text
+        -- What no float holds as it is.
+        when pg_catalog.abs(value::numeric) >= 1e16 then coalesce(lora._float(value::numeric)::text, value::text)
+        when pg_catalog.abs(value::numeric) < 1e-5 and lora._float(value::numeric) <> 0 then
+          pg_catalog.regexp_replace(lora._float(value::numeric)::text, 'e-0*', 'e-')
         else lora._figure(lora._float(value::numeric))::text
       end
     else value::text

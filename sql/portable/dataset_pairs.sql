@@ -150,7 +150,7 @@ begin
       lora._shown_number(mark.value)), null::text
     from (
       select array['.training_metadata', '.quality_criteria', '.' || member.key] as at, member.place,
-        case when pg_catalog.json_typeof(member.value) = 'number' then (member.value #>> '{}')::numeric end as value
+        case when pg_catalog.json_typeof(member.value) = 'number' then lora._read_number(member.value #>> '{}') end as value
       from pg_catalog.json_each(lora._member(lora._member(raw, 'training_metadata'), 'quality_criteria')) with ordinality as member (key, value, place)
     ) as mark
     where mark.value not between 1 and 5

@@ -104,8 +104,8 @@ begin
     coalesce(part.more -> 'weight' = '0', false),
     -- Calls of the newer kind count before the older one.
     coalesce(
-      case when lora._is_call(part.more -> 'tool_calls') then pg_catalog.jsonb_hash_extended(part.more -> 'tool_calls', 0) end,
-      case when lora._is_call(part.more -> 'function_call') then pg_catalog.jsonb_hash_extended(part.more -> 'function_call', 0) end)
+      case when lora._is_call(part.more -> 'tool_calls') then lora._value_hash(part.more -> 'tool_calls') end,
+      case when lora._is_call(part.more -> 'function_call') then lora._value_hash(part.more -> 'function_call') end)
   from part;
 end
 $$;

@@ -74,7 +74,7 @@ language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return case when other > 0 then lora._figure((pg_catalog.div(one::numeric * 200 + other, other * 2) / 100)::double precision) end;
+  return case when other > 0 then lora._figure(pg_catalog.div(one::numeric * 200 + other, other * 2)::double precision / 100) end;
 end
 $$;
 grant execute on function lora._ratio(bigint, bigint) to public;

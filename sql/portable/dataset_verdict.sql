@@ -9,22 +9,25 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   line text := pg_catalog.split_part(latin, E'\n', 1);
+  ended text;
 begin
   if lora._valid_bytes(line) < pg_catalog.length(line) then
     return false;
   end if;
   line := pg_catalog.convert_from(pg_catalog.convert_to(line, 'LATIN1'), 'UTF8');
+  -- Without white space at its end.
+  ended := pg_catalog.substr(lora._trimmed('x' || line), 2);
   return exists (
     select from pg_catalog.unnest(array[',', ';', E'\t']) as separator
     where pg_catalog.strpos(line, separator) > 0
       and exists (
         select from pg_catalog.unnest(pg_catalog.string_to_array(
           -- White space at its end belongs to no column, and a separator there is white space too.
-          case when separator = E'\t' then pg_catalog.regexp_replace(line, '[[:space:]]+$', '') else line end, separator)) as name
+          case when separator = E'\t' then ended else line end, separator)) as name
         where pg_catalog.lower(pg_catalog.btrim(lora._trimmed(name), '"') collate pg_catalog."C") in (
           'prompt', 'completion', 'instruction', 'input', 'output', 'question', 'answer', 'role', 'content', 'messages', 'user', 'assistant',
           'system', 'response', 'text', 'id', 'conversation_id', 'target_response', 'query', 'reply'))
-      and pg_catalog.strpos(case when separator = E'\t' then pg_catalog.regexp_replace(line, '[[:space:]]+$', '') else line end, separator) > 0
+      and pg_catalog.strpos(case when separator = E'\t' then ended else line end, separator) > 0
   );
 end
 $$;
@@ -72,9 +75,9 @@ begin
   if filled = 0 or examples > 1 then
     return;
   end if;
-  begins := pg_catalog.regexp_replace(case when raw is null then beginning else lora._latin(pg_catalog.substr(raw, 1, 1048576)) end,
-      '^(?:\u00ef\u00bb\u00bf)?[ \t\n\f\r]*', '');
-  begins := pg_catalog."left"(begins, 4096);
+  begins := lora._latin(pg_catalog.substr(pg_catalog.ltrim(
+    case when pg_catalog.starts_with(beginning, U&'\00ef\00bb\00bf') then pg_catalog.substr(coalesce(raw, first_line), 4) else coalesce(raw, first_line) end,
+    '\x20090a0c0d'), 1, 4096));
   if begins ~ '^\[[ \t\n\f\r]*(?:[\]{]|$)' then
     kind := 'foreign';
     code := 'json_array';

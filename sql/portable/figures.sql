@@ -80,9 +80,10 @@ language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if pg_catalog.abs(value) > 1.7976931348623158079e308 then
+  -- Halfway to what would be the next float, and to 0.
+  if pg_catalog.abs(value) >= 1.79769313486231580793728971405303415079934132710037826936173778980444968292764750946649017977587207096330286416692887911e308 then
     return null;
-  elsif pg_catalog.abs(value) <= 2.4703282292062327e-324 then
+  elsif pg_catalog.abs(value) <= 2.47032822920623272088284396434110686182529901307162382212792841250337753635104375932649918180817996189898282347722858865e-324 then
     return 0;
   end if;
   return value::double precision;

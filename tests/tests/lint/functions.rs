@@ -25,7 +25,7 @@ const NOT_TAKEN: [(&str, &str); 7] = [
 ];
 
 /// The same of the portable edition: the beginning of a function's name, and what it is advised.
-const PORTABLE_NOT_TAKEN: [(&str, &str); 10] = [
+const PORTABLE_NOT_TAKEN: [(&str, &str); 11] = [
     // They do nothing but raise an error, which planning must not do.
     ("lora._refuse_", "routine is marked as STABLE, should be IMMUTABLE"),
     // The extension's names, which callers may use.
@@ -39,6 +39,7 @@ const PORTABLE_NOT_TAKEN: [(&str, &str); 10] = [
     ("lora._curve(anyarray", ""),
     ("lora._curve_marks(anyarray", ""),
     // What they read are cursors, and a fetch fills every column, also the one that is not asked for.
+    ("lora._lines_apart(", "routine is marked as STABLE, should be IMMUTABLE"),
     ("lora._series_", "routine is marked as STABLE, should be IMMUTABLE"),
     ("lora._series_", "never read variable"),
     ("lora._cost_breakdown_", "routine is marked as STABLE, should be IMMUTABLE"),
