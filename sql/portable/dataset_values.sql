@@ -71,7 +71,7 @@ begin
           <> pg_catalog.octet_length(given.written) - pg_catalog.octet_length(pg_catalog.replace(given.written, '":', ''))
         or not given.is_bare and given.content ~ '\\u00(?:00|22|3[aA])'
         -- A number that may be another one as a float, or beyond any: it has many digits, or zeros, where Postgres writes it.
-        or given.written ~ '(?:[:,] |\[|^)-?[0-9.]{16}'
+        or given.written ~ '[0-9.]{16}' and given.written ~ '(?:[:,] |\[|^)-?[0-9.]{16}'
         or given.content ~ '"[ \t\r\n]+:'
         -- Deep nesting, many values.
         or pg_catalog.octet_length(given.content) > 400000
