@@ -20,7 +20,7 @@ as $$
 begin
   -- What nearly every row is. A currency that has "}" itself stands at the beginning of no state, and none is "".
   if pg_catalog.octet_length(state) < 12000 and pg_catalog.starts_with(state, currency || '}') and pg_catalog.strpos(currency, '}') = 0
-    and pg_catalog.octet_length(currency) > 0 and amount > -1e24 and amount < 1e24 and pg_catalog.min_scale(amount) <= 10
+    and pg_catalog.octet_length(currency) > 0 and amount > -1e20 and amount < 1e20 and pg_catalog.min_scale(amount) <= 10
     and (pg_catalog.octet_length(cost_type) > 200 or pg_catalog.octet_length(gpu_type) > 200 or pg_catalog.octet_length(status) > 200
       or not pg_catalog.isfinite(day)) is not true
   then
@@ -65,7 +65,7 @@ begin
     state := lora._cost_breakdown_set_apart(state, currency);
   end if;
   state := state || (',' || array[amount::text, (day - '2000-01-01'::date)::text, cost_type, gpu_type, job_id::text, status]::text);
-  if pg_catalog.abs(amount) >= 1e24 then
+  if pg_catalog.abs(amount) >= 1e20 then
     -- A few of them are too many, and what the next ones take off is too late.
     perform lora._cost_sums(lora._cost_breakdown_whole(state));
   end if;
@@ -102,6 +102,8 @@ create or replace function lora._cost_currency(state text)
 returns text
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+-- NULL in a text that becomes an array is no text.
+set array_nulls = on
 as $$
 begin
   return (('{' || pg_catalog.substr(state, pg_catalog.strpos(state, '}') + 21) || '}')::text[])[1][3];
@@ -160,11 +162,12 @@ declare
   newest bigint := pg_catalog.substr(state, figures, 10);
   whole text := pg_catalog.substr(state, figures + 20);
   part text;
+  bytes bigint;
   held refcursor;
 begin
   while newest > 0 loop
     held := lora._series_cursor(newest);
-    fetch absolute 1 from held into part, newest;
+    fetch absolute 1 from held into part, newest, bytes;
     whole := part || (',' || whole);
   end loop;
   return whole;
@@ -179,6 +182,7 @@ language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 -- The lines as a constant of the plan would be copied into it.
 set plan_cache_mode = force_generic_plan
+set array_nulls = on
 as $$
 declare
   most constant integer := 100000; -- COST_GROUPS
@@ -239,6 +243,7 @@ language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 -- As above.
 set plan_cache_mode = force_generic_plan
+set array_nulls = on
 as $$
 declare
   lines constant text[] := ('{' || case when state <> '' then lora._cost_sums(lora._cost_breakdown_whole(state)) end || '}')::text[];

@@ -141,7 +141,8 @@ as $$
 declare
   most constant integer := 40; -- QUOTE_CHARS
 begin
-  return pg_catalog.format('"%s%s"', pg_catalog.left(value, most), case when pg_catalog.length(value) > most then '…' end);
+  return pg_catalog.format('"%s%s"', pg_catalog.translate(pg_catalog.left(value, most), U&'\ffff', U&'\fffd'),
+    case when pg_catalog.length(value) > most then '…' end);
 end
 $$;
 grant execute on function lora._quote(text) to public;

@@ -23,6 +23,8 @@ begin
   perform lora._check_workload('tokens_per_step', tokens_per_step >= 0 and lora._is_finite(tokens_per_step));
   perform lora._check_workload('tokens_per_second', tokens_per_second > 0 and lora._is_finite(tokens_per_second));
   if pg_catalog.cardinality(observed) > 0 then
+    -- Whatever its dimensions and bounds are.
+    observed := array(select one.share from pg_catalog.unnest(observed) with ordinality as one (share, place) order by one.place);
     -- NaN is larger than any other, and NULL is nothing.
     if (pg_catalog.cardinality(observed) = 3 and observed[1] > 0 and observed[1] <= observed[2] and observed[2] <= observed[3]
       and lora._is_finite(observed[3])) is not true then

@@ -80,10 +80,10 @@ language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- Halfway to what would be the next float, and to 0.
-  if pg_catalog.abs(value) >= 1.79769313486231580793728971405303415079934132710037826936173778980444968292764750946649017977587207096330286416692887911e308 then
+  -- Halfway to what would be the next float, and halfway to 0.
+  if pg_catalog.abs(value) > 1.797e308 and pg_catalog.abs(value) >= 2::numeric ^ 1024 - 2::numeric ^ 970 then
     return null;
-  elsif pg_catalog.abs(value) <= 2.47032822920623272088284396434110686182529901307162382212792841250337753635104375932649918180817996189898282347722858865e-324 then
+  elsif pg_catalog.abs(value) < 2.5e-324 and pg_catalog.abs(value) <= 5::numeric ^ 1075 * 1e-1075 then
     return 0;
   end if;
   return value::double precision;
@@ -141,8 +141,10 @@ begin
     end if;
     return (sorted[count / 2] + sorted[count / 2 + 1]) / 2;
   end if;
-  -- Both sums are made in their order, on which a sum of floats depends.
-  half := (select pg_catalog.sum(weight) from pg_catalog.unnest(weights) as weight) / 2;
+  -- Both sums are made in the order of the figures, as a sum of floats depends on its order.
+  half := (
+    select pg_catalog.sum(one.weight order by one.figure, one.place)
+    from unnest(figures, weights) with ordinality as one (figure, weight, place)) / 2;
   return (
     select case when one.below > half then one.figure else (one.figure + coalesce(one.next, one.figure)) / 2 end
     from (

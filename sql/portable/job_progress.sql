@@ -190,7 +190,7 @@ declare
 begin
   -- Where core's floats become infinite, Postgres's fail.
   if preparation > huge or (steps > 0 and (seconds_per_step > huge or pause_seconds_per_step > huge))
-    or seconds_per_step > 1.7976931348623157e308 - pause_seconds_per_step then
+    or not lora._is_finite(lora._sum(seconds_per_step, pause_seconds_per_step)) then
     return lora._no_eta('implausible');
   end if;
   whole := preparation + steps * (seconds_per_step + pause_seconds_per_step);

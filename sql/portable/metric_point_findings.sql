@@ -51,8 +51,8 @@ as $$
   select case
     when pg_catalog.jsonb_typeof(value) = 'number' then value #>> '{}'
     when pg_catalog.jsonb_typeof(value) = 'string'
-      and pg_catalog.octet_length(pg_catalog.btrim(value #>> '{}', E' \t\n\r\v\f')) <= 100
-      then pg_catalog.lower(pg_catalog.btrim(value #>> '{}', E' \t\n\r\v\f') collate "C")
+      and pg_catalog.octet_length(pg_catalog.btrim(value #>> '{}', E' \t\n\r\x0b\f')) <= 100
+      then pg_catalog.lower(pg_catalog.btrim(value #>> '{}', E' \t\n\r\x0b\f') collate "C")
   end
 $$;
 grant execute on function lora._digits(jsonb) to public;

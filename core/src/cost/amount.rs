@@ -91,14 +91,14 @@ impl Amount {
 
     /// Rounded half to even, as a JSON number with so many places: what is shown, and never added up.
     pub fn rounded(self, places: usize) -> Box<RawValue> {
-        let unit = 10_i128.pow((PLACES - places.min(PLACES)) as u32);
-        let (whole, rest) = (self.0.abs() / unit, self.0.abs() % unit);
+        let unit = 10_u128.pow((PLACES - places.min(PLACES)) as u32);
+        let (whole, rest) = (self.0.unsigned_abs() / unit, self.0.unsigned_abs() % unit);
         let whole = match (rest * 2).cmp(&unit) {
             Ordering::Less => whole,
             Ordering::Equal => whole + whole % 2,
             Ordering::Greater => whole + 1,
         };
-        let scale = 10_i128.pow(places.min(PLACES) as u32);
+        let scale = 10_u128.pow(places.min(PLACES) as u32);
         let sign = if self.0 < 0 && whole > 0 { "-" } else { "" };
         let text = match places {
             0 => format!("{sign}{whole}"),
@@ -175,6 +175,8 @@ mod tests {
         ] {
             assert_eq!(rounded(amount, places), shown, "{amount} to {places} places");
         }
+        let lowest = Amount::from_units(i128::MIN).rounded(2).get().to_owned();
+        assert_eq!(lowest, "-17014118346046923173168730371.59");
     }
 
     proptest! {

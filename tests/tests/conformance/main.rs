@@ -16,6 +16,7 @@ mod random_costs;
 mod random_datasets;
 mod random_files;
 mod random_metrics;
+mod rare;
 mod series;
 mod tables;
 mod words;
