@@ -14,7 +14,7 @@ fn numbers_halfway_between_floats() {
     let mut editions = Editions::new();
     for half in HALVES {
         for number in [
-            format!("{half}"),
+            half.to_owned(),
             format!("-({half})"),
             format!("({half}) * (1 + 1e-60)"),
             format!("({half}) * (1 - 1e-60)"),
