@@ -205,7 +205,8 @@ begin
       case
         when sound.kind = 'pairs' and pg_catalog.jsonb_typeof(sound.document -> 'conversation_metadata') = 'object'
           and sound.document -> 'conversation_metadata' ?| lora._scaffolding() then
-          lora._value_hash(
+          -- Never that of another shape, whose metadata are all that is there.
+          ~ lora._value_hash(
             (select pg_catalog.jsonb_object_agg(key, sound.document -> 'conversation_metadata' -> key)
              from unnest(lora._scaffolding()) as key where sound.document -> 'conversation_metadata' ? key))
         when sound.kind in ('turns', 'messages', 'conversations') and sound.document ? 'conversation_metadata' then
