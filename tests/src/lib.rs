@@ -47,6 +47,21 @@ pub use scratch::Scratch;
 pub use session::Caller;
 pub use tree::Tree;
 
+/// The report of schema `lora` on the bytes of a file: of one value, or, in the portable edition, which reads 32 MB in one, of
+/// parts of 16 MB.
+///
+/// # Panics
+/// If the server refuses.
+pub fn dataset_report(db: &mut postgres::Client, content: &[u8]) -> serde_json::Value {
+    if !environment::is_portable() {
+        return db.query_one("select lora.dataset_report($1::bytea)", &[&content]).unwrap().get(0);
+    }
+    let parts: Vec<&[u8]> = content.chunks(16 << 20).collect();
+    let of_parts = "select lora.segment_report(lora.merge_segments(lora.scan_segment(part) order by number))
+                    from unnest($1::bytea[]) with ordinality as each (part, number)";
+    db.query_one(of_parts, &[&parts]).unwrap().get(0)
+}
+
 /// The SQLSTATE of an error, or an empty text when it did not come from the server.
 pub fn sqlstate(error: &postgres::Error) -> &str {
     error.code().map_or("", |state| state.code())

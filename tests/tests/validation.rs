@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use pg_lora_tests::chat::{Chat, Judgement, Kind, PLAIN_VALIDATION, SEED};
-use pg_lora_tests::{Database, environment};
+use pg_lora_tests::{Database, dataset_report, environment};
 use postgres::Client;
 use serde_json::Value;
 
@@ -13,9 +13,9 @@ fn examples() -> usize {
     if environment::full() { 100_000 } else { 10_000 }
 }
 
-/// What `lora.dataset_report` says of a file. Bytes, because no text of the database can hold some of the faults.
+/// What schema `lora` says of a file. Bytes, because no text of the database can hold some of the faults.
 fn report(db: &mut Client, chat: &Chat) -> Value {
-    db.query_one("select lora.dataset_report($1::bytea, '{}')", &[&chat.bytes]).unwrap().get(0)
+    dataset_report(db, &chat.bytes)
 }
 
 #[track_caller]

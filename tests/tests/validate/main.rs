@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use pg_lora_tests::chat::{Chat, SEED};
-use pg_lora_tests::{Database, Outcome, Scratch, environment, program};
+use pg_lora_tests::{Database, Outcome, Scratch, dataset_report, environment, program};
 use serde_json::{Value, json};
 
 mod held_back;
@@ -88,8 +88,7 @@ fn the_report_is_that_of_the_database_whatever_the_number_of_threads() {
     for examples in sizes {
         let chat = Chat::faulty(SEED, examples, examples / 20);
         let (_scratch, path) = file(&chat.bytes);
-        let query = "select lora.dataset_report($1::bytea)";
-        let mut expected: Value = db.query_one(query, &[&chat.bytes]).unwrap().get(0);
+        let mut expected = dataset_report(&mut db, &chat.bytes);
         as_of_the_program(&mut expected);
         for threads in ["1", "2", "5"] {
             let told = validate(&path, &["--threads", threads, "--output", "json"]).expect(13).json();
