@@ -385,7 +385,9 @@ begin
         or stop < size and pg_catalog.get_byte(bytes, stop::integer) in (46, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 69, 101) then
         -- Not to within a character.
         rest := pg_catalog.substring(lora._latin(pg_catalog.substr(bytes, stop::integer + 1, 400)), '^[\u0001-\u007f]*');
-        select fault.message, next.byte + fault.behind into message, behind
+        -- Of what is skipped, serde_json says the same wherever a number ends too soon.
+        select case when is_skipped and fault.message like 'EOF %' then 'invalid number' else fault.message end, next.byte + fault.behind
+        into message, behind
         from lora._json_number_fault(next.token || rest || case when stop + pg_catalog.length(rest) < size then ' ' else '' end) as fault;
       end if;
       exit when message is not null and not (is_skipped and message = 'number out of range');

@@ -3,6 +3,7 @@
 //! `tests/cases` and to random ones.
 
 mod attempts;
+mod broken;
 mod cases;
 mod catalogue;
 mod charges;

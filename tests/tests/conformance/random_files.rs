@@ -103,7 +103,7 @@ fn agree_on_files(name: &str, mut question: impl FnMut(&mut Random) -> Question)
 }
 
 /// Bytes as a literal.
-fn bytes(bytes: &[u8]) -> String {
+pub fn bytes(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let mut hex = String::from("'\\x");
     for byte in bytes {
