@@ -99,6 +99,7 @@ declare
   fraction constant text := pg_catalog.substring(number, '^-?[0-9]+(\.[0-9]*)');
   exponent constant text := pg_catalog.substring(number, '[eE][-+]?[0-9]*$');
   power constant text := coalesce(pg_catalog.substring(number, '[eE]\+?([0-9]+)$'), '');
+  zeros constant integer := pg_catalog.length(power) - pg_catalog.length(pg_catalog.ltrim(power, '0'));
   rest constant text := pg_catalog.substr(content, pg_catalog.length(number) + 1);
 begin
   if whole = '-' then
@@ -121,10 +122,8 @@ begin
     -- A power is read as far as 32 bits hold it.
     behind := pg_catalog.length(number) - pg_catalog.length(power) + coalesce(
       (select pg_catalog.min(digits)
-       from pg_catalog.generate_series(
-         pg_catalog.length(power) - pg_catalog.length(pg_catalog.ltrim(power, '0')) + 1,
-         least(pg_catalog.length(power), pg_catalog.length(power) - pg_catalog.length(pg_catalog.ltrim(power, '0')) + 11)) as digits
-       where pg_catalog.ltrim(pg_catalog."left"(power, digits), '0')::numeric > 2147483647), pg_catalog.length(power));
+       from pg_catalog.generate_series(zeros + 1, least(pg_catalog.length(power), zeros + 11)) as digits
+       where pg_catalog.substr(power, zeros + 1, digits - zeros)::numeric > 2147483647), pg_catalog.length(power));
   end if;
 end
 $$;

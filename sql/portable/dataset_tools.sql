@@ -99,7 +99,7 @@ begin
       from (
         select each.id, pg_catalog.max(each.message) as message from unnest(open, open_in) as each (id, message) group by each.id
       ) as called
-      order by called.message, pg_catalog.translate(called.id, U&'\ffff', E'\x01') collate pg_catalog."C";
+      order by called.message, called.id collate pg_catalog."C";
       open := '{}';
       open_in := '{}';
     end if;

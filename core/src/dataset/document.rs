@@ -12,7 +12,7 @@ use super::options::Options;
 use super::rules::{field, file, json, line};
 use super::shape::Shape;
 use super::shapes::pairs::read_pair;
-use super::text::{cut, quote};
+use super::text::{cut, quote, without_nul};
 use crate::limits::{DOCUMENT_MEMBERS, KEY_CHARS, LINE_BYTES};
 use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -346,7 +346,7 @@ fn members(object: &str) -> Result<Members<'_>, serde_json::Error> {
             let mut members = Members::new();
             while let Some((key, value)) = access.next_entry::<Cow<'de, str>, &'de RawValue>()? {
                 if members.len() < DOCUMENT_MEMBERS {
-                    members.push((key, value.get()));
+                    members.push((without_nul(key), value.get()));
                 }
             }
             Ok(members)

@@ -4,6 +4,7 @@
 //! twice, and text that need not be copied out of the line. Values lie one after the other, an object or an
 //! array before what is in it, so that a line costs no allocation once the tape has grown.
 
+use super::text::without_nul;
 use crate::limits::{LINE_VALUES, NESTING_DEPTH};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -22,7 +23,7 @@ enum Scalar<'a> {
     Number(f64),
     /// Text that stands in the line as it is.
     Plain(&'a str),
-    /// Text with escapes: where its decoded form begins and ends in [`Tape::decoded`].
+    /// Text with escapes: where its decoded form, [`without_nul`], begins and ends in [`Tape::decoded`].
     Escaped(u32, u32),
     Array,
     Object,
@@ -96,9 +97,10 @@ impl<'a> Tape<'a> {
     }
 
     fn push_decoded(&mut self, text: &str) {
-        self.has_nul |= text.as_bytes().contains(&0);
         let start = self.decoded.len() as u32;
-        self.decoded.push_str(text);
+        let readable = without_nul(text.into());
+        self.has_nul |= matches!(readable, Cow::Owned(_));
+        self.decoded.push_str(&readable);
         self.push(Scalar::Escaped(start, self.decoded.len() as u32));
     }
 
@@ -418,7 +420,7 @@ mod tests {
         assert!(tape.has_nul);
         assert_eq!(tape.root().get("a").and_then(Json::number), Some(1.0));
         assert!(!tape.root().has("c"));
-        assert_eq!(tape.root().get("d").and_then(Json::text), Some("x\u{0}"));
+        assert_eq!(tape.root().get("d").and_then(Json::text), Some("x\u{ffff}"));
         tape.parse(r#"[{"k":"é"},[],7]"#).unwrap();
         assert_eq!((tape.duplicate_key(), tape.has_nul), (None, false));
         let mut zero = Tape::default();

@@ -3,7 +3,7 @@
 //! A path is made for every field that is looked at and shown for the few that are at fault: it lives on the
 //! stack and allocates nothing until it is shown.
 
-use super::text::cut;
+use super::text::{cut, without_nul};
 use crate::limits::{KEY_CHARS, LOCATED_BYTES};
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -109,7 +109,7 @@ fn member<'l>(object: &'l str, wanted: &str) -> Option<&'l str> {
             let mut found = None;
             while let Some(key) = access.next_key::<Cow<'de, str>>()? {
                 let value = access.next_value::<&RawValue>()?;
-                if found.is_none() && key == self.0 {
+                if found.is_none() && without_nul(key) == self.0 {
                     found = Some(value.get());
                 }
             }
@@ -131,6 +131,8 @@ mod tests {
         assert!(at(&[Step::Key("b"), Step::Index(1), Step::Key("c")]).starts_with("\"x\""));
         assert!(at(&[Step::Key("b"), Step::Index(1), Step::Key("missing")]).starts_with(r#"{"c": "x""#));
         assert!(at(&[Step::Key("b"), Step::Index(9)]).starts_with('['));
+        // A path has the keys of the tape.
+        assert_eq!(locate(r#"{"a": 1, "b\u0000": 2}"#, &[Step::Key("b\u{ffff}")]), 20);
     }
 
     #[test]

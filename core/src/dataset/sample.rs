@@ -58,7 +58,7 @@ impl Sample {
     pub fn add(&mut self, id: Option<&str>, line: u64, role: Role, text: &str) {
         // An id that jsonb cannot hold, or that is longer than any id should be, has no place in a sample.
         let is_shown = |id: &str| {
-            !id.is_empty() && id.len() <= SAMPLE_ID_BYTES && !id.contains(['\0', super::text::NUL_STAND_IN])
+            !id.is_empty() && id.len() <= SAMPLE_ID_BYTES && !id.contains(super::text::NUL_STAND_IN)
         };
         if self.full || !id.is_none_or(is_shown) {
             return;

@@ -1,6 +1,7 @@
 //! What the text of a message may hold that it should not, and how text is shown.
 
 use crate::limits::QUOTE_CHARS;
+use std::borrow::Cow;
 
 /// Whether a text shows nothing: white space and characters without width only.
 pub(super) fn is_blank(text: &str) -> bool {
@@ -69,14 +70,19 @@ pub(super) fn has_odd_bytes(text: &str) -> bool {
     memchr::memchr3(0x7f, 0xc2, 0xef, text.as_bytes()).is_some()
 }
 
-/// The first control character of a text that is neither tab nor line end; NUL has a rule of its own.
+/// The first control character of a text that is neither tab nor line end; NUL, which has a rule of its own, is in no text that was read.
 pub(super) fn control_character(text: &str) -> Option<char> {
-    text.chars().find(|&c| c.is_control() && !matches!(c, '\0' | '\t' | '\n' | '\r'))
+    text.chars().find(|&c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
-/// What stands for NUL where a text is Postgres's, in `sql/portable`: U+FFFF, which is no character. So that both editions
-/// answer the same, it is no more than NUL is here.
+/// What stands for NUL in a text that was read: U+FFFF, which is no character. No text of Postgres holds NUL, so
+/// `sql/portable` needs it; with the same here both editions answer the same of either.
 pub(super) const NUL_STAND_IN: char = '\u{ffff}';
+
+/// A text with the stand-in in the place of NUL; another copy only if it holds any.
+pub(super) fn without_nul(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', NUL_STAND_IN.encode_utf8(&mut [0; 4])).into() } else { text }
+}
 
 /// A text of the file as a message quotes it.
 pub(super) fn quote(text: &str) -> String {
@@ -113,11 +119,13 @@ mod tests {
         assert_eq!(control_token("<b>bold</b> [a](b) é<"), None);
         assert!(has_odd_bytes("Caf\u{fffd}") && has_odd_bytes("don\u{92}t") && has_odd_bytes("\u{7f}"));
         assert!(!has_odd_bytes("plain, naïve, 日本語"));
-        assert_eq!(control_character("a\tb\nc\rd\0e"), None);
+        assert_eq!(control_character("a\tb\nc\rd"), None);
         assert_eq!(control_character("a\u{7}b"), Some('\u{7}'));
         assert_eq!(control_character("don\u{92}t"), Some('\u{92}'));
         assert_eq!(control_character("£5 a\u{7f}"), Some('\u{7f}'));
         assert_eq!(cut("é\0é", 2), "é\u{fffd}…");
         assert_eq!(cut("\u{ffff}é", 2), "\u{fffd}é");
+        assert_eq!(without_nul("a\0é\0".into()), "a\u{ffff}é\u{ffff}");
+        assert!(matches!(without_nul("é".into()), Cow::Borrowed("é")));
     }
 }
