@@ -23,9 +23,10 @@ end
 $$;
 grant execute on function lora._readable_json(text) to public;
 
--- The members of an object, or the elements of an array, with the byte of the whole text at which each begins; at most so many. NULL keys: elements.
+-- The members of an object, or the elements of an array, with the byte of the whole text at which each begins, and whether its key holds NUL; at most so
+-- many. NULL keys: elements.
 create or replace function lora._members_of(part text, at bigint, most bigint)
-returns table (key text, content text, byte bigint, place bigint)
+returns table (key text, content text, byte bigint, place bigint, has_nul boolean)
 language plpgsql immutable parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -60,8 +61,10 @@ begin
     end loop;
     read := read + pg_catalog.length(between);
     byte := at + read;
-    -- As it is written; a key has no halves of characters.
+    -- As it is written; a key has no halves of characters. Behind an odd number of backslashes it is a backslash and some letters.
+    has_nul := false;
     if pg_catalog.strpos(key, U&'\ffff') > 0 then
+      has_nul := between ~ '^[^"]*"(?:[^"\\]|\\(?!u0000).)*\\u0000';
       key := lora._readable(pg_catalog.convert_from(pg_catalog.convert_to(
         pg_catalog.substring(between, '"(?:[^"\\]|\\.)*"'), 'LATIN1'), 'UTF8'))::json #>> '{}';
     end if;
@@ -85,8 +88,7 @@ begin
   if pg_catalog.json_typeof(part::json) <> 'object' then
     return false;
   end if;
-  return (lora._json_values(array[part]))[1] is not null or not exists (
-    select from lora._json_faults(part, true) as fault where fault.code not in ('duplicate_key', 'nul_character'));
+  return (lora._json_values(array[part]))[1] is not null or not exists (select from lora._json_faults(part, true));
 end
 $$;
 grant execute on function lora._has_members(text) to public;
@@ -115,6 +117,9 @@ begin
   if twice is not null then
     return query select 'duplicate_key', '{}'::text[], pg_catalog.format('key %s stands twice in one object', lora._quoted(twice)), null::bigint,
       part, at, path;
+  end if;
+  if members @? '$[*][3] ? (@ == true)' then
+    return query select 'nul_character', '{}'::text[], 'a key holds \u0000', null::bigint, part, at, path;
   end if;
   if unknown is not null then
     return query select 'unknown_key', array['.' || unknown], lora._quoted(unknown) || ' is no key of this shape', null::bigint, part, at, path;
@@ -218,7 +223,7 @@ begin
   examples := '{}';
 
   select fault.code, fault.detail, fault.byte into one from lora._json_faults(content, true) as fault
-  where (lora._json_values(array[content]))[1] is null and fault.code not in ('duplicate_key', 'nul_character');
+  where (lora._json_values(array[content]))[1] is null;
   if one.code is not null then
     -- The line end that closes the last line begins no other one.
     one.byte := least(one.byte, pg_catalog.octet_length(content) - pg_catalog.octet_length(
@@ -234,7 +239,7 @@ begin
     return;
   end if;
   members := (
-    select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(member.key, member.content, member.byte) order by member.place), '[]')
+    select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(member.key, member.content, member.byte, member.has_nul) order by member.place), '[]')
     from lora._members_of(content, 0, 1000) as member);
   if not exists (
     select from pg_catalog.jsonb_array_elements(members) as member
@@ -248,8 +253,8 @@ begin
   findings := findings || coalesce((
     select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding)) from lora._member_findings(content, 0, '', members, array['conversations',
       'training_pairs']) as finding), '[]');
-  has_pairs := members @? '$[*] ? (@[0] == "training_pairs")';
-  has_conversations := members @? '$[*] ? (@[0] == "conversations")';
+  has_pairs := members @? '$[*][0] ? (@ == "training_pairs")';
+  has_conversations := members @? '$[*][0] ? (@ == "conversations")';
   if has_pairs and has_conversations then
     block := pg_catalog.jsonb_set(block, '{findings}', lora._merged_findings(array[block -> 'findings',
       lora._finding('mixed_shapes', 0, 0, null, 'the document has "training_pairs" and "conversations"')]));
@@ -320,7 +325,7 @@ begin
             'error', pg_catalog.format('"%s" is no object', name), 'content', one.content, 'part_byte', one.byte, 'prefix', name);
         else
           inner_members := (
-            select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(member.key, member.content, member.byte) order by member.place), '[]')
+            select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(member.key, member.content, member.byte, member.has_nul) order by member.place), '[]')
             from lora._members_of(one.content, one.byte, 1000) as member);
           findings := findings || coalesce((
             select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(finding))

@@ -209,7 +209,8 @@ grant execute on function lora._with_floats(text) to public;
 
 -- What is wrong with a text, and where, which is a byte from 0 on: that it is no JSON (code, what follows the code's words, byte), or that a
 -- key stands twice in it, or a NUL. A skipped text is read only to find out what is in it, as serde_json skips the members of a document: it may be
--- nested deeply, and hold numbers beyond a float and halves of characters. Of many values in one text the answer is how many there are.
+-- nested deeply, and hold numbers beyond a float, halves of characters, keys that stand twice, and NUL. Of many values in one text the answer is how
+-- many there are.
 create or replace function lora._json_faults(content text, is_skipped boolean default false, are_many boolean default false)
 returns table (code text, detail text, byte bigint)
 language plpgsql immutable strict parallel safe
@@ -258,7 +259,7 @@ begin
         return;
       elsif next.begins = (case open[depth] when '[' then ']' else '}' end) then
         if open[depth] = '{' then
-          if twice is null then
+          if twice is null and not is_skipped then
             select pg_catalog.min(other.place) into twice
             from (
               select places[at] as place, pg_catalog.row_number() over (partition by keys[at] order by at) as number
@@ -300,21 +301,20 @@ begin
           exit when message is not null;
         end if;
         nodes := nodes + 1;
+        state := 'colon';
+        continue when is_skipped;
         keys := keys || case
-          when is_skipped or pg_catalog.strpos(next.token, '\') = 0 then pg_catalog.substr(next.token, 2, pg_catalog.length(next.token) - 2)
+          when pg_catalog.strpos(next.token, '\') = 0 then pg_catalog.substr(next.token, 2, pg_catalog.length(next.token) - 2)
           else lora._readable(next.token)::json #>> '{}'
         end;
         places := places || next.byte;
-        if is_skipped then
-          null;
-        elsif depth > 64 then
+        if depth > 64 then
           return query select 'nesting_too_deep', null::text, 0::bigint;
           return;
         elsif nodes > 200000 then
           return query select 'too_many_values', null::text, 0::bigint;
           return;
         end if;
-        state := 'colon';
         continue;
       elsif next.begins = '}' and state = 'first key' then
         depth := depth - 1;
@@ -420,6 +420,9 @@ begin
   end if;
   if message is not null then
     return query select * from lora._explained(content, message, behind);
+    return;
+  end if;
+  if is_skipped then
     return;
   end if;
   if twice is not null then

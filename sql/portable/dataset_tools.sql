@@ -42,7 +42,7 @@ begin
     return pg_catalog.jsonb_typeof(document) = 'object';
   end if;
   return pg_catalog.ltrim(content, E' \t\r\n') like '{%'
-    and not exists (select from lora._json_faults(content, true) as fault where fault.code not in ('duplicate_key', 'nul_character'));
+    and not exists (select from lora._json_faults(content, true));
 end
 $$;
 grant execute on function lora._is_json_object(text) to public;

@@ -266,8 +266,9 @@ impl<'d> Reader<'d, '_> {
     /// Checks the keys of an object, and the JSON of all its members but the lists, which are read element by element.
     fn members(&mut self, part: &'d str, members: &Members<'d>, path: &str, lists: &[&str]) {
         let mut keys = HashSet::new();
-        let twice = members.iter().find(|(name, _)| !keys.insert(name)).map(|(name, _)| quote(name));
-        let unknown = members.iter().find(|(name, _)| !KEYS.contains(&&**name)).map(|(name, _)| name);
+        let names: Vec<_> = members.iter().map(|(name, _)| without_nul(Cow::Borrowed(name))).collect();
+        let twice = names.iter().find(|name| !keys.insert(*name)).map(|name| quote(name));
+        let unknown = names.iter().find(|name| !KEYS.contains(&&***name));
         self.check(part, path, |check| {
             let root = check.root();
             if let Some(key) = twice {
@@ -276,6 +277,9 @@ impl<'d> Reader<'d, '_> {
                     &root,
                     format_args!("key {key} stands twice in one object"),
                 );
+            }
+            if members.iter().any(|(name, _)| name.contains('\0')) {
+                check.raise(&json::NUL_CHARACTER, &root, format_args!("a key holds \\u0000"));
             }
             if let Some(key) = unknown {
                 let error = format_args!("{} is no key of this shape", quote(key));
@@ -346,7 +350,7 @@ fn members(object: &str) -> Result<Members<'_>, serde_json::Error> {
             let mut members = Members::new();
             while let Some((key, value)) = access.next_entry::<Cow<'de, str>, &'de RawValue>()? {
                 if members.len() < DOCUMENT_MEMBERS {
-                    members.push((without_nul(key), value.get()));
+                    members.push((key, value.get()));
                 }
             }
             Ok(members)

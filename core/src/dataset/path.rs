@@ -67,7 +67,7 @@ impl fmt::Display for Path<'_> {
         }
         match self.step {
             None => f.write_str(self.prefix),
-            // A key is the file's own text: it may be long, or hold what jsonb cannot.
+            // A key is the file's own text: it may be long, or hold what stands for NUL.
             Some(Step::Key(key)) => f.write_str(&cut(key, KEY_CHARS)),
             Some(Step::Index(index)) => write!(f, "[{index}]"),
         }

@@ -56,7 +56,7 @@ pub(super) struct Sample {
 impl Sample {
     /// Adds a message, as far as there is room for it.
     pub fn add(&mut self, id: Option<&str>, line: u64, role: Role, text: &str) {
-        // An id that jsonb cannot hold, or that is longer than any id should be, has no place in a sample.
+        // An id that holds NUL, or that is longer than any id should be, has no place in a sample.
         let is_shown = |id: &str| {
             !id.is_empty() && id.len() <= SAMPLE_ID_BYTES && !id.contains(super::text::NUL_STAND_IN)
         };

@@ -70,7 +70,8 @@ pub(super) fn has_odd_bytes(text: &str) -> bool {
     memchr::memchr3(0x7f, 0xc2, 0xef, text.as_bytes()).is_some()
 }
 
-/// The first control character of a text that is neither tab nor line end; NUL, which has a rule of its own, is in no text that was read.
+/// The first control character of a text that is neither tab nor line end. NUL, which has a rule of its own, is in no
+/// text that was read.
 pub(super) fn control_character(text: &str) -> Option<char> {
     text.chars().find(|&c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }

@@ -68,7 +68,7 @@ pub const ROLES: [&str; 13] = [
 ];
 
 /// Values that are of no use where they stand.
-const JUNK: [&str; 29] = [
+const JUNK: [&str; 30] = [
     "null",
     "true",
     "false",
@@ -98,6 +98,7 @@ const JUNK: [&str; 29] = [
     "\"\\u0000\"",
     "-0",
     "9223372036854775808",
+    "{\"x\":{\"\\ud800\":1,\"\\ud800\":2}}",
 ];
 
 /// Keys that nobody asked for.
@@ -106,7 +107,7 @@ const KEYS: [&str; 12] = [
     "wieght",
     "Role",
     "x\0y",
-    "y\u{ffff}x",
+    "x\u{ffff}y",
     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
     "é",
     "split",
@@ -117,8 +118,8 @@ const KEYS: [&str; 12] = [
 ];
 
 /// What stands for a conversation.
-const CONVERSATIONS: [&str; 12] =
-    ["c1", "c2", "c3", "c4", "c5", "7", "7.0", "1.5", "  ", "é", "-3", "c\u{ffff}"];
+const CONVERSATIONS: [&str; 13] =
+    ["c1", "c2", "c3", "c4", "c5", "7", "7.0", "1.5", "  ", "é", "-3", "c\u{ffff}", "c\0"];
 
 /// True so many times in a thousand.
 pub fn chance(random: &mut Random, permille: usize) -> bool {
