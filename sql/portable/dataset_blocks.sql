@@ -126,7 +126,7 @@ begin
     'sample', lora._joined_samples(pg_catalog.array_agg(
       (
         select coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(
-          (message.value ->> 0)::bigint + (each.lines ->> (least((message.value ->> 0)::integer, pg_catalog.jsonb_array_length(each.lines)) - 1))::bigint,
+          (message.value ->> 0)::bigint + (each.lines ->> (least((message.value ->> 0)::bigint, pg_catalog.jsonb_array_length(each.lines))::integer - 1))::bigint,
           message.value -> 1, message.value -> 2, message.value -> 3) order by message.place), '[]')
         from pg_catalog.jsonb_array_elements(each.block -> 'sample') with ordinality as message (value, place)
       ) order by each.place)),
@@ -134,7 +134,7 @@ begin
       (
         select coalesce(pg_catalog.jsonb_object_agg(of_shape.key, of_shape.value || pg_catalog.jsonb_build_object(
           'first', (of_shape.value ->> 'first')::bigint
-            + (each.lines ->> (least((of_shape.value ->> 'first')::integer, pg_catalog.jsonb_array_length(each.lines)) - 1))::bigint,
+            + (each.lines ->> (least((of_shape.value ->> 'first')::bigint, pg_catalog.jsonb_array_length(each.lines))::integer - 1))::bigint,
           'kept', lora._shifted_kept(of_shape.value -> 'kept', each.lines, each.bytes))), '{}')
         from pg_catalog.jsonb_each(each.block -> 'shapes') as of_shape
       ) order by each.place)))

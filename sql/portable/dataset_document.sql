@@ -228,6 +228,11 @@ begin
     -- The line end that closes the last line begins no other one.
     one.byte := least(one.byte, pg_catalog.octet_length(content) - pg_catalog.octet_length(
       pg_catalog.substring(content, '[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$')));
+    -- Not within a character.
+    while one.byte > 0 and one.byte < pg_catalog.octet_length(content)
+      and pg_catalog.get_byte(pg_catalog.convert_to(content, 'UTF8'), one.byte::integer) & 192 = 128 loop
+      one.byte := one.byte - 1;
+    end loop;
     block := pg_catalog.jsonb_set(block, '{findings}', lora._merged_findings(array[block -> 'findings', lora._placed_findings(
       pg_catalog.jsonb_build_object(one.code, pg_catalog.jsonb_build_object('count', 1, 'kept', pg_catalog.jsonb_build_array(
         pg_catalog.jsonb_build_array(1, null, lora._json_error(one.code, one.detail, one.byte, 'line'), null, one.byte, false)))),

@@ -108,8 +108,8 @@ begin
     (
       select pg_catalog.jsonb_agg(
         pg_catalog.jsonb_build_array(
-          (each.finding ->> 0)::bigint + (lines ->> (least((each.finding ->> 0)::integer, pg_catalog.jsonb_array_length(lines)) - 1))::bigint,
-          (each.finding ->> 1)::bigint + (bytes ->> (least((each.finding ->> 0)::integer, pg_catalog.jsonb_array_length(bytes)) - 1))::bigint,
+          (each.finding ->> 0)::bigint + (lines ->> (least((each.finding ->> 0)::bigint, pg_catalog.jsonb_array_length(lines))::integer - 1))::bigint,
+          (each.finding ->> 1)::bigint + (bytes ->> (least((each.finding ->> 0)::bigint, pg_catalog.jsonb_array_length(bytes))::integer - 1))::bigint,
           each.finding -> 2, each.finding -> 3, each.finding -> 4, each.finding -> 5) order by each.number)
       from pg_catalog.jsonb_array_elements(kept) with ordinality as each (finding, number)
     ), '[]');

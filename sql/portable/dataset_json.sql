@@ -435,7 +435,7 @@ begin
     ) as read;
   end if;
   -- Behind an odd number of backslashes it is a backslash and some letters.
-  first_nul := pg_catalog.octet_length(pg_catalog.substring(content, '^((?:[^\\]|\\(?!u0000).)*?)\\u0000'));
+  first_nul := pg_catalog.octet_length(pg_catalog.substring(content, '^(?:[^\\]|\\(?!u0000).)*?\\u0000')) - 6;
   if first_nul is not null then
     return query select 'nul_character', null::text, first_nul;
   end if;

@@ -124,14 +124,16 @@ begin
     raise exception 'the line number % is missing', wrong
       using errcode = '22023', hint = 'Number the lines of a file from 1 on without gaps: row_number() does it.';
   end if;
-  -- A megabyte at once.
+  -- A megabyte at once, a line beyond that by itself.
   contents := array(
     select pg_catalog.string_agg(pg_catalog.substr(each.line, 9) || '\x0a', '' order by each.number)
     from (
-      select line.line, line.number, (pg_catalog.sum(pg_catalog.length(line.line)) over (order by line.number) / 1048576)::bigint as part
+      select line.line, line.number, (pg_catalog.sum(pg_catalog.length(line.line)) over (order by line.number) / 1048576)::bigint as part,
+        pg_catalog.count(*) filter (where pg_catalog.length(line.line) > 1048576) over (order by line.number rows between unbounded preceding and 1 preceding)
+          as long_before
       from unnest(numbers, lines) as line (number, line)
     ) as each
-    group by each.part order by each.part);
+    group by each.part, each.long_before order by each.part, each.long_before);
   if pg_catalog.cardinality(contents) = 1 then
     select * into read from lora._read_file(contents[1], head -> 'options');
   else

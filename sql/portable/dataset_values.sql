@@ -64,7 +64,7 @@ begin
       -- ASCII without a backslash holds no such character, and most texts are no more.
       (given.is_bare or given.content !~ '\\[ubf]|[\u007f-\u009f\ufffd]') as plain,
       given.content is not null and (
-        given.document is null
+        given.written is null
         -- What may be a key that stands twice: in what Postgres writes there are fewer ends of keys. A quote or a colon that is written as a number, or a
         -- space before the colon, would hide one.
         or pg_catalog.octet_length(given.content) - pg_catalog.octet_length(pg_catalog.replace(given.content, '":', ''))
@@ -72,13 +72,14 @@ begin
         or not given.is_bare and given.content ~ '\\u00(?:00|22|3[aA])'
         -- A number that may be another one as a float, or beyond any: it has many digits, or zeros, where Postgres writes it.
         or given.written ~ '[0-9.]{16}' and given.written ~ '(?:[:,] |\[|^)-?[0-9.]{16}'
-        or given.content ~ '"[ \t\r\n]+:'
-        -- Deep nesting, many values.
-        or pg_catalog.octet_length(given.content) > 400000
+        -- Deep nesting.
         or pg_catalog.jsonb_path_exists(given.document, 'strict $.**{64} ? (@.type() == "object" || @.type() == "array")')
       ) as is_odd
     from (
-      select each.content, each.document, each.document::text as written, each.place,
+      -- How Postgres writes it, unless it is to be looked at closely either way: it may hold many values, keys with a space before the colon, or numbers
+      -- with large powers, of which Postgres would write all zeros.
+      select each.content, each.document, each.place, case when pg_catalog.octet_length(each.content) <= 400000
+          and each.content !~ '"[ \t\r\n]+:|(?:[\[:, \t\r\n]|^)-?[0-9.]+[eE][-+]?[0-9]{3}' then each.document::text end as written,
         each.document is null and (pg_catalog.octet_length(each.content) > 400000
           or each.content ~ 'NaN|Infinity|nan|inf|\\u(?:0000|[dD][89a-fA-F])|[eE][-+]?[0-9]{3}|[0-9]{100}|(?:[\[{][^\[{]*){64}') as is_special,
         pg_catalog.strpos(each.content, '\') = 0 and pg_catalog.strpos(each.content, E'\x7f') = 0

@@ -8,11 +8,11 @@ use crate::random_files::bytes;
 
 /// A file of each way of reading, with every kind of token in what is read and in what is skipped.
 const FILES: [&str; 5] = [
-    r#"{"prompt":"a\u00e9\ud83d\ude00","completion":"b\\ \"c\"","metadata":{"n":[-1.5e+3,0.5E7,true,false,null,{},[]]}}"#,
+    r#"{"prompt":"aé\u00e9\ud83d\ude00","completion":"b\\ \"c\"","metadata":{"n":[-1.5e+3,0.5E7,true,false,null,{},[]]}}"#,
     "[\n{\"prompt\":\"a\\u00e9\\n\",\"completion\":\"b\",\"weight\":-0.5e-1},\n{\"prompt\":\"c\",\"completion\":\"d\",\"metadata\":{\"n\":[true,null]}}\n]\n",
-    "{\n\"dataset_metadata\":{\"total_turns\":1,\"n\":[-1.5e+3,0,12E7,true,false,null,\"\\ud83d\\ude00\"]},\n\"training_pairs\":[\n{\"prompt\":\"a\",\"completion\":\"b\"}]}",
-    "{\n\"training_file_metadata\":{\"total_conversations\":1.0},\n\"conversations\":[{\"conversation_metadata\":{\"n\":-2e1},\"training_pairs\":[{\"prompt\":\"a\\t\",\"completion\":\"b\"}]}]\n}\n",
-    "prompt,completion\n\"a \"\"b\"\", c\",d\ne,\"f\ng\"\n",
+    "{\n\"dataset_metadata\":{\"total_turns\":1,\"é日\":[-1.5e+3,0,12E7,true,false,null,\"\\ud83d\\ude00\"]},\n\"training_pairs\":[\n{\"prompt\":\"a\",\"completion\":\"b\"}]}",
+    "{\n\"training_file_metadata\":{\"total_conversations\":1.0},\n\"conversations\":[{\"conversation_metadata\":{\"n\":[-2e1,\"é\"]},\"training_pairs\":[{\"prompt\":\"a\\t\",\"completion\":\"b\"}]}]\n}\n",
+    "prompt,completion\n\"aé \"\"b\"\", c\",d\ne,\"f\ng\"\n",
 ];
 
 /// Bytes that mean something to a reader of JSON or of tables, and two that mean nothing to any.

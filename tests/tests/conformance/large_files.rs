@@ -27,6 +27,13 @@ fn file(bytes: usize) -> String {
     )
 }
 
+/// The report that both editions answer with.
+fn report(call: &str) -> serde_json::Value {
+    let answer = Editions::new().agree(call).unwrap_or_else(|difference| panic!("{difference}"));
+    let Outcome::Answer(report) = answer else { panic!("{answer:?}") };
+    serde_json::from_str(&report).unwrap()
+}
+
 /// A statement has 8 seconds through the API, so a whole file goes in chunks.
 #[test]
 fn a_dataset_beyond_32_mb_is_refused_in_one_value_by_the_portable_edition() {
@@ -58,6 +65,32 @@ fn a_dataset_beyond_32_mb_is_refused_in_one_value_by_the_portable_edition() {
     assert_eq!(chunks, whole);
 }
 
+/// A line that is too long is read with no others, which together would be more than is read at once.
+#[test]
+fn numbered_lines_around_one_that_is_too_long() {
+    let report = report(
+        r#"(select lora.dataset_lines_report(n, '{"prompt":"' || n || '","completion":"' || repeat('a word ', size / 7) || '"}', '{}')
+        from (values (1::bigint, 1000000), (2, 33000000), (3, 100000), (4, 100000), (5, 100000), (6, 100000), (7, 100000), (8, 100000)) as line (n, size))"#,
+    );
+    assert_eq!(report["counts"]["line_too_long"], 1, "{report}");
+    assert_eq!(report["total_training_pairs"], 7);
+}
+
+/// Short files of which a careless reader writes hundreds of megabytes, and one that it would search over and over.
+#[test]
+fn files_that_cost_more_than_they_look_like() {
+    for (value, code) in [
+        ("[' || repeat('1e131000,', 8300) || '0]", "number_out_of_range"),
+        ("[' || repeat('-1E+131000 ,', 2100) || '0]", "number_out_of_range"),
+        (r#"[' || repeat('1e-16000,', 17000) || '0],"of":[]"#, "duplicate_key"),
+        (r#""' || repeat('a word ', 150000) || '\u0000""#, "nul_character"),
+    ] {
+        let line = format!(r#"'{{"prompt":"a","completion":"b","metadata":{{"of":{value}}}}}'"#);
+        let report = report(&format!("lora.dataset_report(convert_to({line}, 'UTF8'))"));
+        assert_eq!(report["counts"][code], 1, "{report}");
+    }
+}
+
 /// Repeats are looked for among 400,000 examples; one more, and only their conversations are counted.
 #[test]
 fn more_examples_than_are_compared() {
@@ -66,12 +99,7 @@ fn more_examples_than_are_compared() {
     let lines = format!(
         r#"convert_to((select string_agg('{{"prompt":"' || n % ({examples} - 1) || '","completion":"x"}}', chr(10) order by n) from generate_series(1, {examples}) as n), 'UTF8')"#
     );
-    let mut editions = Editions::new();
-    let answer = editions
-        .agree(&format!("lora.dataset_report({lines})"))
-        .unwrap_or_else(|difference| panic!("{difference}"));
-    let Outcome::Answer(report) = answer else { panic!("{answer:?}") };
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let report = report(&format!("lora.dataset_report({lines})"));
     let found = if environment::full() { "comparison_limited" } else { "duplicate_example" };
     assert_eq!(report["counts"][found], 1, "{report}");
     assert_eq!(report["total_training_pairs"], examples);
